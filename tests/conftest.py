@@ -1,0 +1,61 @@
+"""What every test shares: how hard Hypothesis searches, and where the shared files lie.
+
+Environment:
+    CI=true                       the same examples every time; a missing shared file is a failure, never a skip
+    ACT_HYPOTHESIS_PROFILE=slow   100,000 examples for every property, and the properties count as slow tests
+    ACT_EDGE_VECTORS              folder of the published signature edge cases (default: ../shared/vectors)
+    ACT_ARTIFACTS                 folder of ACT's published schemas and examples (default: ../shared/act-artifacts)
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+ROOT = Path(__file__).resolve().parent.parent
+IN_CI = os.environ.get("CI", "").lower() in {"1", "true"}
+PROFILE = os.environ.get("ACT_HYPOTHESIS_PROFILE", "default")
+
+# A time limit per example would test the machine, so there is none.
+settings.register_profile("default", deadline=None, derandomize=IN_CI, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("slow", parent=settings.get_profile("default"), max_examples=100_000)
+settings.load_profile(PROFILE)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Under the slow profile a property takes as long as a slow test, so it is one."""
+    if PROFILE == "slow":
+        for item in items:
+            if item.path.is_relative_to(ROOT / "tests" / "property"):
+                item.add_marker(pytest.mark.slow)
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    """The checkout's top folder."""
+    return ROOT
+
+
+@pytest.fixture(scope="session")
+def edge_vectors() -> Path:
+    """The folder of published signature edge cases: Wycheproof, CCTV and speccheck."""
+    return _shared_folder("ACT_EDGE_VECTORS", "vectors")
+
+
+@pytest.fixture(scope="session")
+def act_artifacts() -> Path:
+    """The folder of the schemas and examples that ACT publishes."""
+    return _shared_folder("ACT_ARTIFACTS", "act-artifacts")
+
+
+def _shared_folder(variable: str, name: str) -> Path:
+    folder = Path(os.environ.get(variable) or ROOT.parent / "shared" / name)
+    if folder.is_dir():
+        return folder
+    message = f"{folder} is not there; {variable} says where it is"
+    if IN_CI:
+        pytest.fail(message)
+    pytest.skip(message)
