@@ -1,0 +1,251 @@
+"""Every way this library says no: one closed table, in precedence order.
+
+A `Refused` is about what somebody presented (their token), an `InvalidCall` about how this library was called (your call), a
+`StoreFault` about the place where money is counted (our store). Each carries a stable code; prose for people is derived from
+the table and never parsed. Codes are append-only: a code is never renamed, reused or given another meaning.
+
+The order of the table is the order in which a verifier reports: form, proof of the agent, proof of mandate and order, replay,
+then the rules of PSD-PAY-DEL (IAC, order, money, semantics). When one object is wrong in two ways, the code that stands higher
+is the one raised.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+from types import MappingProxyType
+from typing import Final, Self
+
+__all__ = ["CODES", "ActError", "Code", "Fault", "InvalidCall", "Refused", "StoreFault"]
+
+
+class Fault(Enum):
+    """Whose fault an error is; it decides who has to act on it."""
+
+    TOKEN = "token"  # noqa: S105 - no password: what was presented, and the sender must present something else
+    CALL = "call"  # how the library or the command was called: the caller must change the call
+    STORE = "store"  # the ledger or a file: the operator must mend it; nothing was decided
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """One row of the table: a stable code, the rule it belongs to, what happened and what to do about it."""
+
+    code: str
+    fault: Fault
+    rule: str
+    meaning: str
+    remedy: str
+
+
+# fmt: off
+_T, _C, _S = Fault.TOKEN, Fault.CALL, Fault.STORE
+
+_TABLE: Final[tuple[tuple[str, Fault, str, str, str], ...]] = (
+    # --- bytes: wire ---------------------------------------------------------------------------------------------
+    ("input_too_large", _T, "ACT-WIRE-01", "the input is larger than any object of this kind may be", "send a smaller object"),
+    ("input_too_deep", _T, "ACT-WIRE-01", "the input is nested deeper than allowed", "flatten the object"),
+    ("cbor_invalid", _T, "ACT-WIRE-02", "the bytes are not well-formed CBOR of the allowed types", "encode it again"),
+    ("cbor_not_deterministic", _T, "ACT-WIRE-03", "the CBOR is not in its one deterministic form (RFC 8949 4.2.1)",
+     "encode with definite lengths, shortest integers and sorted unique keys"),
+    ("json_invalid", _T, "ACT-WIRE-04", "the text is not strict JSON",
+     "send JSON without duplicate keys, NaN or trailing text"),
+    ("base64url_invalid", _T, "ACT-WIRE-05", "the text is not exact base64url without padding", "encode it again"),
+    # --- bytes to a typed, still unverified object: envelope -----------------------------------------------------
+    ("envelope_invalid", _T, "ACT-ENV-01", "the bytes are not a tagged COSE_Sign1 with the required headers", "seal it again"),
+    ("header_unknown", _T, "ACT-ENV-02", "the protected or unprotected header carries something not allowed", "seal it again"),
+    ("algorithm_not_allowed", _T, "ACT-ENV-03", "the algorithm is not one of the fully specified ones allowed here",
+     "sign with Ed25519 (-19) or ES256 on P-256 (-9)"),
+    ("kind_unexpected", _T, "ACT-ENV-04", "the object is of another kind than this place takes", "present the right object"),
+    ("claim_missing", _T, "ACT-ENV-05", "a mandatory claim or field is absent", "issue the object again with it"),
+    ("claim_unknown", _T, "ACT-ENV-06", "a claim or field is not known to this profile; what is unknown is refused",
+     "remove it, or upgrade this verifier"),
+    ("claim_invalid", _T, "ACT-ENV-07", "a claim or field has the wrong type or a value outside its range",
+     "issue the object again with a valid value"),
+    ("amount_invalid", _T, "ACT-MON-01", "the amount is not a positive decimal with exactly the currency's digits",
+     "write ASCII digits with exactly the currency's decimals, such as 200.00 for CNY or 200 for JPY"),
+    ("currency_unknown", _T, "ACT-MON-02", "the currency is not an ISO 4217 code with a minor unit", "use a known currency"),
+    # --- the agent's proof ---------------------------------------------------------------------------------------
+    ("key_invalid", _T, "ACT-KEY-01", "the public key is not a canonical point of prime order on its curve", "use another key"),
+    ("agent_signature_invalid", _T, "ACT-PAY-01", "the payment request is not signed by the agent key its mandate names",
+     "sign the request with the key the mandate was minted for"),
+    # --- who may sign what ---------------------------------------------------------------------------------------
+    ("signer_unknown", _T, "ACT-PAR-02", "no party with this role has this key in force at that time",
+     "check the parties file, or sign with an enrolled key"),
+    ("signer_mismatch", _T, "ACT-PAR-03", "the key belongs to another party than the object names",
+     "sign with the named party's key"),
+    ("delegator_not_allowed", _T, "ACT-PAR-04", "this issuer may not speak for this delegator",
+     "use the delegator's own wallet, or enrol the namespace"),
+    ("key_compromised", _T, "ACT-PAR-05", "the key was compromised, and nothing here had recorded the object before",
+     "have the object issued again under a new key"),
+    ("credential_signature_invalid", _T, "ACT-PAY-02", "the mandate's signature does not verify", "obtain the mandate again"),
+    ("order_signature_invalid", _T, "ACT-PAY-03", "the order's signature does not verify", "obtain the order again"),
+    ("receipt_signature_invalid", _T, "ACT-RCT-01", "the receipt's signature does not verify", "obtain the receipt again"),
+    # --- replay --------------------------------------------------------------------------------------------------
+    ("duplicate_request", _T, "ACT-PAY-04", "the request id was already used for another request", "use a new request id"),
+    ("parties_expired", _T, "ACT-PAR-01", "the parties file has expired", "fetch or publish a newer parties file"),
+    # --- the request against its own terms, the service and its companions ----------------------------------------
+    ("wrong_ledger", _T, "ACT-PAY-05", "the object names another payment service as its one ledger",
+     "present it to the payment service it names"),
+    ("request_not_yet_valid", _T, "ACT-PAY-06", "the request was issued in the future",
+     "check both clocks, then sign a new request"),
+    ("request_expired", _T, "ACT-PAY-07", "the request has expired", "sign a new request"),
+    ("request_lifetime_too_long", _T, "ACT-PAY-08", "the request asks to be valid for longer than 120 seconds",
+     "sign a request that lives at most 120 seconds"),
+    ("credential_mismatch", _T, "ACT-PAY-09", "the request was signed for another mandate than the one presented",
+     "present the mandate the request names"),
+    ("order_mismatch", _T, "ACT-PAY-10",
+     "the request was signed for another order than the one presented, or says otherwise than it",
+     "present the order the request names"),
+    ("agent_mismatch", _T, "ACT-PAY-11", "request, mandate and order do not name the same agent",
+     "pay with the agent that is named"),
+    ("principal_mismatch", _T, "ACT-PAY-12", "request, mandate and order do not name the same principal",
+     "pay for the principal that is named"),
+    # --- the mandate ---------------------------------------------------------------------------------------------
+    ("credential_not_yet_valid", _T, "ACT-PAY-13", "the mandate is not valid yet", "wait until its validity starts"),
+    ("credential_expired", _T, "ACT-PAY-14", "the mandate has expired", "ask the principal for a new mandate"),
+    ("credential_lifetime_invalid", _T, "ACT-IAC-01", "the mandate's validity does not end after it starts",
+     "mint it with an end after its start"),
+    ("delegation_not_allowed", _T, "ACT-PAY-15", "the chain has a link, and the mandate allows no sub-agents",
+     "pay with the agent the mandate names"),
+    ("status_unavailable", _T, "ACT-PAY-16", "the mandate's status lies where this service cannot read it",
+     "mint a mandate whose status this service can read"),
+    ("credential_conflict", _T, "ACT-LED-01", "another mandate was already recorded under the same delegation_id",
+     "mint with a new delegation_id"),
+    ("credential_revoked", _T, "ACT-LED-02", "the mandate is revoked", "ask the principal for a new mandate"),
+    ("credential_suspended", _T, "ACT-LED-03", "the mandate is suspended", "wait until it is resumed"),
+    ("mode_mismatch", _T, "ACT-CON-01", "the payment's scenario does not fit the mandate's delegation_mode",
+     "use DEL with SPECIFIED and AUP with BOUNDED"),
+    # --- the order -----------------------------------------------------------------------------------------------
+    ("order_total_mismatch", _T, "ACT-ORD-01", "the order's items do not add up to its amount", "have the order signed again"),
+    ("order_not_yet_valid", _T, "ACT-ORD-02", "the order was confirmed in the future", "check both clocks, then order again"),
+    ("order_expired", _T, "ACT-ORD-03", "the order's price lock has expired", "order again"),
+    ("order_already_paid", _T, "ACT-LED-04", "a live or captured charge for this order exists already", "look that charge up"),
+    # --- money ---------------------------------------------------------------------------------------------------
+    ("currency_mismatch", _T, "ACT-CON-02", "the payment is in another currency than the mandate",
+     "pay in the mandate's currency"),
+    ("single_limit_exceeded", _T, "ACT-CON-03", "the amount is above what the mandate allows for one payment", "pay less"),
+    ("single_minimum_missed", _T, "ACT-CON-04", "the amount is below what the mandate allows for one payment",
+     "pay more at once"),
+    ("payment_method_not_allowed", _T, "ACT-CON-05", "the mandate does not allow this payment method", "use an allowed method"),
+    ("total_limit_exceeded", _T, "ACT-CON-06", "the amount no longer fits into what the mandate has left",
+     "pay less, or ask the principal for a new mandate"),
+    # --- semantics -----------------------------------------------------------------------------------------------
+    ("payee_not_allowed", _T, "ACT-CON-07", "the mandate does not allow this payee", "buy from an allowed payee"),
+    ("payee_forbidden", _T, "ACT-CON-08", "the mandate forbids this payee", "buy from another payee"),
+    ("category_not_allowed", _T, "ACT-CON-09", "the mandate does not allow this category",
+     "buy something in an allowed category"),
+    ("category_forbidden", _T, "ACT-CON-10", "the mandate forbids this category", "buy something else"),
+    ("constraint_unknown", _T, "ACT-CON-11", "the mandate carries a constraint this verifier does not know",
+     "upgrade this verifier, or mint without it"),
+    ("constraint_conflict", _T, "ACT-CON-12", "two constraints of the mandate contradict each other",
+     "mint it with consistent limits"),
+    # --- charges -------------------------------------------------------------------------------------------------
+    ("charge_unknown", _T, "ACT-LED-05", "the ledger has no such charge", "check the charge id"),
+    ("charge_closed", _T, "ACT-LED-06", "the hold is already closed", "look at the charge's state"),
+    ("capture_exceeds_hold", _T, "ACT-LED-07", "the capture is above what is held", "capture at most what is held"),
+    ("hold_expired", _T, "ACT-LED-08", "the hold has expired", "void it, and authorize a new payment"),
+    # --- receipts ------------------------------------------------------------------------------------------------
+    ("receipt_mismatch", _T, "ACT-RCT-02", "the receipt is about something else than expected",
+     "ask for the receipt of this order"),
+    ("receipt_not_paid", _T, "ACT-RCT-03", "the receipt does not say that money is held or captured", "do not deliver"),
+    # --- your call -----------------------------------------------------------------------------------------------
+    ("call_invalid", _C, "ACT-CALL-01", "the call is not valid", "correct the call"),
+    ("key_unusable", _C, "ACT-CALL-02", "the key file cannot be used", "check the file, its format and the passphrase"),
+    ("parties_invalid", _C, "ACT-CALL-03", "the parties file is not valid", "correct the parties file"),
+    ("draft_invalid", _C, "ACT-CALL-04", "the input to be signed is not valid", "correct the input"),
+    # --- our store -----------------------------------------------------------------------------------------------
+    ("file_unreadable", _S, "ACT-STO-01", "the file cannot be read", "check the path and its permissions"),
+    ("file_unwritable", _S, "ACT-STO-02", "the file cannot be written", "check the path, its permissions and free space"),
+    ("file_exists", _S, "ACT-STO-03", "the file exists already and is not overwritten",
+     "name another file, or remove it first"),
+    ("store_unavailable", _S, "ACT-STO-04", "the ledger cannot be opened, read or written",
+     "check the ledger's file or server"),
+    ("store_read_only", _S, "ACT-STO-05", "the ledger is read-only", "make the ledger writable"),
+    ("store_full", _S, "ACT-STO-06", "the ledger's disk is full", "free space, then send the same request again"),
+    ("store_busy", _S, "ACT-STO-07", "the ledger stayed locked for too long", "send the same request again"),
+    ("store_unknown_version", _S, "ACT-STO-08", "the file is not a ledger this version can read",
+     "use the version that wrote it"),
+    ("store_wrong_ledger", _S, "ACT-STO-09", "the ledger belongs to another payment service", "open the right ledger"),
+)
+# fmt: on
+
+CODES: Final[Mapping[str, Code]] = MappingProxyType({row[0]: Code(*row) for row in _TABLE})
+"""Code -> row, in precedence order."""
+
+
+class ActError(Exception):
+    """What every error of this library has: a stable `code`, its `rule`, `where` it is, and `facts` as plain data.
+
+    `where` is a path into the presented object, such as `request.act.amount`; it is empty when the whole object is meant.
+    `facts` holds small plain values (integers, short strings) that a program may use; it never holds a secret.
+    """
+
+    fault: Fault
+
+    def __init__(self, code: str, where: str = "", **facts: int | str) -> None:
+        row = CODES[code]
+        if row.fault is not self.fault:
+            raise ValueError(f"{code} is a {row.fault.value} code, not a {self.fault.value} code")
+        self.code = code
+        self.where = where
+        self.facts = facts
+        super().__init__(code, where)
+
+    @property
+    def rule(self) -> str:
+        """The permanent id of the rule that was broken, as the specification cites it."""
+        return CODES[self.code].rule
+
+    @property
+    def meaning(self) -> str:
+        """What happened, in one plain English clause."""
+        return CODES[self.code].meaning
+
+    @property
+    def remedy(self) -> str:
+        """What the one at fault can do about it."""
+        return CODES[self.code].remedy
+
+    def within(self, place: str) -> Self:
+        """The same error seen from outside: `place` in front of where it is."""
+        where = f"{place}.{self.where}" if self.where else place
+        return type(self)(self.code, where, **self.facts)
+
+    def __str__(self) -> str:
+        place = f" at {self.where}" if self.where else ""
+        facts = "".join(f"; {name}={value}" for name, value in self.facts.items())
+        return f"{self.code}{place}: {self.meaning}{facts}"
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _rebuild, (type(self), self.code, self.where, self.facts)
+
+
+def _rebuild(kind: type[ActError], code: str, where: str, facts: dict[str, int | str]) -> ActError:
+    """Unpickle an error: facts are keyword arguments, which BaseException does not carry by itself."""
+    return kind(code, where, **facts)
+
+
+class Refused(ActError):
+    """What was presented is refused. Nothing was reserved, and no other state moved but what the ledger rules say.
+
+    A refusal that the ledger recorded carries its signed `receipt`; `replayed` tells that it was recorded earlier and is only
+    being repeated (ledger rule 5).
+    """
+
+    fault = Fault.TOKEN
+    receipt: bytes | None = None
+    replayed: bool = False
+
+
+class InvalidCall(ActError, ValueError):
+    """The library was called in a way that cannot be right: the caller's mistake, not the counterparty's."""
+
+    fault = Fault.CALL
+
+
+class StoreFault(ActError):
+    """A ledger or a file could not be read or written. No outcome was acknowledged; the same request may come again."""
+
+    fault = Fault.STORE
