@@ -1,0 +1,118 @@
+"""Claims, the plain meaning of a signed object, the same whichever envelope carries it.
+
+A claims set is a dict of registered claim names (RFC 8392, RFC 7519) to values, and `act`, the one private claim, which holds
+everything else under ACT's own field names. The envelopes translate names; the tables of readers below check what is inside.
+Readers raise `Refused` without a place; `read_fields` adds the place on the way out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+from uuid import UUID
+
+from act.errors import Refused
+
+__all__ = [
+    "MAX_LIST",
+    "MAX_TEXT",
+    "Fields",
+    "Reader",
+    "read_digest",
+    "read_fields",
+    "read_id",
+    "read_map",
+    "read_text",
+    "read_texts",
+    "uuid_urn",
+]
+
+MAX_TEXT: Final = 256
+"""Longest identifier or label, in characters: the length A402 gives its identifiers."""
+
+MAX_LIST: Final = 128
+"""Most entries in a list of merchants, categories, methods or items."""
+
+Reader = Callable[[Any], Any]
+"""Takes a decoded value, returns it checked and in the form used inside, or raises `Refused`."""
+
+
+class Fields:
+    """A closed table of fields: which names exist, how each is read, which are mandatory."""
+
+    __slots__ = ("readers", "required")
+
+    def __init__(self, required: Mapping[str, Reader], optional: Mapping[str, Reader] | None = None) -> None:
+        self.readers: Final[Mapping[str, Reader]] = {**required, **(optional or {})}
+        self.required: Final = frozenset(required)
+
+
+def read_fields(fields: Fields, value: object, where: str) -> dict[str, Any]:
+    """Every field of `value`, checked. Raises claim_unknown for a name outside the table and claim_missing for one not
+    there."""
+    if type(value) is not dict:
+        raise Refused("claim_invalid", where, expected="a map")
+    readers = fields.readers
+    read = {}
+    name: Any = ""
+    try:
+        for name, raw in value.items():
+            reader = readers.get(name)
+            if reader is read_text and type(raw) is str and 0 < len(raw) <= MAX_TEXT and raw.isprintable():
+                read[name] = raw  # most fields are texts: what `read_text` does, without the call
+            elif reader is not None:
+                read[name] = reader(raw)
+            else:
+                raise Refused("claim_unknown")
+    except Refused as refusal:
+        raise refusal.within(_inside(where, name)) from None
+    if len(read) != len(readers) and not read.keys() >= fields.required:  # every name there: nothing can be missing
+        raise Refused("claim_missing", _inside(where, min(fields.required - read.keys())))
+    return read
+
+
+def _inside(where: str, name: object) -> str:
+    return f"{where}.{name}" if where else str(name)
+
+
+def read_text(value: object) -> str:
+    """An identifier or label: 1 to `MAX_TEXT` characters, printable. Identifiers are compared byte for byte, never folded."""
+    if type(value) is not str or not 0 < len(value) <= MAX_TEXT or not value.isprintable():
+        raise Refused("claim_invalid", expected=f"1 to {MAX_TEXT} printable characters")
+    return value
+
+
+def read_texts(value: object) -> tuple[str, ...]:
+    """A list of 1 to `MAX_LIST` different texts. An empty list is refused: it would allow nothing, or be read as anything."""
+    if type(value) is not list or not 0 < len(value) <= MAX_LIST:
+        raise Refused("claim_invalid", expected=f"a list of 1 to {MAX_LIST} texts")
+    texts = tuple(map(read_text, value))
+    if len(set(texts)) != len(texts):
+        raise Refused("claim_invalid", expected="different texts")
+    return texts
+
+
+def read_digest(value: object) -> bytes:
+    """A SHA-256 digest: 32 bytes."""
+    if type(value) is not bytes or len(value) != 32:
+        raise Refused("claim_invalid", expected="32 bytes")
+    return value
+
+
+def read_id(value: object) -> bytes:
+    """The 16 bytes of a UUID."""
+    if type(value) is not bytes or len(value) != 16:
+        raise Refused("claim_invalid", expected="16 bytes")
+    return value
+
+
+def read_map(value: object) -> dict[str, Any]:
+    """A map whose own table of fields is applied by the caller."""
+    if type(value) is not dict:
+        raise Refused("claim_invalid", expected="a map")
+    return value
+
+
+def uuid_urn(value: bytes) -> str:
+    """`urn:uuid:...`, how an id of 16 bytes is written for people and in JSON (RFC 9562)."""
+    return UUID(bytes=value).urn

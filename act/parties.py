@@ -1,0 +1,208 @@
+"""Who may sign as what, and when.
+
+A verifier trusts no key because a token shows it. It asks `Parties.find(kid, role, at)`: which party has this key in force, in
+this role, at that time? Ending a key (`not_after`) ends signing and leaves what was signed before valid, so keys rotate under
+live mandates. Declaring it compromised (`compromised_at`) also ends what was signed before, except what a ledger had recorded
+earlier: the time inside a token is the thief's word.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal, Protocol
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+
+from act.calendar import LATEST_INSTANT, parse_iso
+from act.errors import InvalidCall, Refused, StoreFault
+from act.keys import PublicKey, from_jwk
+from act.wire import json
+
+__all__ = ["EnrolledKey", "Parties", "PartiesFile", "PartiesTable", "Party", "Role"]
+
+MAX_FILE_BYTES: Final = 16 * 1024 * 1024
+"""A file with ten thousand parties is some 4 MB."""
+
+
+class Role(StrEnum):
+    """What a key may sign as."""
+
+    ISSUER = "issuer"  # mandates, for the delegators of its namespaces
+    PRINCIPAL = "principal"  # mandates for itself alone
+    PAYEE = "payee"  # orders
+    PSP = "psp"  # receipts
+
+
+@dataclass(frozen=True, slots=True)
+class Party:
+    """One party as the payment service knows it. `categories` is its merchant record: what it sells, whatever its orders
+    say."""
+
+    id: str
+    name: str
+    roles: tuple[Role, ...]
+    delegator_namespaces: tuple[str, ...]
+    categories: frozenset[str]
+
+    def may_speak_for(self, delegator_identity: str) -> bool:
+        """Whether this issuer may sign mandates of that delegator (a namespace is a literal prefix, never a pattern)."""
+        return delegator_identity.startswith(self.delegator_namespaces)
+
+
+@dataclass(frozen=True, slots=True)
+class EnrolledKey:
+    """A party's key and when it is in force: `not_before <= at < not_after`, in seconds. `compromised_at` is None or an
+    instant."""
+
+    party: Party
+    public_key: PublicKey
+    not_before: int
+    not_after: int
+    compromised_at: int | None
+
+
+class Parties(Protocol):
+    """What verification needs to know about the world. Answers must not change while `version` stays the same."""
+
+    @property
+    def version(self) -> int:
+        """Grows with every change."""
+
+    @property
+    def expires_at(self) -> int:
+        """From this instant on nothing may be decided with it (rule ACT-PAR-01)."""
+
+    def find(self, kid: bytes, role: Role, at: int) -> EnrolledKey:
+        """The party that may sign as `role` with key `kid` at instant `at`; raises `Refused` signer_unknown (ACT-PAR-02)."""
+
+
+class PartiesTable:
+    """Parties held in memory."""
+
+    def __init__(self, keys: Iterable[EnrolledKey], *, version: int = 1, expires_at: int = LATEST_INSTANT) -> None:
+        self.version: Final = version
+        self.expires_at: Final = expires_at
+        enrolled = tuple(keys)
+        self._keys: Final = {key.public_key.kid: key for key in enrolled}
+        if len(self._keys) != len(enrolled):
+            raise InvalidCall("parties_invalid", "keys", reason="one key is enrolled twice")
+
+    def find(self, kid: bytes, role: Role, at: int) -> EnrolledKey:
+        """See `Parties.find`."""
+        key = self._keys.get(kid)
+        if key is None or role not in key.party.roles or not key.not_before <= at < key.not_after:
+            raise Refused("signer_unknown", role=role.value)
+        return key
+
+
+class PartiesFile:
+    """Parties from a JSON file (chapter "parties" of the specification).
+
+    Raises `StoreFault` file_unreadable when it cannot be read and `InvalidCall` parties_invalid, with the place, when it is
+    wrong. `reload` reads it again; an older version, or the same version with other contents, is refused.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path: Final = Path(path)
+        self._bytes, self._table = self._read()
+
+    @property
+    def version(self) -> int:
+        """The file's own version."""
+        return self._table.version
+
+    @property
+    def expires_at(self) -> int:
+        """The file's own expiry, in seconds."""
+        return self._table.expires_at
+
+    def find(self, kid: bytes, role: Role, at: int) -> EnrolledKey:
+        """See `Parties.find`."""
+        return self._table.find(kid, role, at)
+
+    def reload(self) -> None:
+        """Reads the file again and takes over its contents, all or nothing."""
+        data, table = self._read()
+        if table.version < self.version or (table.version == self.version and data != self._bytes):
+            raise InvalidCall("parties_invalid", "version", reason="must grow with every change", known=self.version)
+        self._bytes, self._table = data, table
+
+    def _read(self) -> tuple[bytes, PartiesTable]:
+        try:
+            with self.path.open("rb") as file:
+                data = file.read(MAX_FILE_BYTES + 1)
+        except OSError as error:
+            raise StoreFault("file_unreadable", str(self.path), reason=error.strerror or "") from error
+        return data, parse_parties(data)
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+
+
+_Text = Annotated[str, StringConstraints(min_length=1, max_length=256, pattern=r"^[^\x00-\x1f\x7f]*$")]
+
+
+class _Key(_Model):
+    jwk: dict[str, str]
+    not_before: str
+    not_after: str
+    compromised_at: str | None = None
+
+
+class _Party(_Model):
+    id: _Text
+    name: _Text
+    roles: list[Literal["issuer", "principal", "payee", "psp"]]
+    delegator_namespaces: list[_Text] = []
+    categories: list[_Text] = []
+    keys: list[_Key]
+
+
+class _File(_Model):
+    format: Literal["act1-parties"]
+    version: Annotated[int, Field(ge=1)]
+    expires: str
+    parties: list[_Party]
+
+
+def parse_parties(data: bytes) -> PartiesTable:
+    """The parties in a file's bytes. Raises `InvalidCall` parties_invalid with the place of the first fault."""
+    try:
+        model = _File.model_validate(json.decode(data, max_bytes=MAX_FILE_BYTES))
+        keys = [
+            _enrolled(party, key, f"parties.{i}.keys.{j}")
+            for i, party in enumerate(model.parties)
+            for j, key in enumerate(party.keys)
+        ]
+        expires_at = parse_iso(model.expires, "expires")
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise InvalidCall("parties_invalid", place, reason=first["msg"]) from None
+    except Refused as refusal:
+        raise InvalidCall("parties_invalid", refusal.where, reason=refusal.meaning, **_plain(refusal.facts)) from None
+    ids = [party.id for party in model.parties]
+    if len(set(ids)) != len(ids):
+        raise InvalidCall("parties_invalid", "parties", reason="one party stands twice")
+    return PartiesTable(keys, version=model.version, expires_at=expires_at)
+
+
+def _plain(facts: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in facts.items() if name != "reason"}
+
+
+def _enrolled(party: _Party, key: _Key, where: str) -> EnrolledKey:
+    record = Party(
+        party.id, party.name, tuple(map(Role, party.roles)), tuple(party.delegator_namespaces), frozenset(party.categories)
+    )
+    return EnrolledKey(
+        record,
+        from_jwk(key.jwk, f"{where}.jwk"),
+        parse_iso(key.not_before, f"{where}.not_before"),
+        parse_iso(key.not_after, f"{where}.not_after"),
+        None if key.compromised_at is None else parse_iso(key.compromised_at, f"{where}.compromised_at"),
+    )
