@@ -1,0 +1,236 @@
+"""CID-CART-CFM: the order, a merchant's signed offer to one buyer, with price and stock locked until it expires."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from act.calendar import FUTURE_TOLERANCE_SECONDS, instant, read_instant, system_clock
+from act.delegation.chain import Chain
+from act.delegation.limits import UNUSED, Usage, judge
+from act.delegation.purchase import Purchase
+from act.envelope.claims import MAX_LIST, Fields, read_fields, read_map, read_text
+from act.envelope.cose import Opened, open_object, seal
+from act.envelope.kinds import ORDER
+from act.errors import InvalidCall, Refused
+from act.keys import Signer
+from act.money import Amount
+from act.parties import EnrolledKey, Parties, Role
+
+__all__ = ["AuthenticatedOrder", "Item", "Order", "UnverifiedOrder", "open_order", "pre_check", "sign_order", "verify_order"]
+
+MAX_QUANTITY: Final = 1_000_000
+"""Beyond any cart; keeps a line's product far inside what an amount can hold."""
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One line: `quantity` times `unit_amount`. `category` is the merchant's own label."""
+
+    sku: str
+    name: str
+    category: str
+    quantity: int
+    unit_amount: Amount
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What the payee sells to this agent for this principal, at this price, until `expires_at` (seconds since 1970).
+
+    The items add up to `amount` exactly. `order_no` is unique per payee.
+    """
+
+    payee: str
+    agent_id: str
+    delegator_identity: str
+    order_no: str
+    items: tuple[Item, ...]
+    amount: Amount
+    expires_at: int
+
+    def item_categories(self) -> frozenset[str]:
+        """Every label on the order."""
+        return frozenset([item.category for item in self.items])
+
+
+@dataclass(frozen=True, slots=True)
+class UnverifiedOrder:
+    """A decoded order that nobody has checked."""
+
+    order: Order
+    issued_at: int
+    opened: Opened
+
+    def authenticate(self, parties: Parties) -> AuthenticatedOrder:
+        """The order, its payee proven. Raises `Refused`: signer_unknown, signer_mismatch, key_compromised,
+        order_signature_invalid."""
+        try:
+            enrolled = parties.find(self.opened.kid, Role.PAYEE, self.issued_at)
+        except Refused as refusal:
+            raise refusal.within("order.iss") from None
+        if enrolled.party.id != self.order.payee:
+            raise Refused("signer_mismatch", "order.iss", key_of=enrolled.party.id, named=self.order.payee)
+        if enrolled.compromised_at is not None:  # an order lives for minutes: none is worth keeping a lost key for
+            raise Refused("key_compromised", "order.iss", compromised_at=enrolled.compromised_at)
+        self.opened.check_signature(enrolled.public_key, "order_signature_invalid")
+        return AuthenticatedOrder(self.order, self.issued_at, self.opened.identity, enrolled)
+
+
+@dataclass(frozen=True, slots=True)
+class AuthenticatedOrder:
+    """An order its payee signed, with that payee's enrolled key and merchant record."""
+
+    order: Order
+    issued_at: int
+    identity: bytes
+    payee_key: EnrolledKey
+
+    def require_in_force(self, at: int) -> None:
+        """Rules ACT-ORD-02 and -03: the price lock holds at instant `at`; `at == expires_at` is expired."""
+        if at >= self.order.expires_at:
+            raise Refused("order_expired", "order.exp", ended_at=self.order.expires_at)
+        if self.issued_at > at + FUTURE_TOLERANCE_SECONDS:
+            raise Refused("order_not_yet_valid", "order.iat", issued_at=self.issued_at)
+
+
+def _read_quantity(value: Any) -> int:
+    if type(value) is not int or not 0 < value <= MAX_QUANTITY:
+        raise Refused("claim_invalid", expected=f"a whole number from 1 to {MAX_QUANTITY}")
+    return value
+
+
+def _read_items(value: Any) -> list[Any]:
+    if type(value) is not list or not 0 < len(value) <= MAX_LIST:
+        raise Refused("claim_invalid", expected=f"a list of 1 to {MAX_LIST} items")
+    return value
+
+
+def _read_amount_text(value: Any) -> str:
+    if type(value) is not str:
+        raise Refused("amount_invalid")
+    return value
+
+
+_CLAIMS: Final = Fields({"iss": read_text, "sub": read_text, "exp": read_instant, "iat": read_instant, "act": read_map})
+_ACT: Final = Fields(
+    {
+        "delegator_identity": read_text,
+        "order_no": read_text,
+        "items": _read_items,
+        "amount": _read_amount_text,
+        "currency": read_text,
+    }
+)
+_ITEM: Final = Fields(
+    {"sku": read_text, "name": read_text, "category": read_text, "quantity": _read_quantity, "unit_amount": _read_amount_text}
+)
+
+
+def read_order(claims: dict[str, Any]) -> tuple[Order, int]:
+    """The order in an object's claims and when it was signed. Raises `Refused`, order_total_mismatch among them
+    (ACT-ORD-01)."""
+    head = read_fields(_CLAIMS, claims, "order")
+    body = read_fields(_ACT, head["act"], "order.act")
+    currency = body["currency"]
+    amount = Amount.parse(body["amount"], currency, "order.act.amount")
+    items = tuple([_read_item(raw, currency, place) for place, raw in enumerate(body["items"])])
+    order = Order(head["iss"], head["sub"], body["delegator_identity"], body["order_no"], items, amount, head["exp"])
+    total_minor = sum([item.quantity * item.unit_amount.minor for item in items])
+    if total_minor != amount.minor:
+        raise Refused("order_total_mismatch", "order.act.amount", items_minor=total_minor, amount_minor=amount.minor)
+    return order, head["iat"]
+
+
+def _read_item(raw: Any, currency: str, place: int) -> Item:
+    try:
+        fields = read_fields(_ITEM, raw, "")
+        unit_amount = Amount.parse(fields["unit_amount"], currency, "unit_amount")
+    except Refused as refusal:
+        raise refusal.within(f"order.act.items.{place}") from None
+    return Item(fields["sku"], fields["name"], fields["category"], fields["quantity"], unit_amount)
+
+
+def order_claims(order: Order, issued_at: int) -> dict[str, Any]:
+    """The claims that `read_order` takes back."""
+    items = [
+        {
+            "sku": item.sku,
+            "name": item.name,
+            "category": item.category,
+            "quantity": item.quantity,
+            "unit_amount": item.unit_amount.text,
+        }
+        for item in order.items
+    ]
+    body = {
+        "delegator_identity": order.delegator_identity,
+        "order_no": order.order_no,
+        "items": items,
+        "amount": order.amount.text,
+        "currency": order.amount.currency,
+    }
+    return {"iss": order.payee, "sub": order.agent_id, "exp": order.expires_at, "iat": issued_at, "act": body}
+
+
+def sign_order(order: Order, *, signer: Signer, at: datetime | None = None) -> bytes:
+    """Signs an order as its payee and returns its bytes. `at` is the time of confirmation (None: the system clock).
+
+    Raises `Refused` for an order no verifier would take: items that do not add up, a lock that has already expired.
+    """
+    if not isinstance(order, Order):
+        raise InvalidCall("call_invalid", "order", expected="an act.Order")
+    claims = order_claims(order, instant(at or system_clock()))
+    if any(item.unit_amount.currency != order.amount.currency for item in order.items):
+        raise Refused("currency_mismatch", "order.items")
+    read_order(claims)
+    if order.expires_at <= claims["iat"]:
+        raise Refused("order_expired", "order.exp")
+    return seal(ORDER, claims, signer)
+
+
+def open_order(data: bytes) -> UnverifiedOrder:
+    """Decodes an order strictly; believes nothing. Raises `Refused`."""
+    opened = open_object(data, ORDER)
+    order, issued_at = read_order(opened.claims)
+    return UnverifiedOrder(order, issued_at, opened)
+
+
+def verify_order(order: bytes, *, parties: Parties, at: datetime) -> AuthenticatedOrder:
+    """An order that is genuine and whose price lock holds at instant `at`. Raises `Refused`: parties_expired, what
+    `UnverifiedOrder.authenticate` raises, key_compromised, order_not_yet_valid, order_expired."""
+    now = instant(at)
+    if now >= parties.expires_at:
+        raise Refused("parties_expired", "parties", ended_at=parties.expires_at)
+    authenticated = open_order(order).authenticate(parties)
+    authenticated.require_in_force(now)
+    return authenticated
+
+
+def purchase_of(order: Order, categories: frozenset[str], payment_method: str, scenario: str, at: int) -> Purchase:
+    """What constraints judge of an order; `categories` is the payee's merchant record."""
+    return Purchase(order.payee, categories, order.item_categories(), order.amount, payment_method, scenario, at)
+
+
+def pre_check(
+    chain: Chain,
+    order: AuthenticatedOrder,
+    *,
+    payment_method: str,
+    scenario: str,
+    at: datetime,
+    used: Mapping[str, Usage] | None = None,
+) -> None:
+    """What an agent asks before it pays: does the mandate permit this order, and does it fit into what is left?
+
+    `used` is what the payment service last reported, by limit name. Returns, or raises the `Refused` that the payment service
+    would raise. It reserves nothing: only the payment service's answer counts.
+    """
+    now = instant(at)
+    order.require_in_force(now)
+    purchase = purchase_of(order.order, order.payee_key.party.categories, payment_method, scenario, now)
+    chain.permits(purchase)
+    for limit in chain.limits(now):
+        judge(limit, (used or {}).get(limit.name, UNUSED), purchase.amount.minor)

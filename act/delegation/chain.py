@@ -1,0 +1,47 @@
+"""One credential and, later, the links below it, root first. All of them judge every payment."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from act.delegation.constraints import Constraint
+from act.delegation.credential import Credential
+from act.delegation.limits import Limit
+from act.delegation.purchase import Purchase
+from act.keys import PublicKey
+
+__all__ = ["Chain"]
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """Authenticated credentials from the principal to the paying agent. This version knows chains of exactly one."""
+
+    root: Credential
+
+    @property
+    def leaf(self) -> Credential:
+        """The credential whose holder signs the payment."""
+        return self.root
+
+    @property
+    def holder(self) -> PublicKey:
+        """The paying agent's key."""
+        return self.leaf.holder
+
+    @property
+    def constraints(self) -> tuple[Constraint, ...]:
+        """Every constraint of every credential, in the order of judgement."""
+        return self.root.mandate.constraints
+
+    def permits(self, purchase: Purchase) -> None:
+        """Returns if every constraint of every credential permits the purchase; raises the first one's `Refused` otherwise."""
+        for constraint in self.constraints:
+            constraint.permits(purchase)
+
+    def limits(self, at: int) -> tuple[Limit, ...]:
+        """What the ledger has to count for a payment at instant `at`."""
+        limits: list[Limit] = []
+        for constraint in self.constraints:
+            limits += constraint.limits(at)
+        return tuple(limits)

@@ -1,0 +1,92 @@
+"""Constraints on how much: the total, one payment's most and least."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar, Self
+
+from act.delegation.constraints.base import Enforcer, Language
+from act.delegation.limits import UNUSED, Limit, judge
+from act.delegation.purchase import Purchase
+from act.errors import Refused
+from act.money import Amount
+
+__all__ = ["MaxSingleAmount", "MaxTotalAmount", "MinSingleAmount"]
+
+
+@dataclass(frozen=True, slots=True)
+class _Bound:
+    """An amount in the mandate's currency. That the payment is in the same one is `Currency`'s business, judged before."""
+
+    amount: Amount
+
+    @classmethod
+    def read(cls, value: Any, currency: str) -> Self:
+        """From a decimal string with exactly the currency's digits."""
+        return cls(Amount.parse(value, currency))
+
+    def encode(self) -> Any:
+        """The decimal string."""
+        return self.amount.text
+
+    def limits(self, at: int) -> tuple[Limit, ...]:
+        """Nothing to count."""
+        return ()
+
+
+@dataclass(frozen=True, slots=True)
+class MaxTotalAmount(_Bound):
+    """`max_total_amount`: all payments together, as the one ledger counts them."""
+
+    path: ClassVar[str] = "max_total_amount"
+    rule: ClassVar[str] = "ACT-CON-06"
+    enforced_by: ClassVar[Enforcer] = Enforcer.LEDGER
+
+    def permits(self, purchase: Purchase) -> None:
+        """Rule ACT-CON-06 for a mandate nothing was spent of: what even this refuses needs no ledger."""
+        if purchase.amount.minor > self.amount.minor:
+            judge(self.limits(purchase.at)[0], UNUSED, purchase.amount.minor)
+
+    def limits(self, at: int) -> tuple[Limit, ...]:
+        """The total."""
+        return (Limit(self.path, self.amount.minor, "total_limit_exceeded"),)
+
+    def describe(self, language: Language = "en") -> str:
+        """The total."""
+        return f"总计不超过 {self.amount}" if language == "zh" else f"at most {self.amount} in total"
+
+
+@dataclass(frozen=True, slots=True)
+class MaxSingleAmount(_Bound):
+    """`ext.commerce.max_single_amount`: one payment at most."""
+
+    path: ClassVar[str] = "ext.commerce.max_single_amount"
+    rule: ClassVar[str] = "ACT-CON-03"
+    enforced_by: ClassVar[Enforcer] = Enforcer.VERIFIER
+
+    def permits(self, purchase: Purchase) -> None:
+        """Rule ACT-CON-03."""
+        if purchase.amount.minor > self.amount.minor:
+            raise Refused("single_limit_exceeded", self.path, cap_minor=self.amount.minor, asked_minor=purchase.amount.minor)
+
+    def describe(self, language: Language = "en") -> str:
+        """The most."""
+        return f"单笔不超过 {self.amount}" if language == "zh" else f"at most {self.amount} in one payment"
+
+
+@dataclass(frozen=True, slots=True)
+class MinSingleAmount(_Bound):
+    """`ext.commerce.min_single_amount`: one payment at least."""
+
+    path: ClassVar[str] = "ext.commerce.min_single_amount"
+    rule: ClassVar[str] = "ACT-CON-04"
+    enforced_by: ClassVar[Enforcer] = Enforcer.VERIFIER
+
+    def permits(self, purchase: Purchase) -> None:
+        """Rule ACT-CON-04."""
+        if purchase.amount.minor < self.amount.minor:
+            raise Refused("single_minimum_missed", self.path, floor_minor=self.amount.minor, asked_minor=purchase.amount.minor)
+
+    def describe(self, language: Language = "en") -> str:
+        """The least."""
+        return f"单笔不少于 {self.amount}" if language == "zh" else f"at least {self.amount} in one payment"

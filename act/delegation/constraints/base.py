@@ -1,0 +1,46 @@
+"""What every constraint is: a closed class with a permanent place in the registry."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Any, ClassVar, Literal, Protocol, Self
+
+from act.delegation.limits import Limit
+from act.delegation.purchase import Purchase
+
+__all__ = ["Constraint", "Enforcer", "Language"]
+
+Language = Literal["en", "zh"]
+
+
+class Enforcer(StrEnum):
+    """Who holds a payment to a constraint."""
+
+    VERIFIER = "verifier"  # decidable from the payment alone
+    LEDGER = "ledger"  # needs what was spent before
+
+
+class Constraint(Protocol):
+    """One bound a principal set. Instances are immutable and judge by themselves: no I/O, no clock, no other constraint."""
+
+    path: ClassVar[str]
+    """ACT's own name with its block, such as `ext.commerce.max_single_amount`; also the counter's name where it counts."""
+
+    rule: ClassVar[str]
+    enforced_by: ClassVar[Enforcer]
+
+    @classmethod
+    def read(cls, value: Any, currency: str) -> Self:
+        """From the decoded wire value; raises `Refused` (claim_invalid, amount_invalid) without a place."""
+
+    def encode(self) -> Any:
+        """The wire value that `read` takes back."""
+
+    def permits(self, purchase: Purchase) -> None:
+        """Returns if this constraint allows the purchase; raises `Refused` with its own code otherwise."""
+
+    def limits(self, at: int) -> tuple[Limit, ...]:
+        """What the ledger has to count for a payment made at instant `at`."""
+
+    def describe(self, language: Language = "en") -> str:
+        """The bound in plain words, for the principal who signs it."""

@@ -1,0 +1,150 @@
+"""The credential (ADD-IAC-ISS): a mandate signed by its issuer, opened in two steps that no caller can skip.
+
+`open_credential` gives an `UnverifiedCredential`; only `authenticate` turns it into the `Credential` that a chain takes.
+Neither asks what time it is: that the mandate is in force, its key not compromised and its state Active is checked at every
+use.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from act.calendar import FUTURE_TOLERANCE_SECONDS, instant, system_clock
+from act.delegation.constraints import Validity
+from act.delegation.mandate import Mandate, MandateKey, SignedMandate, mandate_claims, read_mandate
+from act.envelope.cose import Opened, open_object, seal
+from act.envelope.kinds import MANDATE
+from act.errors import InvalidCall, Refused
+from act.keys import PublicKey, Signer
+from act.parties import EnrolledKey, Parties, Role
+
+__all__ = ["Credential", "CredentialCache", "UnverifiedCredential", "mint", "open_credential", "verify_mandate"]
+
+
+@dataclass(frozen=True, slots=True)
+class UnverifiedCredential:
+    """A decoded mandate whose issuer nobody has checked: good for display and for nothing else."""
+
+    content: SignedMandate
+    opened: Opened
+    data: bytes
+
+    @property
+    def holder(self) -> PublicKey:
+        """The agent key the mandate claims to be for."""
+        return self.content.holder
+
+    def authenticate(self, parties: Parties) -> Credential:
+        """The credential, its issuer proven. Raises `Refused`: signer_unknown, signer_mismatch, delegator_not_allowed,
+        credential_signature_invalid."""
+        enrolled = _find_issuer(self.content.mandate, self.content.issued_at, self.opened.kid, parties)
+        self.opened.check_signature(enrolled.public_key, "credential_signature_invalid")
+        mandate = self.content.mandate
+        key = MandateKey(mandate.issuer, mandate.delegator_identity, mandate.delegation_id)
+        return Credential(mandate, key, self.holder, self.content.issued_at, self.opened.identity, self.opened.kid)
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """An authenticated mandate: its issuer signed exactly this. Whether it is in force is another question.
+
+    `key` is how ledgers name it, `identity` SHA-256 of the signing input; `kid` names the issuer's key.
+    """
+
+    mandate: Mandate
+    key: MandateKey
+    holder: PublicKey
+    issued_at: int
+    identity: bytes
+    kid: bytes
+
+    def require_in_force(self, at: int) -> None:
+        """Rules ACT-PAY-13 and -14: issued, started and not ended at instant `at`; raises `Refused` otherwise."""
+        self.mandate.constraint(Validity).require_in_force(at)
+        if self.issued_at > at + FUTURE_TOLERANCE_SECONDS:
+            raise Refused("credential_not_yet_valid", "mandate.iat", issued_at=self.issued_at)
+
+    def issuer_key(self, parties: Parties) -> EnrolledKey:
+        """The issuer's key as it is enrolled now. Raises `Refused` when it, or what it may sign, is no longer there."""
+        return _find_issuer(self.mandate, self.issued_at, self.kid, parties)
+
+
+def _find_issuer(mandate: Mandate, issued_at: int, kid: bytes, parties: Parties) -> EnrolledKey:
+    """Rules ACT-PAR-02 to -04: the issuer's own key, in force when the mandate was signed, allowed to speak for the
+    delegator."""
+    role = Role.PRINCIPAL if mandate.issuer == mandate.delegator_identity else Role.ISSUER
+    try:
+        enrolled = parties.find(kid, role, issued_at)
+    except Refused as refusal:
+        raise refusal.within("mandate.iss") from None
+    if enrolled.party.id != mandate.issuer:
+        raise Refused("signer_mismatch", "mandate.iss", key_of=enrolled.party.id, named=mandate.issuer)
+    if role is Role.ISSUER and not enrolled.party.may_speak_for(mandate.delegator_identity):
+        raise Refused("delegator_not_allowed", "mandate.act.delegator_identity", issuer=mandate.issuer)
+    return enrolled
+
+
+def mint(mandate: Mandate, *, signer: Signer, holder: PublicKey, at: datetime | None = None) -> bytes:
+    """Signs a mandate for the agent that holds `holder` and returns the credential's bytes.
+
+    `at` is the time of signing (None: the system clock). What is returned has been read back by the verifier's own reader, so
+    a mandate that no verifier would take raises `Refused` here and is never signed.
+    """
+    if not isinstance(mandate, Mandate):
+        raise InvalidCall("call_invalid", "mandate", expected="an act.Mandate")
+    claims = mandate_claims(mandate, holder, instant(at or system_clock()))
+    read_mandate(claims)
+    if mandate.constraint(Validity).end <= claims["iat"]:
+        raise Refused("credential_expired", "mandate.validity_end_time")
+    return seal(MANDATE, claims, signer)
+
+
+def open_credential(data: bytes) -> UnverifiedCredential:
+    """Decodes a credential strictly; believes nothing. Raises `Refused`."""
+    opened = open_object(data, MANDATE)
+    return UnverifiedCredential(read_mandate(opened.claims), opened, data)
+
+
+def verify_mandate(iac: bytes, *, parties: Parties, at: datetime) -> Credential:
+    """A credential that is genuine and in force at instant `at`, as far as anyone can tell without its ledger.
+
+    Raises `Refused`: parties_expired, what `UnverifiedCredential.authenticate` raises, key_compromised (there is no record
+    here that could vouch for it), credential_not_yet_valid, credential_expired. Whether it was revoked, only its ledger
+    knows.
+    """
+    now = instant(at)
+    if now >= parties.expires_at:
+        raise Refused("parties_expired", "parties", ended_at=parties.expires_at)
+    credential = open_credential(iac).authenticate(parties)
+    compromised_at = credential.issuer_key(parties).compromised_at
+    if compromised_at is not None:
+        raise Refused("key_compromised", "mandate.iss", compromised_at=compromised_at)
+    credential.require_in_force(now)
+    return credential
+
+
+class CredentialCache:
+    """Remembers authenticated credentials by their full bytes and the parties' version: facts that no time changes.
+
+    Everything that time does change (the key's standing, the window, the status) is asked anew at each use. Bounded; when
+    full it starts over. Threads may share it.
+    """
+
+    __slots__ = ("_capacity", "_entries", "_version")
+
+    def __init__(self, capacity: int = 10_000) -> None:
+        self._capacity: Final = capacity
+        self._entries: dict[bytes, Credential] = {}
+        self._version = -1
+
+    def find(self, data: bytes, parties: Parties) -> Credential | None:
+        """The credential, if these very bytes were authenticated under these very parties."""
+        return self._entries.get(data) if self._version == parties.version else None
+
+    def keep(self, data: bytes, credential: Credential, parties: Parties) -> None:
+        """Remembers what `UnverifiedCredential.authenticate` returned for these bytes."""
+        if self._version != parties.version or len(self._entries) >= self._capacity:
+            self._entries, self._version = {}, parties.version
+        self._entries[data] = credential

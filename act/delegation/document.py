@@ -1,0 +1,124 @@
+"""A mandate as people and wallets write it: JSON under ACT's own field names (ADD-IAC-ISS), before it is signed.
+
+Unknown fields are refused here as they are in a signed mandate. Amounts are decimal strings or JSON numbers; either way they
+are exact, and the mandate that is minted writes them, and the currency, out.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any, Final
+from uuid import UUID, uuid4
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from act.calendar import parse_iso
+from act.delegation.constraints import REGISTRY, Currency
+from act.delegation.mandate import DEFAULT_MODE, Mandate, build_constraints
+from act.errors import InvalidCall, Refused
+from act.money import Amount
+from act.wire import json
+
+__all__ = ["DEFAULT_CURRENCY", "mandate_from_json"]
+
+DEFAULT_CURRENCY: Final = "CNY"
+"""ADD-IAC-ISS: currency is optional and CNY when absent. What is signed always says it."""
+
+_Number = str | int | Decimal
+_AMOUNTS: Final = ("max_total_amount", "ext.commerce.max_single_amount", "ext.commerce.min_single_amount")
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, arbitrary_types_allowed=True)
+
+
+class _Commerce(_Model):
+    max_single_amount: _Number | None = None
+    min_single_amount: _Number | None = None
+    allowed_categories: list[str] | None = None
+    forbidden_categories: list[str] | None = None
+    allowed_merchants: list[str] | None = None
+    forbidden_merchants: list[str] | None = None
+
+
+class _Ext(_Model):
+    commerce: _Commerce | None = None
+    vendor_private: dict[str, Any] | None = None
+
+
+class _Document(_Model):
+    """`issuer` and `ledger` are the envelope's issuer and audience; everything else is ACT's payload."""
+
+    issuer: str
+    ledger: str
+    delegator_identity: str
+    agent_id: str
+    intent_id: str
+    validity_start_time: str
+    validity_end_time: str
+    max_total_amount: _Number
+    delegation_id: str | None = None
+    delegation_mode: str = DEFAULT_MODE
+    currency: str = DEFAULT_CURRENCY
+    allowed_payment_methods: list[str] | None = None
+    user_confirmation_method: str | None = None
+    user_confirmation_timestamp: str | None = None
+    ext: _Ext = _Ext()
+
+
+def mandate_from_json(document: str | bytes | dict[str, Any]) -> Mandate:
+    """A mandate from its JSON document, given as text or as what `act.wire.json.decode` returns.
+
+    A missing `delegation_id` is drawn at random. Raises `InvalidCall` draft_invalid with the place and the reason.
+    """
+    try:
+        plain = document if isinstance(document, dict) else json.decode(document)
+        model = _Document.model_validate(plain)
+        return _mandate(model)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        raise InvalidCall("draft_invalid", ".".join(str(part) for part in first["loc"]), reason=first["msg"]) from None
+    except Refused as refusal:
+        raise InvalidCall(
+            "draft_invalid", refusal.where, reason=f"{refusal.code}: {refusal.meaning}", **refusal.facts
+        ) from None
+
+
+def _mandate(model: _Document) -> Mandate:
+    stated = model.model_dump(exclude_none=True)
+    raw: dict[str, Any] = {path: value for path, value in stated.items() if path in REGISTRY}
+    raw |= {f"ext.commerce.{name}": value for name, value in stated["ext"].get("commerce", {}).items()}
+    currency = Currency.read(model.currency, "").code
+    for path in _AMOUNTS:
+        if path in raw and not isinstance(raw[path], str):
+            raw[path] = Amount.parse_number(raw[path], currency, path).text
+    raw["validity"] = (
+        parse_iso(model.validity_start_time, "validity_start_time"),
+        parse_iso(model.validity_end_time, "validity_end_time"),
+    )
+    confirmed_at = model.user_confirmation_timestamp
+    return Mandate(
+        _delegation_id(model.delegation_id),
+        model.issuer,
+        model.ledger,
+        model.delegator_identity,
+        model.agent_id,
+        model.intent_id,
+        build_constraints(raw, ""),
+        model.user_confirmation_method,
+        None if confirmed_at is None else parse_iso(confirmed_at, "user_confirmation_timestamp"),
+        model.ext.vendor_private,
+    )
+
+
+def _delegation_id(text: str | None) -> UUID:
+    """`urn:uuid:` and a UUID in its one lower-case form, or the UUID alone."""
+    if text is None:
+        return uuid4()
+    try:
+        value = UUID(text)
+    except ValueError:
+        raise Refused("claim_invalid", "delegation_id", expected="urn:uuid: and a UUID") from None
+    if text not in (value.urn, str(value)):
+        raise Refused("claim_invalid", "delegation_id", expected="urn:uuid: and a UUID in lower case")
+    return value

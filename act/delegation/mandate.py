@@ -1,0 +1,234 @@
+"""The mandate: what a principal authorizes, ACT's IAC payload (ADD-IAC-ISS), and its claims.
+
+Facts say who and what for; constraints say how far. Every field stands once: who and when in registered claims, everything else
+in the private claim under ACT's own name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any, Final, TypeVar
+from uuid import UUID
+
+from act.calendar import read_instant
+from act.delegation.constraints import REGISTRY, Constraint, Currency, Validity
+from act.envelope.claims import Fields, read_fields, read_id, read_map, read_text
+from act.errors import InvalidCall, Refused
+from act.keys import PublicKey
+from act.money import Amount
+
+__all__ = ["Mandate", "MandateKey", "SignedMandate", "mandate_claims", "read_mandate"]
+
+_CLAIMS: Final = Fields(
+    {
+        "iss": read_text,
+        "sub": read_text,
+        "aud": read_text,
+        "exp": read_instant,
+        "nbf": read_instant,
+        "iat": read_instant,
+        "cti": read_id,
+        "cnf": read_map,
+        "status": read_map,
+        "act": read_map,
+    }
+)
+_LEDGER_STATUS: Final = Fields({"ledger": read_text})
+_CONFIRMATION_KEY: Final = 1  # RFC 8747: the COSE_Key member of cnf
+
+
+def _raw(value: Any) -> Any:
+    """Left as it is for the constraint that reads it once the currency is known."""
+    return value
+
+
+_ACT: Final = Fields(
+    {"delegator_identity": read_text, "intent_id": read_text, "max_total_amount": _raw, "currency": _raw},
+    {
+        "delegation_mode": _raw,
+        "allowed_payment_methods": _raw,
+        "user_confirmation_method": read_text,
+        "user_confirmation_timestamp": read_instant,
+        "ext": read_map,
+    },
+)
+_TOP_LEVEL: Final = ("delegation_mode", "max_total_amount", "allowed_payment_methods")
+_BLOCKS: Final = frozenset(path.split(".")[1] for path in REGISTRY if path.startswith("ext."))
+C = TypeVar("C", bound=Constraint)
+DEFAULT_MODE: Final = "SPECIFIED"
+"""ADD-IAC-ISS: delegation_mode is optional and SPECIFIED when absent."""
+
+
+@dataclass(frozen=True, slots=True)
+class MandateKey:
+    """How a ledger names a mandate: the issuer's word for it, within the delegator it speaks for."""
+
+    issuer: str
+    delegator_identity: str
+    delegation_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class Mandate:
+    """What a principal authorizes, before and after it is signed.
+
+    `delegation_id` is a UUID. `ledger` is the one payment service that counts what is spent (the credential's audience).
+    `constraints` stand in the registry's order and always hold the window, the mode, the currency and the total.
+    Identifiers are 1 to 256 printable characters, compared byte for byte. Times are seconds since 1970, UTC.
+    """
+
+    delegation_id: UUID
+    issuer: str
+    ledger: str
+    delegator_identity: str
+    agent_id: str
+    intent_id: str
+    constraints: tuple[Constraint, ...]
+    user_confirmation_method: str | None = None
+    user_confirmation_timestamp: int | None = None
+    vendor_private: Mapping[str, Any] | None = None
+
+    @classmethod
+    def from_json(cls, document: str | bytes | dict[str, Any]) -> Mandate:
+        """A mandate from its JSON document under ACT's field names, with `issuer` and `ledger` beside them.
+
+        Amounts are decimal strings or JSON numbers, times ISO 8601 UTC. A missing `delegation_id` is drawn at random. Raises
+        `InvalidCall` draft_invalid with the place and the reason.
+        """
+        from act.delegation.document import mandate_from_json  # the document's model needs this module first
+
+        return mandate_from_json(document)
+
+    def constraint(self, kind: type[C]) -> C:
+        """The mandate's constraint of that kind; raises `InvalidCall` when it has none."""
+        for constraint in self.constraints:
+            if isinstance(constraint, kind):
+                return constraint
+        raise InvalidCall("call_invalid", kind.path, reason="the mandate has no such constraint")
+
+
+@dataclass(frozen=True, slots=True)
+class SignedMandate:
+    """A mandate as a credential carries it: with the agent's key and the time of signing."""
+
+    mandate: Mandate
+    holder: PublicKey
+    issued_at: int
+
+
+def read_mandate(claims: dict[str, Any]) -> SignedMandate:
+    """The mandate in a credential's claims. Raises `Refused` for whatever this profile does not know or allow."""
+    head = read_fields(_CLAIMS, claims, "mandate")
+    holder = _read_holder(head["cnf"])
+    status = read_fields(_LEDGER_STATUS, head["status"], "mandate.status")
+    if status["ledger"] != head["aud"]:
+        raise Refused("status_unavailable", "mandate.status", ledger=status["ledger"])
+    body = read_fields(_ACT, head["act"], "mandate.act")
+    if ("user_confirmation_method" in body) != ("user_confirmation_timestamp" in body):
+        raise Refused("claim_missing", "mandate.act.user_confirmation_timestamp", reason="method and time go together")
+    constraints, vendor_private = _read_constraints(body, (head["nbf"], head["exp"]))
+    mandate = Mandate(
+        UUID(bytes=head["cti"]),
+        head["iss"],
+        head["aud"],
+        body["delegator_identity"],
+        head["sub"],
+        body["intent_id"],
+        constraints,
+        body.get("user_confirmation_method"),
+        body.get("user_confirmation_timestamp"),
+        vendor_private,
+    )
+    return SignedMandate(mandate, holder, head["iat"])
+
+
+def _read_holder(cnf: dict[Any, Any]) -> PublicKey:
+    if cnf.keys() != {_CONFIRMATION_KEY}:
+        raise Refused("claim_invalid", "mandate.cnf", expected="one COSE_Key")
+    return PublicKey.from_cose_key(cnf[_CONFIRMATION_KEY], "mandate.cnf.COSE_Key")
+
+
+def _read_constraints(body: dict[str, Any], window: tuple[int, int]) -> tuple[tuple[Constraint, ...], Mapping[str, Any] | None]:
+    """All constraints in the registry's order. A name outside the registry is constraint_unknown, never ignored."""
+    raw: dict[str, Any] = {"validity": window, "delegation_mode": DEFAULT_MODE, "currency": body["currency"]}
+    for name in _TOP_LEVEL:
+        if name in body:
+            raw[name] = body[name]
+    vendor_private = None
+    for block, fields in body.get("ext", {}).items():
+        if type(fields) is not dict or not fields:
+            raise Refused("claim_invalid", f"mandate.act.ext.{block}", expected="a map that is not empty")
+        if block == "vendor_private":
+            vendor_private = fields
+            continue
+        if block not in _BLOCKS:
+            raise Refused("constraint_unknown", f"mandate.act.ext.{block}")
+        for name, value in fields.items():
+            path = f"ext.{block}.{name}"
+            if path not in REGISTRY:
+                raise Refused("constraint_unknown", f"mandate.act.{path}")
+            raw[path] = value
+    return build_constraints(raw, "mandate.act"), vendor_private
+
+
+def build_constraints(raw: Mapping[str, Any], where: str) -> tuple[Constraint, ...]:
+    """Constraints from wire values by path, checked one by one and against each other (ACT-CON-12)."""
+    try:
+        currency = Currency.read(raw["currency"], "").code
+    except Refused as refusal:
+        raise refusal.within(f"{where}.currency") from None
+    constraints = []
+    for path, kind in REGISTRY.items():
+        if path in raw:
+            try:
+                constraints.append(kind.read(raw[path], currency))
+            except Refused as refusal:
+                raise refusal.within(f"{where}.{path}") from None
+    _require_consistent(constraints, where)
+    return tuple(constraints)
+
+
+def _require_consistent(constraints: list[Constraint], where: str) -> None:
+    """ADD-INT-ICS: min_single_amount <= max_single_amount <= max_total_amount."""
+    amounts: dict[str, Amount] = {c.path: c.amount for c in constraints if hasattr(c, "amount")}
+    ladder = ("ext.commerce.min_single_amount", "ext.commerce.max_single_amount", "max_total_amount")
+    present = [(path, amounts[path].minor) for path in ladder if path in amounts]
+    for (lower, less), (upper, more) in pairwise(present):
+        if less > more:
+            raise Refused("constraint_conflict", f"{where}.{lower}", above=upper)
+
+
+def mandate_claims(mandate: Mandate, holder: PublicKey, issued_at: int) -> dict[str, Any]:
+    """The claims that `read_mandate` takes back."""
+    body: dict[str, Any] = {"delegator_identity": mandate.delegator_identity, "intent_id": mandate.intent_id}
+    ext: dict[str, Any] = {}
+    window = mandate.constraint(Validity)
+    for constraint in mandate.constraints:
+        if constraint is window:
+            continue
+        if constraint.path.startswith("ext."):
+            _, block, name = constraint.path.split(".")
+            ext.setdefault(block, {})[name] = constraint.encode()
+        else:
+            body[constraint.path] = constraint.encode()
+    if mandate.vendor_private:
+        ext["vendor_private"] = dict(mandate.vendor_private)
+    if ext:
+        body["ext"] = ext
+    if mandate.user_confirmation_method is not None:
+        body["user_confirmation_method"] = mandate.user_confirmation_method
+        body["user_confirmation_timestamp"] = mandate.user_confirmation_timestamp
+    return {
+        "iss": mandate.issuer,
+        "sub": mandate.agent_id,
+        "aud": mandate.ledger,
+        "nbf": window.start,
+        "exp": window.end,
+        "iat": issued_at,
+        "cti": mandate.delegation_id.bytes,
+        "cnf": {_CONFIRMATION_KEY: holder.cose_key},
+        "status": {"ledger": mandate.ledger},
+        "act": body,
+    }
