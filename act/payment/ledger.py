@@ -1,0 +1,216 @@
+"""What a ledger keeps and promises, whichever store keeps it: states as tables, entries, and the `Ledger` protocol.
+
+The state of a ledger is the fold of its entries, which are only ever appended. Each entry becomes one receipt; the receipts
+of a mandate form a chain (sequence, identity of the one before, counters before and after), so that a payment service can
+neither overcount nor undercount unnoticed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final, Protocol
+
+from act.delegation.lifecycle import MandateState
+from act.delegation.mandate import MandateKey
+from act.envelope.cose import Unsigned
+from act.errors import Refused
+from act.money import Amount
+from act.payment.verifier import RequestKey, ReservationRequest
+
+__all__ = [
+    "CHARGE_TRANSITIONS",
+    "HOLD_SECONDS",
+    "LIVE_STATES",
+    "ChargeRecord",
+    "ChargeState",
+    "Counter",
+    "CounterChange",
+    "Entry",
+    "EntryKind",
+    "Ledger",
+    "MandateRecord",
+    "MandateStatus",
+    "Outcome",
+    "ReceiptMaker",
+    "require_transition",
+]
+
+HOLD_SECONDS: Final = 7 * 86_400
+"""How long money stays held for a payee who has not captured: what card schemes grant for most purchases."""
+
+
+class ChargeState(StrEnum):
+    """Where a charge stands. Money counts against limits while HELD and, as far as captured, when CAPTURED."""
+
+    HELD = "HELD"
+    CAPTURED = "CAPTURED"
+    VOIDED = "VOIDED"
+
+
+CHARGE_TRANSITIONS: Final[dict[ChargeState, frozenset[ChargeState]]] = {
+    ChargeState.HELD: frozenset({ChargeState.CAPTURED, ChargeState.VOIDED}),
+    ChargeState.CAPTURED: frozenset(),
+    ChargeState.VOIDED: frozenset(),
+}
+"""A hold closes once."""
+
+LIVE_STATES: Final = frozenset({ChargeState.HELD, ChargeState.CAPTURED})
+"""At most one charge per (payee, order_no) is in one of these (ledger rule 6)."""
+
+
+class EntryKind(StrEnum):
+    """What an entry records."""
+
+    RESERVED = "RESERVED"
+    REFUSED = "REFUSED"
+    CAPTURED = "CAPTURED"
+    VOIDED = "VOIDED"
+    REVOKED = "REVOKED"
+
+
+@dataclass(frozen=True, slots=True)
+class ChargeRecord:
+    """One charge as the ledger keeps it. `id` is the trade_no of ACT's result. Times are seconds since 1970, UTC."""
+
+    id: str
+    request: RequestKey
+    request_identity: bytes
+    credential: bytes
+    payee: str
+    order_no: str
+    order: bytes
+    amount: Amount
+    captured_minor: int
+    state: ChargeState
+    reserved_at: int
+    hold_expires_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class MandateRecord:
+    """A mandate to be pinned: its key, its identity, its agent and what it may still be recorded for."""
+
+    key: MandateKey
+    identity: bytes
+    agent_id: str
+    currency: str
+    expires_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class CounterChange:
+    """One limit before and after an entry, in minor units."""
+
+    name: str
+    cap_minor: int
+    held_before_minor: int
+    captured_before_minor: int
+    held_minor: int
+    captured_minor: int
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One thing that happened under a mandate; `sequence` counts from 1, `previous` is the receipt identity before it."""
+
+    mandate: MandateKey
+    credential: bytes
+    agent_id: str
+    sequence: int
+    previous: bytes | None
+    kind: EntryKind
+    at: int
+    request_identity: bytes | None = None
+    payee: str | None = None
+    order_no: str | None = None
+    order: bytes | None = None
+    charge_id: str | None = None
+    amount: Amount | None = None
+    code: str | None = None
+    hold_expires_at: int | None = None
+    counters: tuple[CounterChange, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a ledger answers: the charge as it now stands, or the recorded refusal, and the receipt to sign.
+
+    `replayed` tells that it was decided earlier and nothing moved now. It is not a `Charge`: the service makes that.
+    """
+
+    receipt: Unsigned
+    charge: ChargeRecord | None = None
+    refusal: Refused | None = None
+    replayed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Counter:
+    """One limit as it stands, in minor units."""
+
+    name: str
+    cap_minor: int
+    held_minor: int
+    captured_minor: int
+
+
+@dataclass(frozen=True, slots=True)
+class MandateStatus:
+    """What a ledger knows of a mandate: its stored state, its counters (none before the first charge), its charges."""
+
+    key: MandateKey
+    identity: bytes
+    state: MandateState
+    currency: str
+    expires_at: int
+    counters: tuple[Counter, ...]
+    charges: tuple[ChargeRecord, ...]
+
+
+ReceiptMaker = Callable[[Entry], Unsigned]
+"""Turns an entry into the receipt to be signed: pure, called inside the transaction so that the chain is settled with it."""
+
+
+class Ledger(Protocol):
+    """A store that keeps the ledger's promises. Every method is one atomic step; what it acknowledged survives a crash.
+
+    `at` is the payment service's instant, never the store's clock. Raises `StoreFault` when the store fails: then nothing was
+    acknowledged, and the same call may be made again.
+    """
+
+    def bind(self, ledger_id: str) -> None:
+        """Makes the store this payment service's for good. Raises `StoreFault` store_wrong_ledger if it is another's."""
+
+    def find(self, request: RequestKey, identity: bytes) -> Outcome | None:
+        """The stored outcome of a request, None if it is unknown; raises `Refused` duplicate_request for another identity."""
+
+    def reserve(self, request: ReservationRequest, mandate: MandateRecord, make_receipt: ReceiptMaker) -> Outcome:
+        """Checks replay, pin, lifecycle, order and every limit, and holds the money, all in one transaction, or nothing.
+
+        Refusals by money or lifecycle are recorded and come back as an outcome; every other refusal is raised, and no state
+        moved.
+        """
+
+    def capture(self, charge_id: str, amount_minor: int, at: int, make_receipt: ReceiptMaker) -> Outcome:
+        """Closes a hold: `amount_minor` is captured and the rest released. Raises `Refused` charge_unknown, charge_closed,
+        capture_exceeds_hold, hold_expired."""
+
+    def void(self, charge_id: str, at: int, make_receipt: ReceiptMaker) -> Outcome:
+        """Closes a hold and releases it. Raises `Refused` charge_unknown, charge_closed."""
+
+    def revoke(self, mandate: MandateRecord, at: int, make_receipt: ReceiptMaker) -> Outcome:
+        """Ends a mandate for good, whether it was used before or not. No reservation commits after it."""
+
+    def charge(self, charge_id: str) -> ChargeRecord:
+        """One charge. Raises `Refused` charge_unknown."""
+
+    def status(self, mandate: MandateKey) -> MandateStatus | None:
+        """What is known of a mandate; None if nothing is."""
+
+
+def require_transition(charge: ChargeRecord, to: ChargeState) -> None:
+    """Returns if the table allows it; raises `Refused` charge_closed otherwise (ACT-LED-06)."""
+    if to not in CHARGE_TRANSITIONS[charge.state]:
+        raise Refused("charge_closed", "charge", state=charge.state.value)

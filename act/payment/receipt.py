@@ -1,0 +1,262 @@
+"""The receipt: what the payment service signs about one entry of its ledger, refusals included.
+
+A merchant checks it before it delivers; an auditor follows the chain of a mandate's receipts and sees every counter move.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+from act.calendar import FUTURE_TOLERANCE_SECONDS, instant, read_instant
+from act.commerce.cart import open_order
+from act.envelope.claims import Fields, read_digest, read_fields, read_id, read_map, read_text, read_texts
+from act.envelope.cose import Opened, Unsigned, open_object, prepare
+from act.envelope.kinds import RECEIPT
+from act.errors import CODES, Refused
+from act.keys import Signer
+from act.money import MINOR_LIMIT, Amount
+from act.parties import Parties, Role
+from act.payment.ledger import CounterChange, Entry, EntryKind
+
+__all__ = ["Receipt", "UnverifiedReceipt", "open_receipt", "receipt_maker", "verify_receipt"]
+
+PAID_KINDS: Final = frozenset({EntryKind.RESERVED, EntryKind.CAPTURED})
+"""Receipts on which a merchant may deliver: the money is held for it, or is its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """A receipt whose signature holds. Fields that its kind of entry does not have are None; amounts are positive.
+
+    `audience` names whom it is for: the payee and the agent, or for a revocation the issuer and the agent.
+    """
+
+    issuer: str
+    audience: tuple[str, ...]
+    issued_at: int
+    identity: bytes
+    kind: EntryKind
+    sequence: int
+    previous: bytes | None
+    delegator_identity: str
+    delegation_id: UUID
+    credential: bytes
+    counters: tuple[CounterChange, ...]
+    trade_no: str | None
+    request: bytes | None
+    order: bytes | None
+    order_no: str | None
+    amount: Amount | None
+    code: str | None
+    hold_expires_at: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class UnverifiedReceipt:
+    """A decoded receipt that nobody has checked."""
+
+    receipt: Receipt
+    opened: Opened
+
+    def authenticate(self, parties: Parties) -> Receipt:
+        """The receipt, its payment service proven. Raises `Refused`: signer_unknown, signer_mismatch, key_compromised,
+        receipt_signature_invalid (ACT-RCT-01)."""
+        try:
+            enrolled = parties.find(self.opened.kid, Role.PSP, self.receipt.issued_at)
+        except Refused as refusal:
+            raise refusal.within("receipt.iss") from None
+        if enrolled.party.id != self.receipt.issuer:
+            raise Refused("signer_mismatch", "receipt.iss", key_of=enrolled.party.id, named=self.receipt.issuer)
+        if enrolled.compromised_at is not None:
+            raise Refused("key_compromised", "receipt.iss", compromised_at=enrolled.compromised_at)
+        self.opened.check_signature(enrolled.public_key, "receipt_signature_invalid")
+        return self.receipt
+
+
+def receipt_maker(ledger_id: str, issuer: str, signer: Signer) -> Callable[[Entry], Unsigned]:
+    """How this payment service turns an entry into a receipt; `issuer` is the mandate's, told of a revocation."""
+
+    def make(entry: Entry) -> Unsigned:
+        return prepare(RECEIPT, _claims(ledger_id, issuer, entry), signer)
+
+    return make
+
+
+def _claims(ledger_id: str, issuer: str, entry: Entry) -> dict[str, Any]:
+    optional = {
+        "previous": entry.previous,
+        "request": entry.request_identity,
+        "order": entry.order,
+        "order_no": entry.order_no,
+        "trade_no": entry.charge_id,
+        "amount": entry.amount.text if entry.amount else None,
+        "currency": entry.amount.currency if entry.amount else None,
+        "code": entry.code,
+        "hold_expires_at": entry.hold_expires_at,
+    }
+    body = {
+        "delegator_identity": entry.mandate.delegator_identity,
+        "delegation_id": entry.mandate.delegation_id.bytes,
+        "credential": entry.credential,
+        "sequence": entry.sequence,
+        "state": entry.kind.value,
+        "counters": [
+            {
+                "limit": change.name,
+                "cap": change.cap_minor,
+                "held_before": change.held_before_minor,
+                "captured_before": change.captured_before_minor,
+                "held": change.held_minor,
+                "captured": change.captured_minor,
+            }
+            for change in entry.counters
+        ],
+    } | {name: value for name, value in optional.items() if value is not None}
+    audience = list(dict.fromkeys((entry.payee or issuer, entry.agent_id)))
+    return {"iss": ledger_id, "aud": audience, "iat": entry.at, "act": body}
+
+
+def _read_minor(value: Any) -> int:
+    if type(value) is not int or not 0 <= value < MINOR_LIMIT:
+        raise Refused("claim_invalid", expected="minor units")
+    return value
+
+
+def _read_sequence(value: Any) -> int:
+    if type(value) is not int or value < 1:
+        raise Refused("claim_invalid", expected="a number from 1")
+    return value
+
+
+def _read_kind(value: Any) -> EntryKind:
+    try:
+        return EntryKind(value)
+    except ValueError:
+        raise Refused("claim_invalid", expected="a known state") from None
+
+
+def _read_code(value: Any) -> str:
+    if value not in CODES:
+        raise Refused("claim_invalid", expected="a code of the table")
+    return str(value)
+
+
+def _read_counters(value: Any) -> tuple[CounterChange, ...]:
+    if type(value) is not list:
+        raise Refused("claim_invalid", expected="a list")
+    changes = []
+    for raw in value:
+        read = read_fields(_COUNTER, raw, "counter")
+        changes.append(CounterChange(*(read[name] for name in _COUNTER_ORDER)))
+    return tuple(changes)
+
+
+_COUNTER_ORDER: Final = ("limit", "cap", "held_before", "captured_before", "held", "captured")
+_COUNTER: Final = Fields({"limit": read_text} | dict.fromkeys(_COUNTER_ORDER[1:], _read_minor))
+_CLAIMS: Final = Fields({"iss": read_text, "aud": read_texts, "iat": read_instant, "act": read_map})
+_ACT: Final = Fields(
+    {
+        "delegator_identity": read_text,
+        "delegation_id": read_id,
+        "credential": read_digest,
+        "sequence": _read_sequence,
+        "state": _read_kind,
+        "counters": _read_counters,
+    },
+    {
+        "previous": read_digest,
+        "request": read_digest,
+        "order": read_digest,
+        "order_no": read_text,
+        "trade_no": read_text,
+        "amount": read_text,
+        "currency": read_text,
+        "code": _read_code,
+        "hold_expires_at": read_instant,
+    },
+)
+
+
+def open_receipt(data: bytes) -> UnverifiedReceipt:
+    """Decodes a receipt strictly; believes nothing. Raises `Refused`."""
+    opened = open_object(data, RECEIPT)
+    return UnverifiedReceipt(_read_receipt(opened), opened)
+
+
+def _read_receipt(opened: Opened) -> Receipt:
+    head = read_fields(_CLAIMS, opened.claims, "receipt")
+    body = read_fields(_ACT, head["act"], "receipt.act")
+    _require_shape(body)
+    amount = Amount.parse(body["amount"], body["currency"], "receipt.act.amount") if "amount" in body else None
+    return Receipt(
+        head["iss"],
+        head["aud"],
+        head["iat"],
+        opened.identity,
+        body["state"],
+        body["sequence"],
+        body.get("previous"),
+        body["delegator_identity"],
+        UUID(bytes=body["delegation_id"]),
+        body["credential"],
+        body["counters"],
+        body.get("trade_no"),
+        body.get("request"),
+        body.get("order"),
+        body.get("order_no"),
+        amount,
+        body.get("code"),
+        body.get("hold_expires_at"),
+    )
+
+
+_OF_PAYMENT: Final = frozenset({"request", "order", "order_no", "amount", "currency"})
+_SHAPES: Final[Mapping[EntryKind, frozenset[str]]] = {
+    EntryKind.RESERVED: _OF_PAYMENT | {"trade_no", "hold_expires_at"},
+    EntryKind.REFUSED: _OF_PAYMENT | {"code"},
+    EntryKind.CAPTURED: _OF_PAYMENT | {"trade_no"},
+    EntryKind.VOIDED: _OF_PAYMENT | {"trade_no"},
+    EntryKind.REVOKED: frozenset(),
+}
+"""Which of the optional fields each kind has: exactly these."""
+
+
+def _require_shape(body: dict[str, Any]) -> None:
+    if (body["sequence"] == 1) == ("previous" in body):
+        raise Refused("claim_invalid", "receipt.act.previous", expected="present from the second receipt on")
+    present = body.keys() - _ACT.required - {"previous"}
+    if present != _SHAPES[body["state"]]:
+        raise Refused(
+            "claim_invalid",
+            "receipt.act",
+            state=body["state"].value,
+            unexpected_or_missing=min(present ^ _SHAPES[body["state"]]),
+        )
+
+
+def verify_receipt(receipt: bytes, *, order: bytes, parties: Parties, at: datetime) -> Receipt:
+    """The merchant's check before it delivers: a receipt of its payment service that this very order is paid.
+
+    Returns the receipt; raises `Refused` if it is not genuine (ACT-RCT-01), about another order or amount (ACT-RCT-02), or does
+    not say that money is held or captured (ACT-RCT-03). A captured amount below the order's is the merchant's own doing.
+    """
+    now = instant(at)
+    if now >= parties.expires_at:
+        raise Refused("parties_expired", "parties", ended_at=parties.expires_at)
+    unverified = open_order(order)
+    genuine = open_receipt(receipt).authenticate(parties)
+    if genuine.issued_at > now + FUTURE_TOLERANCE_SECONDS:
+        raise Refused("receipt_mismatch", "receipt.iat", issued_at=genuine.issued_at)
+    if genuine.order != unverified.opened.identity or unverified.order.payee not in genuine.audience:
+        raise Refused("receipt_mismatch", "receipt.act.order")
+    if genuine.kind not in PAID_KINDS:
+        raise Refused("receipt_not_paid", "receipt.act.state", state=genuine.kind.value)
+    if genuine.hold_expires_at is not None and now >= genuine.hold_expires_at:
+        raise Refused("receipt_not_paid", "receipt.act.hold_expires_at", ended_at=genuine.hold_expires_at)
+    if genuine.kind is EntryKind.RESERVED and genuine.amount != unverified.order.amount:
+        raise Refused("receipt_mismatch", "receipt.act.amount")
+    return genuine

@@ -1,0 +1,40 @@
+"""Any object of this profile from its bytes, told by its type alone. What comes back is unverified."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from act.commerce.cart import UnverifiedOrder, open_order
+from act.delegation.credential import UnverifiedCredential, open_credential
+from act.envelope.cose import open_object
+from act.envelope.kinds import MANDATE, ORDER, RECEIPT, REQUEST, Kind
+from act.errors import InvalidCall
+from act.payment.receipt import UnverifiedReceipt, open_receipt
+from act.payment.request import Payment, UnverifiedRequest, open_request
+
+__all__ = ["Unverified", "recognize"]
+
+Unverified = UnverifiedCredential | UnverifiedOrder | UnverifiedRequest | UnverifiedReceipt | Payment
+
+_SIGNED: Final = 0xD2  # the tag of COSE_Sign1: what does not begin with it can only be a payment
+
+_OPENERS: Final[dict[Kind, Callable[[bytes], Any]]] = {
+    MANDATE: open_credential,
+    ORDER: open_order,
+    REQUEST: open_request,
+    RECEIPT: open_receipt,
+}
+
+
+def recognize(data: bytes) -> Unverified:
+    """Decodes a mandate, an order, a payment request, a receipt or a payment, strictly, and believes nothing of it.
+
+    Raises `Refused` for everything else.
+    """
+    if type(data) is not bytes:
+        raise InvalidCall("call_invalid", "data", expected="bytes")
+    if data[:1] != bytes([_SIGNED]):
+        return Payment.from_bytes(data)
+    opened: Unverified = _OPENERS[open_object(data).kind](data)
+    return opened

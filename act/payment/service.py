@@ -1,0 +1,202 @@
+"""One call decides and reserves: the payment service's side of PSD-PAY-DEL and PSD-PAY-AUP.
+
+`authorize` is the only way to a new `Charge`. It checks every signature, every rule and constraint, and then, in one
+transaction of the ledger, replay, lifecycle, the order and every limit, and holds the money. There is no option that leaves
+any of it out.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from act.calendar import Clock, instant, system_clock
+from act.delegation.constraints import Currency, Validity
+from act.delegation.credential import Credential, CredentialCache, open_credential
+from act.delegation.mandate import MandateKey
+from act.envelope.cose import Unsigned
+from act.errors import InvalidCall, Refused
+from act.keys import Signer
+from act.money import Amount
+from act.parties import Parties
+from act.payment.ledger import ChargeRecord, ChargeState, Ledger, MandateRecord, MandateStatus, Outcome, ReceiptMaker
+from act.payment.receipt import receipt_maker
+from act.payment.request import Payment
+from act.payment.verifier import Question, authenticate, decide, request_key
+
+__all__ = ["Charge", "PaymentService", "Revocation"]
+
+_LOGGER: Final = logging.getLogger("act")
+
+
+@dataclass(frozen=True, slots=True, init=False)
+class Charge:
+    """A payment that was verified and reserved. Only a `PaymentService` makes one; it cannot be constructed.
+
+    `id` is ACT's trade_no. `captured` is None until money was captured. `hold_expires_at` is in seconds since 1970, UTC.
+    `receipt` is the signed statement of what this call did; with `replayed` it was done by an earlier one and nothing moved
+    now.
+    """
+
+    id: str
+    state: ChargeState
+    amount: Amount
+    captured: Amount | None
+    payee: str
+    order_no: str
+    agent_id: str
+    mandate: MandateKey
+    hold_expires_at: int
+    receipt: bytes
+    replayed: bool
+
+    def __init__(self) -> None:
+        raise TypeError("a Charge is made by PaymentService.authorize and in no other way")
+
+
+@dataclass(frozen=True, slots=True)
+class Revocation:
+    """The payment service's acknowledgement that a mandate is stopped: no reservation commits after it."""
+
+    mandate: MandateKey
+    receipt: bytes
+    replayed: bool
+
+
+class PaymentService:
+    """The one ledger of the mandates that name `ledger_id`, and the one place where payments under them are decided.
+
+    `signer` signs receipts; `retired_signers` are its predecessors, still needed to repeat the receipts they made. `clock` is
+    asked once per call. Thread-safe as far as `parties`, `ledger` and the signers are. Raises `StoreFault` store_wrong_ledger
+    for a ledger that belongs to another service.
+    """
+
+    def __init__(
+        self,
+        ledger_id: str,
+        *,
+        parties: Parties,
+        ledger: Ledger,
+        signer: Signer,
+        retired_signers: Sequence[Signer] = (),
+        clock: Clock = system_clock,
+    ) -> None:
+        self.ledger_id: Final = ledger_id
+        self._parties: Final = parties
+        self._ledger: Final = ledger
+        self._signer: Final = signer
+        self._signers: Final = {each.kid: each for each in (*retired_signers, signer)}
+        self._clock: Final = clock
+        self._cache: Final = CredentialCache()
+        ledger.bind(ledger_id)
+
+    def authorize(self, payment: Payment | bytes) -> Charge:
+        """Verifies a payment and reserves its amount, or raises `Refused` and leaves every counter as it was.
+
+        The same payment again returns the same charge (or raises the same recorded refusal) with `replayed`, even after the
+        request expired or the mandate was revoked. Raises `StoreFault` when the ledger fails; then send the same payment again.
+        """
+        if isinstance(payment, bytes):
+            payment = Payment.from_bytes(payment)
+        question = Question(self.ledger_id, instant(self._clock()), self._parties.expires_at)
+        authenticated = authenticate(payment, self._parties, self._cache)
+        root = authenticated.chain.root
+        try:
+            request = decide(authenticated, question)
+        except Refused:
+            stored = self._ledger.find(request_key(authenticated), authenticated.request_identity)
+            if stored is None:
+                raise
+            return self._answer(stored)
+        return self._answer(self._ledger.reserve(request, _record(root), self._receipts(root.mandate.issuer)))
+
+    def capture(self, charge_id: str, amount: Amount) -> Charge:
+        """Takes `amount` of what is held and releases the rest; final. Call it on the payee's word.
+
+        Raises `Refused`: charge_unknown, charge_closed, capture_exceeds_hold, hold_expired, currency_mismatch. The same capture
+        again returns the same charge with `replayed`.
+        """
+        charge = self._ledger.charge(charge_id)
+        if amount.currency != charge.amount.currency:
+            raise Refused("currency_mismatch", "amount", charge=charge.amount.currency, capture=amount.currency)
+        make = self._receipts(charge.request.mandate.issuer)
+        return self._answer(self._ledger.capture(charge_id, amount.minor, instant(self._clock()), make))
+
+    def void(self, charge_id: str) -> Charge:
+        """Releases what is held; final. Raises `Refused`: charge_unknown, charge_closed. Again: the same charge, `replayed`."""
+        make = self._receipts(self._ledger.charge(charge_id).request.mandate.issuer)
+        return self._answer(self._ledger.void(charge_id, instant(self._clock()), make))
+
+    def revoke(self, iac: bytes) -> Revocation:
+        """Stops a mandate for good, whether it was used before or not; charges already held stay held.
+
+        The caller answers for who may ask (the principal or the agent, ADD-IAC-LCM). Raises `Refused` if the mandate is not
+        genuine, names another ledger or conflicts with a recorded one. When it returns, the mandate is stopped.
+        """
+        credential = open_credential(iac).authenticate(self._parties)
+        if credential.mandate.ledger != self.ledger_id:
+            raise Refused("wrong_ledger", "mandate.aud", named=credential.mandate.ledger, this=self.ledger_id)
+        record = _record(credential)
+        outcome = self._ledger.revoke(record, instant(self._clock()), self._receipts(credential.mandate.issuer))
+        _LOGGER.info("mandate_revoked delegation_id=%s replayed=%s", record.key.delegation_id, outcome.replayed)
+        return Revocation(record.key, self._signed(outcome.receipt), outcome.replayed)
+
+    def status(self, iac: bytes) -> MandateStatus | None:
+        """What the ledger knows of a mandate, None if it was never used. Raises `Refused` if the mandate is not genuine."""
+        credential = open_credential(iac).authenticate(self._parties)
+        return self._ledger.status(credential.key)
+
+    def _answer(self, outcome: Outcome) -> Charge:
+        receipt = self._signed(outcome.receipt)
+        if outcome.charge is not None:
+            return _charge(outcome.charge, receipt, outcome.replayed)
+        if outcome.refusal is None:
+            raise InvalidCall("call_invalid", "ledger", reason="an outcome without charge or refusal")
+        outcome.refusal.receipt, outcome.refusal.replayed = receipt, outcome.replayed
+        raise outcome.refusal
+
+    def _receipts(self, issuer: str) -> ReceiptMaker:
+        return receipt_maker(self.ledger_id, issuer, self._signer)
+
+    def _signed(self, receipt: Unsigned) -> bytes:
+        """Signs a receipt with the key its header names: signing again gives the same object, so none needs to be kept."""
+        signer = self._signers.get(receipt.kid)
+        if signer is None:
+            raise InvalidCall(
+                "call_invalid", "retired_signers", reason="the key that made this receipt is not here", kid=receipt.kid.hex()
+            )
+        return receipt.sign(signer)
+
+
+def _record(credential: Credential) -> MandateRecord:
+    mandate = credential.mandate
+    return MandateRecord(
+        credential.key,
+        credential.identity,
+        mandate.agent_id,
+        mandate.constraint(Currency).code,
+        mandate.constraint(Validity).end,
+    )
+
+
+def _charge(record: ChargeRecord, receipt: bytes, replayed: bool) -> Charge:
+    """The one place where a `Charge` comes into being: from a ledger's outcome."""
+    captured = Amount(record.captured_minor, record.amount.currency) if record.captured_minor else None
+    charge = object.__new__(Charge)
+    for name, value in (
+        ("id", record.id),
+        ("state", record.state),
+        ("amount", record.amount),
+        ("captured", captured),
+        ("payee", record.payee),
+        ("order_no", record.order_no),
+        ("agent_id", record.request.agent_id),
+        ("mandate", record.request.mandate),
+        ("hold_expires_at", record.hold_expires_at),
+        ("receipt", receipt),
+        ("replayed", replayed),
+    ):
+        object.__setattr__(charge, name, value)
+    return charge

@@ -1,0 +1,84 @@
+"""What the pure verifier returns: exactly what the ledger would have to debit. It authorizes nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NoReturn
+
+from act.delegation.limits import Limit
+from act.delegation.mandate import MandateKey
+from act.money import Amount
+from act.payment.verifier.authenticated import AuthenticatedPayment
+
+__all__ = ["RequestKey", "ReservationRequest", "request_key"]
+
+
+@dataclass(frozen=True, slots=True)
+class RequestKey:
+    """Within what a request id is unique: the root mandate and the agent (ledger rule 5)."""
+
+    mandate: MandateKey
+    agent_id: str
+    request_id: bytes
+
+
+def request_key(payment: AuthenticatedPayment) -> RequestKey:
+    """Within what the payment's request id is unique."""
+    return RequestKey(payment.chain.root.key, payment.request.agent_id, payment.request.request_id)
+
+
+@dataclass(frozen=True, slots=True)
+class ReservationRequest:
+    """A payment that every rule and constraint permits, and the limits a ledger must still debit for it, all or none.
+
+    It is not an authorization: no money is held, nothing was recorded, and the same request may be refused a moment later. It
+    has no truth value, so that `if verify(...)` cannot pass for a decision. Only `PaymentService.authorize` makes a `Charge`.
+    `at` is the instant of the decision, in seconds since 1970, UTC.
+    """
+
+    payment: AuthenticatedPayment
+    limits: tuple[Limit, ...]
+    at: int
+
+    def __bool__(self) -> NoReturn:
+        raise TypeError("a ReservationRequest authorizes nothing and has no truth value; only PaymentService.authorize decides")
+
+    @property
+    def request(self) -> RequestKey:
+        """Within what the request id is unique."""
+        return request_key(self.payment)
+
+    @property
+    def request_identity(self) -> bytes:
+        """SHA-256 of the request's signing input."""
+        return self.payment.request_identity
+
+    @property
+    def credential(self) -> bytes:
+        """The identity of the mandate the agent pays under."""
+        return self.payment.chain.leaf.identity
+
+    @property
+    def pinned_before(self) -> int | None:
+        """None, or when a signing key was compromised: only a mandate recorded before it may be used (ACT-PAR-05)."""
+        return self.payment.pinned_before
+
+    @property
+    def payee(self) -> str:
+        """Who is paid."""
+        return self.payment.request.payee
+
+    @property
+    def order_no(self) -> str:
+        """The payee's number for what is paid."""
+        return self.payment.request.order_no
+
+    @property
+    def order(self) -> bytes:
+        """The identity of the order that is paid."""
+        return self.payment.request.order
+
+    @property
+    def amount(self) -> Amount:
+        """What every limit is debited."""
+        return self.payment.request.amount
