@@ -1,0 +1,67 @@
+"""Agentic Commerce Trust (ACT 2.1), an independent implementation: sign, verify, decide and reserve an AI agent's payments.
+
+The public names are these, and nothing else. README shows them at work; `spec/` says what they promise on the wire.
+"""
+
+from act.calendar import Clock
+from act.commerce.cart import AuthenticatedOrder, Item, Order, pre_check, sign_order, verify_order
+from act.delegation.credential import Credential, mint, verify_mandate
+from act.delegation.mandate import Mandate
+from act.errors import CODES, ActError, InvalidCall, Refused, StoreFault
+from act.keys import KeyPair, PublicKey, Signer, load_private, load_public, save_private, save_public, to_jwk
+from act.money import Amount, format_minor
+from act.parties import Parties, PartiesFile, PartiesTable
+from act.payment.ledger import MandateStatus
+from act.payment.receipt import Receipt, verify_receipt
+from act.payment.recognize import recognize
+from act.payment.request import Payment, sign_payment
+from act.payment.service import Charge, PaymentService, Revocation
+from act.payment.verifier import ReservationRequest, explain, verify_payment
+from act.stores.sqlite import SqliteLedger
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "CODES",
+    "ActError",
+    "Amount",
+    "AuthenticatedOrder",
+    "Charge",
+    "Clock",
+    "Credential",
+    "InvalidCall",
+    "Item",
+    "KeyPair",
+    "Mandate",
+    "MandateStatus",
+    "Order",
+    "Parties",
+    "PartiesFile",
+    "PartiesTable",
+    "Payment",
+    "PaymentService",
+    "PublicKey",
+    "Receipt",
+    "Refused",
+    "ReservationRequest",
+    "Revocation",
+    "Signer",
+    "SqliteLedger",
+    "StoreFault",
+    "explain",
+    "format_minor",
+    "load_private",
+    "load_public",
+    "mint",
+    "pre_check",
+    "recognize",
+    "save_private",
+    "save_public",
+    "sign_order",
+    "sign_payment",
+    "to_jwk",
+    "verify_mandate",
+    "verify_order",
+    "verify_payment",
+    "verify_receipt",
+]

@@ -1,0 +1,138 @@
+"""One SQLite file: created whole or not at all, opened with full durability, every failure named.
+
+WAL with synchronous=FULL: NORMAL loses acknowledged commits when the power fails. A failed or interrupted transaction is rolled
+back, and so is one whose commit reported an error: nothing is acknowledged that may not last.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import sqlite3
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+from act.errors import ActError, InvalidCall, StoreFault
+from act.stores.sqlite.schema import APPLICATION_ID, SCHEMA, SCHEMA_VERSION
+
+__all__ = ["BUSY_SECONDS", "Database"]
+
+BUSY_SECONDS: Final = 30
+"""How long to wait for other writers of the file. A transaction takes under a millisecond; this outlasts any sane queue."""
+
+_FAULTS: Final = {
+    sqlite3.SQLITE_BUSY: "store_busy",
+    sqlite3.SQLITE_LOCKED: "store_busy",
+    sqlite3.SQLITE_FULL: "store_full",
+    sqlite3.SQLITE_READONLY: "store_read_only",
+    sqlite3.SQLITE_NOTADB: "store_unknown_version",
+}
+_PRIMARY_CODE: Final = 0xFF  # the low byte of an extended result code
+
+
+class Database:
+    """A connection to one ledger file, shared by the threads of one process under a lock."""
+
+    def __init__(self, path: str | os.PathLike[str], *, create: bool) -> None:
+        self.path: Final = Path(path)
+        self._lock: Final = threading.Lock()
+        self._process: Final = os.getpid()
+        if create and not self.path.exists():
+            self._create()
+        self._connection: Final = self._open()
+
+    @contextlib.contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """A write transaction, begun at once so that what is read in it cannot change before it commits."""
+        with self._exclusive() as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield connection
+                connection.execute("COMMIT")
+            except BaseException:
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
+                raise
+
+    @contextlib.contextmanager
+    def snapshot(self) -> Iterator[sqlite3.Connection]:
+        """A read transaction: everything in it is seen as of one moment."""
+        with self._exclusive() as connection:
+            connection.execute("BEGIN")
+            try:
+                yield connection
+            finally:
+                connection.execute("ROLLBACK")
+
+    def close(self) -> None:
+        """Closes the file. Using the ledger afterwards is a `StoreFault`."""
+        with self._lock:
+            self._connection.close()
+
+    @contextlib.contextmanager
+    def _exclusive(self) -> Iterator[sqlite3.Connection]:
+        if os.getpid() != self._process:
+            raise InvalidCall("call_invalid", "ledger", reason="open the ledger anew after fork")
+        with self._lock, self._faults():
+            yield self._connection
+
+    @contextlib.contextmanager
+    def _faults(self) -> Iterator[None]:
+        """Names what SQLite reports; an error of ours passes through."""
+        try:
+            yield
+        except ActError:
+            raise
+        except sqlite3.Error as error:
+            primary = (getattr(error, "sqlite_errorcode", None) or 0) & _PRIMARY_CODE
+            raise StoreFault(_FAULTS.get(primary, "store_unavailable"), str(self.path), reason=str(error)) from error
+
+    def _create(self) -> None:
+        """Builds the file under another name and links it to its own: two creators cannot mix, a crash leaves no half."""
+        draft = self.path.with_name(f".{self.path.name}.{secrets.token_hex(8)}.new")
+        try:
+            with self._faults():
+                with contextlib.closing(sqlite3.connect(draft, isolation_level=None)) as connection:
+                    connection.executescript(
+                        f"PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; BEGIN; {SCHEMA} "
+                        f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;"
+                    )
+                with contextlib.suppress(FileExistsError):  # another process was first: its file is as good
+                    os.link(draft, self.path)
+                folder = os.open(self.path.parent, os.O_RDONLY | os.O_DIRECTORY)
+                try:
+                    os.fsync(folder)
+                finally:
+                    os.close(folder)
+        except OSError as error:
+            raise StoreFault("store_unavailable", str(self.path), reason=error.strerror or "") from error
+        finally:
+            for leftover in (draft, draft.with_name(f"{draft.name}-wal"), draft.with_name(f"{draft.name}-shm")):
+                leftover.unlink(missing_ok=True)
+
+    def _open(self) -> sqlite3.Connection:
+        if not self.path.is_file():
+            raise StoreFault("store_unavailable", str(self.path), reason="there is no such ledger")
+        with self._faults():
+            connection = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False, timeout=BUSY_SECONDS)
+            try:
+                self._require_ledger(connection)
+                connection.execute("PRAGMA synchronous = FULL")
+                connection.execute("PRAGMA foreign_keys = ON")
+                connection.execute("PRAGMA trusted_schema = OFF")
+            except BaseException:
+                connection.close()
+                raise
+            return connection
+
+    def _require_ledger(self, connection: sqlite3.Connection) -> None:
+        found = _pragma(connection, "application_id"), _pragma(connection, "user_version")
+        if found != (APPLICATION_ID, SCHEMA_VERSION):
+            raise StoreFault("store_unknown_version", str(self.path), found_version=found[1], known_version=SCHEMA_VERSION)
+
+
+def _pragma(connection: sqlite3.Connection, name: str) -> Any:
+    return connection.execute(f"PRAGMA {name}").fetchone()[0]

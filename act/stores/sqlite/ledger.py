@@ -1,0 +1,275 @@
+"""The ledger on SQLite: every promise of `act.payment.ledger.Ledger`, each method one transaction."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import sqlite3
+from dataclasses import replace
+from typing import Final
+
+from act.delegation.lifecycle import TRANSITIONS, MandateState, require_usable
+from act.delegation.mandate import MandateKey
+from act.errors import Refused, StoreFault
+from act.money import Amount
+from act.payment.ledger import (
+    HOLD_SECONDS,
+    ChargeRecord,
+    ChargeState,
+    CounterChange,
+    Entry,
+    EntryKind,
+    MandateRecord,
+    MandateStatus,
+    Outcome,
+    ReceiptMaker,
+    require_transition,
+)
+from act.payment.verifier import RequestKey, ReservationRequest
+from act.stores.sqlite import charges, mandates
+from act.stores.sqlite.charges import ChargeRow
+from act.stores.sqlite.connection import Database
+from act.stores.sqlite.mandates import MandateRow
+
+__all__ = ["SqliteLedger"]
+
+
+class SqliteLedger:
+    """An embedded ledger in one file (WAL, synchronous=FULL), for any number of threads and processes of one machine.
+
+    With `create` (the default) a missing file is made. Raises `StoreFault`: store_unavailable, store_read_only,
+    store_unknown_version for a file that is no ledger of this version. Open it anew after fork.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], *, create: bool = True) -> None:
+        self._database: Final = Database(path, create=create)
+
+    def close(self) -> None:
+        """Closes the file; the ledger cannot be used afterwards."""
+        self._database.close()
+
+    def bind(self, ledger_id: str) -> None:
+        """See `Ledger.bind`."""
+        with self._database.snapshot() as connection:
+            row = connection.execute("SELECT ledger_id FROM ledger").fetchone()
+        if row is None:
+            with self._database.transaction() as connection:
+                connection.execute("INSERT INTO ledger (only, ledger_id) VALUES (1, ?) ON CONFLICT DO NOTHING", (ledger_id,))
+                row = connection.execute("SELECT ledger_id FROM ledger").fetchone()
+        if row[0] != ledger_id:
+            raise StoreFault("store_wrong_ledger", str(self._database.path), belongs_to=row[0], asked=ledger_id)
+
+    def find(self, request: RequestKey, identity: bytes) -> Outcome | None:
+        """See `Ledger.find`."""
+        with self._database.snapshot() as connection:
+            row = mandates.find_mandate(connection, request.mandate)
+            return None if row is None else _stored_outcome(connection, row, request, identity)
+
+    def reserve(self, request: ReservationRequest, mandate: MandateRecord, make_receipt: ReceiptMaker) -> Outcome:
+        """See `Ledger.reserve`: replay, pin, lifecycle, order, limits, in this order."""
+        with self._database.transaction() as connection:
+            found = mandates.find_mandate(connection, mandate.key)
+            if found is not None:
+                stored = _stored_outcome(connection, found, request.request, request.request_identity)
+                if stored is not None:
+                    return stored
+            row = mandates.pin(connection, found, mandate, request.at, request.pinned_before)
+            try:
+                require_usable(row.state)
+                charges.require_order_unpaid(connection, request.payee, request.order_no)
+                changes = charges.judge_limits(connection, row.id, request.limits, request.amount.minor)
+            except Refused as refusal:
+                if refusal.code not in RECORDED_REFUSALS:
+                    raise
+                return _record_refusal(connection, row, request, refusal, make_receipt)
+            return _record_reservation(connection, row, request, changes, make_receipt)
+
+    def capture(self, charge_id: str, amount_minor: int, at: int, make_receipt: ReceiptMaker) -> Outcome:
+        """See `Ledger.capture`. The same capture again gives the stored outcome."""
+        with self._database.transaction() as connection:
+            row = charges.find_charge(connection, charge_id)
+            charge = row.record
+            if charge.state is ChargeState.CAPTURED and charge.captured_minor == amount_minor:
+                return _closed_before(connection, row)
+            require_transition(charge, ChargeState.CAPTURED)
+            if amount_minor > charge.amount.minor:
+                raise Refused("capture_exceeds_hold", "amount", held_minor=charge.amount.minor, asked_minor=amount_minor)
+            if at >= charge.hold_expires_at:
+                raise Refused("hold_expired", "charge", ended_at=charge.hold_expires_at)
+            captured = Amount(amount_minor, charge.amount.currency)
+            return _close(connection, row, ChargeState.CAPTURED, captured, at, make_receipt)
+
+    def void(self, charge_id: str, at: int, make_receipt: ReceiptMaker) -> Outcome:
+        """See `Ledger.void`. The same void again gives the stored outcome."""
+        with self._database.transaction() as connection:
+            row = charges.find_charge(connection, charge_id)
+            if row.record.state is ChargeState.VOIDED:
+                return _closed_before(connection, row)
+            require_transition(row.record, ChargeState.VOIDED)
+            return _close(connection, row, ChargeState.VOIDED, None, at, make_receipt)
+
+    def revoke(self, mandate: MandateRecord, at: int, make_receipt: ReceiptMaker) -> Outcome:
+        """See `Ledger.revoke`. Revoking again gives the stored outcome."""
+        with self._database.transaction() as connection:
+            found = mandates.find_mandate(connection, mandate.key)
+            row = mandates.pin(connection, found, mandate, at, None)
+            if MandateState.REVOKED not in TRANSITIONS[row.state]:
+                (sequence,) = connection.execute(
+                    "SELECT sequence FROM entry WHERE mandate = ? AND kind = 'REVOKED'", (row.id,)
+                ).fetchone()
+                return Outcome(mandates.stored_receipt(connection, row.id, sequence), replayed=True)
+            entry = Entry(
+                mandate.key, mandate.identity, mandate.agent_id, row.last_sequence + 1, row.last_receipt, EntryKind.REVOKED, at
+            )
+            return Outcome(mandates.append(connection, row, entry, make_receipt, state=MandateState.REVOKED))
+
+    def charge(self, charge_id: str) -> ChargeRecord:
+        """See `Ledger.charge`."""
+        with self._database.snapshot() as connection:
+            return charges.find_charge(connection, charge_id).record
+
+    def status(self, mandate: MandateKey) -> MandateStatus | None:
+        """See `Ledger.status`."""
+        with self._database.snapshot() as connection:
+            row = mandates.find_mandate(connection, mandate)
+            if row is None:
+                return None
+            record = row.record
+            return MandateStatus(
+                mandate,
+                record.identity,
+                row.state,
+                record.currency,
+                record.expires_at,
+                charges.counters_of(connection, row.id),
+                charges.charges_of(connection, row.id, mandate),
+            )
+
+
+RECORDED_REFUSALS: Final = frozenset({"credential_revoked", "credential_suspended", "total_limit_exceeded"})
+"""Refusals by money or lifecycle: what the request was told stays told (ledger rule 5)."""
+
+
+def _stored_outcome(connection: sqlite3.Connection, row: MandateRow, request: RequestKey, identity: bytes) -> Outcome | None:
+    stored = connection.execute(
+        "SELECT identity, sequence FROM request WHERE mandate = ? AND agent_id = ? AND request_id = ?",
+        (row.id, request.agent_id, request.request_id),
+    ).fetchone()
+    if stored is None:
+        return None
+    if stored[0] != identity:
+        raise Refused("duplicate_request", "request.cti")
+    sequence = stored[1]
+    receipt = mandates.stored_receipt(connection, row.id, sequence)
+    (charge_id,) = connection.execute(
+        "SELECT charge FROM entry WHERE mandate = ? AND sequence = ?", (row.id, sequence)
+    ).fetchone()
+    if charge_id is None:
+        return Outcome(receipt, refusal=mandates.stored_refusal(connection, row.id, sequence), replayed=True)
+    return Outcome(receipt, charges.find_charge(connection, charge_id).record, replayed=True)
+
+
+def _record_refusal(
+    connection: sqlite3.Connection, row: MandateRow, request: ReservationRequest, refusal: Refused, make_receipt: ReceiptMaker
+) -> Outcome:
+    entry = replace(_entry_of(row, request, EntryKind.REFUSED), code=refusal.code)
+    receipt = mandates.append(connection, row, entry, make_receipt, refusal=refusal)
+    _remember(connection, row, request)
+    return Outcome(receipt, refusal=refusal)
+
+
+def _record_reservation(
+    connection: sqlite3.Connection,
+    row: MandateRow,
+    request: ReservationRequest,
+    changes: tuple[CounterChange, ...],
+    make_receipt: ReceiptMaker,
+) -> Outcome:
+    charge = ChargeRecord(
+        f"ch_{secrets.token_hex(16)}",
+        request.request,
+        request.request_identity,
+        request.credential,
+        request.payee,
+        request.order_no,
+        request.order,
+        request.amount,
+        0,
+        ChargeState.HELD,
+        request.at,
+        request.at + HOLD_SECONDS,
+    )
+    charges.insert_charge(connection, row.id, charge)
+    charges.debit(connection, row.id, charge.id, request.amount.minor, changes)
+    entry = replace(
+        _entry_of(row, request, EntryKind.RESERVED),
+        charge_id=charge.id,
+        hold_expires_at=charge.hold_expires_at,
+        counters=changes,
+    )
+    receipt = mandates.append(connection, row, entry, make_receipt)
+    _remember(connection, row, request)
+    return Outcome(receipt, charge)
+
+
+def _remember(connection: sqlite3.Connection, row: MandateRow, request: ReservationRequest) -> None:
+    """Records the request id last, beside the outcome it now stands for: the entry just appended."""
+    key = request.request
+    connection.execute(
+        "INSERT INTO request (mandate, agent_id, request_id, identity, sequence) VALUES (?, ?, ?, ?, ?)",
+        (row.id, key.agent_id, key.request_id, request.request_identity, row.last_sequence + 1),
+    )
+
+
+def _entry_of(row: MandateRow, request: ReservationRequest, kind: EntryKind) -> Entry:
+    return Entry(
+        row.record.key,
+        request.credential,
+        request.request.agent_id,
+        row.last_sequence + 1,
+        row.last_receipt,
+        kind,
+        request.at,
+        request.request_identity,
+        request.payee,
+        request.order_no,
+        request.order,
+        amount=request.amount,
+    )
+
+
+def _close(
+    connection: sqlite3.Connection,
+    row: ChargeRow,
+    state: ChargeState,
+    captured: Amount | None,
+    at: int,
+    make_receipt: ReceiptMaker,
+) -> Outcome:
+    """Ends a hold as CAPTURED (with an amount) or VOIDED (with none)."""
+    mandate = mandates.mandate_by_id(connection, row.mandate_id)
+    sequence = mandate.last_sequence + 1
+    closed, changes = charges.close_charge(connection, row, state, captured.minor if captured else 0, sequence)
+    entry = Entry(
+        mandate.record.key,
+        closed.credential,
+        closed.request.agent_id,
+        sequence,
+        mandate.last_receipt,
+        EntryKind(state.value),
+        at,
+        closed.request_identity,
+        closed.payee,
+        closed.order_no,
+        closed.order,
+        closed.id,
+        captured or closed.amount,
+        counters=changes,
+    )
+    return Outcome(mandates.append(connection, mandate, entry, make_receipt), closed)
+
+
+def _closed_before(connection: sqlite3.Connection, row: ChargeRow) -> Outcome:
+    if row.closed_sequence is None:
+        raise StoreFault("store_unavailable", "charge", reason="a closed charge has no closing entry")
+    return Outcome(mandates.stored_receipt(connection, row.mandate_id, row.closed_sequence), row.record, replayed=True)

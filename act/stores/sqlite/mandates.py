@@ -1,0 +1,140 @@
+"""Rows of mandates and their entries. Called inside a transaction; the mandate's row is what serializes everything under it."""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any, Final
+from uuid import UUID
+
+from act.delegation.lifecycle import MandateState
+from act.delegation.mandate import MandateKey
+from act.envelope.cose import Unsigned
+from act.errors import Refused
+from act.payment.ledger import Entry, MandateRecord, ReceiptMaker
+from act.wire import cbor
+
+__all__ = ["MandateRow", "append", "find_mandate", "mandate_by_id", "pin", "stored_receipt", "stored_refusal"]
+
+_COLUMNS: Final = (
+    "id, issuer, delegator_identity, delegation_id, identity, agent_id, currency, expires_at, pinned_at, state, last_sequence, "
+    "last_receipt"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class MandateRow:
+    """One mandate as stored."""
+
+    id: int
+    record: MandateRecord
+    pinned_at: int
+    state: MandateState
+    last_sequence: int
+    last_receipt: bytes | None
+
+
+def find_mandate(connection: sqlite3.Connection, key: MandateKey) -> MandateRow | None:
+    """The row of a mandate, None if the ledger has never seen it."""
+    row = connection.execute(
+        f"SELECT {_COLUMNS} FROM mandate WHERE issuer = ? AND delegator_identity = ? AND delegation_id = ?",
+        (key.issuer, key.delegator_identity, key.delegation_id.bytes),
+    ).fetchone()
+    return None if row is None else _mandate(row)
+
+
+def mandate_by_id(connection: sqlite3.Connection, mandate_id: int) -> MandateRow:
+    """The row a foreign key names."""
+    return _mandate(connection.execute(f"SELECT {_COLUMNS} FROM mandate WHERE id = ?", (mandate_id,)).fetchone())
+
+
+def _mandate(row: tuple[Any, ...]) -> MandateRow:
+    key = MandateKey(row[1], row[2], UUID(bytes=row[3]))
+    record = MandateRecord(key, row[4], row[5], row[6], row[7])
+    return MandateRow(row[0], record, row[8], MandateState(row[9]), row[10], row[11])
+
+
+def pin(
+    connection: sqlite3.Connection, found: MandateRow | None, mandate: MandateRecord, at: int, pinned_before: int | None
+) -> MandateRow:
+    """The mandate's row, made now if this is its first use. Raises `Refused` credential_conflict (ACT-LED-01) when another
+    identity stands under its key, key_compromised (ACT-PAR-05) when it was not recorded before its issuer's key was
+    compromised."""
+    if found is not None and found.record.identity != mandate.identity:
+        raise Refused("credential_conflict", "mandate.delegation_id")
+    if pinned_before is not None and (found is None or found.pinned_at >= pinned_before):
+        raise Refused("key_compromised", "mandate.iss", compromised_at=pinned_before)
+    if found is not None:
+        return found
+    key = mandate.key
+    cursor = connection.execute(
+        "INSERT INTO mandate "
+        "(issuer, delegator_identity, delegation_id, identity, agent_id, currency, expires_at, pinned_at, state, last_sequence) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'Active', 0)",
+        (
+            key.issuer,
+            key.delegator_identity,
+            key.delegation_id.bytes,
+            mandate.identity,
+            mandate.agent_id,
+            mandate.currency,
+            mandate.expires_at,
+            at,
+        ),
+    )
+    assert cursor.lastrowid is not None  # noqa: S101 - an INSERT that did not raise made a row
+    return MandateRow(cursor.lastrowid, mandate, at, MandateState.ACTIVE, 0, None)
+
+
+def append(
+    connection: sqlite3.Connection,
+    row: MandateRow,
+    entry: Entry,
+    make_receipt: ReceiptMaker,
+    *,
+    refusal: Refused | None = None,
+    state: MandateState | None = None,
+) -> Unsigned:
+    """Appends an entry, makes its receipt and moves the mandate's head to it (and its lifecycle state, if one is given)."""
+    receipt = make_receipt(entry)
+    connection.execute(
+        "INSERT INTO entry "
+        "(mandate, sequence, kind, at, charge, amount_minor, code, place, facts, receipt_protected, receipt_payload) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            row.id,
+            entry.sequence,
+            entry.kind.value,
+            entry.at,
+            entry.charge_id,
+            entry.amount.minor if entry.amount else None,
+            entry.code,
+            refusal.where if refusal else None,
+            cbor.encode(dict(refusal.facts)) if refusal else None,
+            receipt.protected,
+            receipt.payload,
+        ),
+    )
+    connection.execute(
+        "UPDATE mandate SET last_sequence = ?, last_receipt = ?, state = ? WHERE id = ?",
+        (entry.sequence, receipt.identity, (state or row.state).value, row.id),
+    )
+    return receipt
+
+
+def stored_receipt(connection: sqlite3.Connection, mandate_id: int, sequence: int) -> Unsigned:
+    """The receipt of an entry, as it was made then."""
+    protected, payload = connection.execute(
+        "SELECT receipt_protected, receipt_payload FROM entry WHERE mandate = ? AND sequence = ?", (mandate_id, sequence)
+    ).fetchone()
+    signing_input = cbor.sig_structure(protected, payload)
+    return Unsigned(protected, payload, signing_input, sha256(signing_input).digest())
+
+
+def stored_refusal(connection: sqlite3.Connection, mandate_id: int, sequence: int) -> Refused:
+    """The refusal of an entry, as it was raised then."""
+    code, place, facts = connection.execute(
+        "SELECT code, place, facts FROM entry WHERE mandate = ? AND sequence = ?", (mandate_id, sequence)
+    ).fetchone()
+    return Refused(code, place, **cbor.decode(facts))  # type: ignore[arg-type]  # written by `append`: texts and integers

@@ -1,0 +1,103 @@
+"""The SQLite ledger's tables. Amounts are minor units, instants seconds, identities and ids bytes; the tables are STRICT.
+
+The CHECK of `counter` and the index `one_charge_per_order` would stop even a defective program from overspending a mandate or
+paying an order twice. Entries cannot be changed or deleted.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+__all__ = ["APPLICATION_ID", "SCHEMA", "SCHEMA_VERSION"]
+
+APPLICATION_ID: Final = 0x41435431
+"""`ACT1`, in the file's header: tells a ledger from any other SQLite file."""
+
+SCHEMA_VERSION: Final = 1
+
+SCHEMA: Final = """
+CREATE TABLE ledger (
+    only INTEGER PRIMARY KEY CHECK (only = 1),
+    ledger_id TEXT NOT NULL
+) STRICT;
+
+CREATE TABLE mandate (
+    id INTEGER PRIMARY KEY,
+    issuer TEXT NOT NULL,
+    delegator_identity TEXT NOT NULL,
+    delegation_id BLOB NOT NULL,
+    identity BLOB NOT NULL,
+    agent_id TEXT NOT NULL,
+    currency TEXT NOT NULL,
+    expires_at INTEGER NOT NULL,
+    pinned_at INTEGER NOT NULL,
+    state TEXT NOT NULL CHECK (state IN ('Active', 'Suspended', 'Revoked')),
+    last_sequence INTEGER NOT NULL,
+    last_receipt BLOB,
+    UNIQUE (issuer, delegator_identity, delegation_id)
+) STRICT;
+
+CREATE TABLE counter (
+    mandate INTEGER NOT NULL REFERENCES mandate (id),
+    name TEXT NOT NULL,
+    cap_minor INTEGER NOT NULL,
+    held_minor INTEGER NOT NULL CHECK (held_minor >= 0),
+    captured_minor INTEGER NOT NULL CHECK (captured_minor >= 0),
+    PRIMARY KEY (mandate, name),
+    CHECK (held_minor + captured_minor <= cap_minor)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE charge (
+    id TEXT PRIMARY KEY,
+    mandate INTEGER NOT NULL REFERENCES mandate (id),
+    agent_id TEXT NOT NULL,
+    request_id BLOB NOT NULL,
+    request_identity BLOB NOT NULL,
+    credential BLOB NOT NULL,
+    payee TEXT NOT NULL,
+    order_no TEXT NOT NULL,
+    order_identity BLOB NOT NULL,
+    currency TEXT NOT NULL,
+    amount_minor INTEGER NOT NULL CHECK (amount_minor > 0),
+    captured_minor INTEGER NOT NULL CHECK (captured_minor BETWEEN 0 AND amount_minor),
+    state TEXT NOT NULL CHECK (state IN ('HELD', 'CAPTURED', 'VOIDED')),
+    reserved_at INTEGER NOT NULL,
+    hold_expires_at INTEGER NOT NULL,
+    closed_sequence INTEGER
+) STRICT, WITHOUT ROWID;
+CREATE UNIQUE INDEX one_charge_per_order ON charge (payee, order_no) WHERE state IN ('HELD', 'CAPTURED');
+
+CREATE TABLE debit (
+    charge TEXT NOT NULL REFERENCES charge (id),
+    name TEXT NOT NULL,
+    amount_minor INTEGER NOT NULL CHECK (amount_minor > 0),
+    PRIMARY KEY (charge, name)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE entry (
+    mandate INTEGER NOT NULL REFERENCES mandate (id),
+    sequence INTEGER NOT NULL CHECK (sequence > 0),
+    kind TEXT NOT NULL CHECK (kind IN ('RESERVED', 'REFUSED', 'CAPTURED', 'VOIDED', 'REVOKED')),
+    at INTEGER NOT NULL,
+    charge TEXT REFERENCES charge (id),
+    amount_minor INTEGER,
+    code TEXT,
+    place TEXT,
+    facts BLOB,
+    receipt_protected BLOB NOT NULL,
+    receipt_payload BLOB NOT NULL,
+    PRIMARY KEY (mandate, sequence)
+) STRICT, WITHOUT ROWID;
+CREATE TRIGGER entry_is_never_changed BEFORE UPDATE ON entry BEGIN SELECT RAISE(ABORT, 'entries are append-only'); END;
+CREATE TRIGGER entry_is_never_deleted BEFORE DELETE ON entry BEGIN SELECT RAISE(ABORT, 'entries are append-only'); END;
+
+CREATE TABLE request (
+    mandate INTEGER NOT NULL REFERENCES mandate (id),
+    agent_id TEXT NOT NULL,
+    request_id BLOB NOT NULL,
+    identity BLOB NOT NULL,
+    sequence INTEGER NOT NULL,
+    PRIMARY KEY (mandate, agent_id, request_id),
+    FOREIGN KEY (mandate, sequence) REFERENCES entry (mandate, sequence)
+) STRICT, WITHOUT ROWID;
+"""
