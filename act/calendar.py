@@ -58,6 +58,8 @@ def parse_iso(text: str, where: str = "") -> int:
         return read_instant(instant(datetime(year, month, day, hour, minute, second, tzinfo=UTC)))
     except ValueError as error:
         raise Refused("claim_invalid", where, expected="an existing date and time") from error
+    except Refused as refusal:  # before 1970
+        raise refusal.within(where) from None
 
 
 def read_instant(value: object) -> int:

@@ -6,7 +6,8 @@ the table and never parsed. Codes are append-only: a code is never renamed, reus
 
 The order of the table is the order in which a verifier reports: form, proof of the agent, proof of mandate and order, replay,
 then the rules of PSD-PAY-DEL (IAC, order, money, semantics). When one object is wrong in two ways, the code that stands higher
-is the one raised.
+is the one raised; of two faults of form, which every other code comes after, it is the one that is met first. What only a ledger
+remembers (ACT-LED, what is left of a total) it judges in its transaction, after everything that needs no memory.
 """
 
 from __future__ import annotations
@@ -66,8 +67,20 @@ _TABLE: Final[tuple[tuple[str, Fault, str, str, str], ...]] = (
     ("amount_invalid", _T, "ACT-MON-01", "the amount is not a positive decimal with exactly the currency's digits",
      "write ASCII digits with exactly the currency's decimals, such as 200.00 for CNY or 200 for JPY"),
     ("currency_unknown", _T, "ACT-MON-02", "the currency is not an ISO 4217 code with a minor unit", "use a known currency"),
-    # --- the agent's proof ---------------------------------------------------------------------------------------
+    # --- what an object says of itself, read before any signature is checked ------------------------------------------
     ("key_invalid", _T, "ACT-KEY-01", "the public key is not a canonical point of prime order on its curve", "use another key"),
+    ("status_unavailable", _T, "ACT-PAY-16", "the mandate's status lies where this service cannot read it",
+     "mint a mandate whose status this service can read"),
+    ("credential_lifetime_invalid", _T, "ACT-IAC-01", "the mandate's validity does not end after it starts",
+     "mint it with an end after its start"),
+    ("constraint_unknown", _T, "ACT-CON-11", "the mandate carries a constraint this verifier does not know",
+     "upgrade this verifier, or mint without it"),
+    ("constraint_conflict", _T, "ACT-CON-12", "two constraints of the mandate contradict each other",
+     "mint it with consistent limits"),
+    ("order_total_mismatch", _T, "ACT-ORD-01", "the order's items do not add up to its amount", "have the order signed again"),
+    ("delegation_not_allowed", _T, "ACT-PAY-15", "the chain has a link, and the mandate allows no sub-agents",
+     "pay with the agent the mandate names"),
+    # --- the agent's proof ---------------------------------------------------------------------------------------
     ("agent_signature_invalid", _T, "ACT-PAY-01", "the payment request is not signed by the agent key its mandate names",
      "sign the request with the key the mandate was minted for"),
     # --- who may sign what ---------------------------------------------------------------------------------------
@@ -77,11 +90,11 @@ _TABLE: Final[tuple[tuple[str, Fault, str, str, str], ...]] = (
      "sign with the named party's key"),
     ("delegator_not_allowed", _T, "ACT-PAR-04", "this issuer may not speak for this delegator",
      "use the delegator's own wallet, or enrol the namespace"),
-    ("key_compromised", _T, "ACT-PAR-05", "the key was compromised, and nothing here had recorded the object before",
-     "have the object issued again under a new key"),
     ("credential_signature_invalid", _T, "ACT-PAY-02", "the mandate's signature does not verify", "obtain the mandate again"),
     ("order_signature_invalid", _T, "ACT-PAY-03", "the order's signature does not verify", "obtain the order again"),
     ("receipt_signature_invalid", _T, "ACT-RCT-01", "the receipt's signature does not verify", "obtain the receipt again"),
+    ("key_compromised", _T, "ACT-PAR-05", "the key was compromised, and nothing here had recorded the object before",
+     "have the object issued again under a new key"),
     # --- replay --------------------------------------------------------------------------------------------------
     ("duplicate_request", _T, "ACT-PAY-04", "the request id was already used for another request", "use a new request id"),
     ("parties_expired", _T, "ACT-PAR-01", "the parties file has expired", "fetch or publish a newer parties file"),
@@ -105,24 +118,17 @@ _TABLE: Final[tuple[tuple[str, Fault, str, str, str], ...]] = (
     # --- the mandate ---------------------------------------------------------------------------------------------
     ("credential_not_yet_valid", _T, "ACT-PAY-13", "the mandate is not valid yet", "wait until its validity starts"),
     ("credential_expired", _T, "ACT-PAY-14", "the mandate has expired", "ask the principal for a new mandate"),
-    ("credential_lifetime_invalid", _T, "ACT-IAC-01", "the mandate's validity does not end after it starts",
-     "mint it with an end after its start"),
-    ("delegation_not_allowed", _T, "ACT-PAY-15", "the chain has a link, and the mandate allows no sub-agents",
-     "pay with the agent the mandate names"),
-    ("status_unavailable", _T, "ACT-PAY-16", "the mandate's status lies where this service cannot read it",
-     "mint a mandate whose status this service can read"),
     ("credential_conflict", _T, "ACT-LED-01", "another mandate was already recorded under the same delegation_id",
      "mint with a new delegation_id"),
     ("credential_revoked", _T, "ACT-LED-02", "the mandate is revoked", "ask the principal for a new mandate"),
     ("credential_suspended", _T, "ACT-LED-03", "the mandate is suspended", "wait until it is resumed"),
-    ("mode_mismatch", _T, "ACT-CON-01", "the payment's scenario does not fit the mandate's delegation_mode",
-     "use DEL with SPECIFIED and AUP with BOUNDED"),
     # --- the order -----------------------------------------------------------------------------------------------
-    ("order_total_mismatch", _T, "ACT-ORD-01", "the order's items do not add up to its amount", "have the order signed again"),
     ("order_not_yet_valid", _T, "ACT-ORD-02", "the order was confirmed in the future", "check both clocks, then order again"),
     ("order_expired", _T, "ACT-ORD-03", "the order's price lock has expired", "order again"),
     ("order_already_paid", _T, "ACT-LED-04", "a live or captured charge for this order exists already", "look that charge up"),
     # --- money ---------------------------------------------------------------------------------------------------
+    ("mode_mismatch", _T, "ACT-CON-01", "the payment's scenario does not fit the mandate's delegation_mode",
+     "use DEL with SPECIFIED and AUP with BOUNDED"),
     ("currency_mismatch", _T, "ACT-CON-02", "the payment is in another currency than the mandate",
      "pay in the mandate's currency"),
     ("single_limit_exceeded", _T, "ACT-CON-03", "the amount is above what the mandate allows for one payment", "pay less"),
@@ -137,10 +143,6 @@ _TABLE: Final[tuple[tuple[str, Fault, str, str, str], ...]] = (
     ("category_not_allowed", _T, "ACT-CON-09", "the mandate does not allow this category",
      "buy something in an allowed category"),
     ("category_forbidden", _T, "ACT-CON-10", "the mandate forbids this category", "buy something else"),
-    ("constraint_unknown", _T, "ACT-CON-11", "the mandate carries a constraint this verifier does not know",
-     "upgrade this verifier, or mint without it"),
-    ("constraint_conflict", _T, "ACT-CON-12", "two constraints of the mandate contradict each other",
-     "mint it with consistent limits"),
     # --- charges -------------------------------------------------------------------------------------------------
     ("charge_unknown", _T, "ACT-LED-05", "the ledger has no such charge", "check the charge id"),
     ("charge_closed", _T, "ACT-LED-06", "the hold is already closed", "look at the charge's state"),

@@ -12,11 +12,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal, Protocol
+from typing import Annotated, Final, Literal, Protocol
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import Field, StringConstraints
 
 from act.calendar import LATEST_INSTANT, parse_iso
+from act.documents import Document, naming_faults
 from act.errors import InvalidCall, Refused, StoreFault
 from act.keys import PublicKey, from_jwk
 from act.wire import json
@@ -139,21 +140,17 @@ class PartiesFile:
         return data, parse_parties(data)
 
 
-class _Model(BaseModel):
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
-
-
 _Text = Annotated[str, StringConstraints(min_length=1, max_length=256, pattern=r"^[^\x00-\x1f\x7f]*$")]
 
 
-class _Key(_Model):
+class _Key(Document):
     jwk: dict[str, str]
     not_before: str
     not_after: str
     compromised_at: str | None = None
 
 
-class _Party(_Model):
+class _Party(Document):
     id: _Text
     name: _Text
     roles: list[Literal["issuer", "principal", "payee", "psp"]]
@@ -162,7 +159,7 @@ class _Party(_Model):
     keys: list[_Key]
 
 
-class _File(_Model):
+class _File(Document):
     format: Literal["act1-parties"]
     version: Annotated[int, Field(ge=1)]
     expires: str
@@ -171,7 +168,7 @@ class _File(_Model):
 
 def parse_parties(data: bytes) -> PartiesTable:
     """The parties in a file's bytes. Raises `InvalidCall` parties_invalid with the place of the first fault."""
-    try:
+    with naming_faults("parties_invalid"):
         model = _File.model_validate(json.decode(data, max_bytes=MAX_FILE_BYTES))
         keys = [
             _enrolled(party, key, f"parties.{i}.keys.{j}")
@@ -179,20 +176,10 @@ def parse_parties(data: bytes) -> PartiesTable:
             for j, key in enumerate(party.keys)
         ]
         expires_at = parse_iso(model.expires, "expires")
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        place = ".".join(str(part) for part in first["loc"])
-        raise InvalidCall("parties_invalid", place, reason=first["msg"]) from None
-    except Refused as refusal:
-        raise InvalidCall("parties_invalid", refusal.where, reason=refusal.meaning, **_plain(refusal.facts)) from None
     ids = [party.id for party in model.parties]
     if len(set(ids)) != len(ids):
         raise InvalidCall("parties_invalid", "parties", reason="one party stands twice")
     return PartiesTable(keys, version=model.version, expires_at=expires_at)
-
-
-def _plain(facts: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in facts.items() if name != "reason"}
 
 
 def _enrolled(party: _Party, key: _Key, where: str) -> EnrolledKey:

@@ -11,7 +11,7 @@ from act.calendar import FUTURE_TOLERANCE_SECONDS, instant, read_instant, system
 from act.delegation.chain import Chain
 from act.delegation.limits import UNUSED, Usage, judge
 from act.delegation.purchase import Purchase
-from act.envelope.claims import MAX_LIST, Fields, read_fields, read_map, read_text
+from act.envelope.claims import MAX_LIST, Fields, read_fields, read_map, read_name, read_text
 from act.envelope.cose import Opened, open_object, seal
 from act.envelope.kinds import ORDER
 from act.errors import InvalidCall, Refused
@@ -51,6 +51,16 @@ class Order:
     amount: Amount
     expires_at: int
 
+    @classmethod
+    def from_json(cls, document: str | bytes | dict[str, Any]) -> Order:
+        """An order from its JSON document: amounts are decimal strings, `expires_at` is ISO 8601 UTC.
+
+        A missing `amount` is what the items add up to. Raises `InvalidCall` draft_invalid with the place and the reason.
+        """
+        from act.commerce.document import order_from_json  # the document's model needs this module first
+
+        return order_from_json(document)
+
     def item_categories(self) -> frozenset[str]:
         """Every label on the order."""
         return frozenset([item.category for item in self.items])
@@ -65,17 +75,17 @@ class UnverifiedOrder:
     opened: Opened
 
     def authenticate(self, parties: Parties) -> AuthenticatedOrder:
-        """The order, its payee proven. Raises `Refused`: signer_unknown, signer_mismatch, key_compromised,
-        order_signature_invalid."""
+        """The order, its payee proven. Raises `Refused`: signer_unknown, signer_mismatch, order_signature_invalid,
+        key_compromised."""
         try:
             enrolled = parties.find(self.opened.kid, Role.PAYEE, self.issued_at)
         except Refused as refusal:
             raise refusal.within("order.iss") from None
         if enrolled.party.id != self.order.payee:
             raise Refused("signer_mismatch", "order.iss", key_of=enrolled.party.id, named=self.order.payee)
+        self.opened.check_signature(enrolled.public_key, "order_signature_invalid")
         if enrolled.compromised_at is not None:  # an order lives for minutes: none is worth keeping a lost key for
             raise Refused("key_compromised", "order.iss", compromised_at=enrolled.compromised_at)
-        self.opened.check_signature(enrolled.public_key, "order_signature_invalid")
         return AuthenticatedOrder(self.order, self.issued_at, self.opened.identity, enrolled)
 
 
@@ -90,10 +100,10 @@ class AuthenticatedOrder:
 
     def require_in_force(self, at: int) -> None:
         """Rules ACT-ORD-02 and -03: the price lock holds at instant `at`; `at == expires_at` is expired."""
-        if at >= self.order.expires_at:
-            raise Refused("order_expired", "order.exp", ended_at=self.order.expires_at)
         if self.issued_at > at + FUTURE_TOLERANCE_SECONDS:
             raise Refused("order_not_yet_valid", "order.iat", issued_at=self.issued_at)
+        if at >= self.order.expires_at:
+            raise Refused("order_expired", "order.exp", ended_at=self.order.expires_at)
 
 
 def _read_quantity(value: Any) -> int:
@@ -125,7 +135,7 @@ _ACT: Final = Fields(
     }
 )
 _ITEM: Final = Fields(
-    {"sku": read_text, "name": read_text, "category": read_text, "quantity": _read_quantity, "unit_amount": _read_amount_text}
+    {"sku": read_text, "name": read_name, "category": read_text, "quantity": _read_quantity, "unit_amount": _read_amount_text}
 )
 
 

@@ -62,9 +62,9 @@ class Credential:
 
     def require_in_force(self, at: int) -> None:
         """Rules ACT-PAY-13 and -14: issued, started and not ended at instant `at`; raises `Refused` otherwise."""
-        self.mandate.constraint(Validity).require_in_force(at)
         if self.issued_at > at + FUTURE_TOLERANCE_SECONDS:
             raise Refused("credential_not_yet_valid", "mandate.iat", issued_at=self.issued_at)
+        self.mandate.constraint(Validity).require_in_force(at)
 
     def issuer_key(self, parties: Parties) -> EnrolledKey:
         """The issuer's key as it is enrolled now. Raises `Refused` when it, or what it may sign, is no longer there."""

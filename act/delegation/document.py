@@ -10,14 +10,12 @@ from decimal import Decimal
 from typing import Any, Final
 from uuid import UUID, uuid4
 
-from pydantic import BaseModel, ConfigDict, ValidationError
-
 from act.calendar import parse_iso
 from act.delegation.constraints import REGISTRY, Currency
 from act.delegation.mandate import DEFAULT_MODE, Mandate, build_constraints
-from act.errors import InvalidCall, Refused
+from act.documents import Document, naming_faults, parse_document
+from act.errors import Refused
 from act.money import Amount
-from act.wire import json
 
 __all__ = ["DEFAULT_CURRENCY", "mandate_from_json"]
 
@@ -28,11 +26,7 @@ _Number = str | int | Decimal
 _AMOUNTS: Final = ("max_total_amount", "ext.commerce.max_single_amount", "ext.commerce.min_single_amount")
 
 
-class _Model(BaseModel):
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, arbitrary_types_allowed=True)
-
-
-class _Commerce(_Model):
+class _Commerce(Document):
     max_single_amount: _Number | None = None
     min_single_amount: _Number | None = None
     allowed_categories: list[str] | None = None
@@ -41,12 +35,12 @@ class _Commerce(_Model):
     forbidden_merchants: list[str] | None = None
 
 
-class _Ext(_Model):
+class _Ext(Document):
     commerce: _Commerce | None = None
     vendor_private: dict[str, Any] | None = None
 
 
-class _Document(_Model):
+class _Document(Document):
     """`issuer` and `ledger` are the envelope's issuer and audience; everything else is ACT's payload."""
 
     issuer: str
@@ -71,24 +65,18 @@ def mandate_from_json(document: str | bytes | dict[str, Any]) -> Mandate:
 
     A missing `delegation_id` is drawn at random. Raises `InvalidCall` draft_invalid with the place and the reason.
     """
-    try:
-        plain = document if isinstance(document, dict) else json.decode(document)
-        model = _Document.model_validate(plain)
-        return _mandate(model)
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        raise InvalidCall("draft_invalid", ".".join(str(part) for part in first["loc"]), reason=first["msg"]) from None
-    except Refused as refusal:
-        raise InvalidCall(
-            "draft_invalid", refusal.where, reason=f"{refusal.code}: {refusal.meaning}", **refusal.facts
-        ) from None
+    with naming_faults("draft_invalid"):
+        return _mandate(_Document.model_validate(parse_document(document)))
 
 
 def _mandate(model: _Document) -> Mandate:
     stated = model.model_dump(exclude_none=True)
     raw: dict[str, Any] = {path: value for path, value in stated.items() if path in REGISTRY}
     raw |= {f"ext.commerce.{name}": value for name, value in stated["ext"].get("commerce", {}).items()}
-    currency = Currency.read(model.currency, "").code
+    try:
+        currency = Currency.read(model.currency, "").code
+    except Refused as refusal:
+        raise refusal.within("currency") from None
     for path in _AMOUNTS:
         if path in raw and not isinstance(raw[path], str):
             raw[path] = Amount.parse_number(raw[path], currency, path).text
@@ -97,6 +85,8 @@ def _mandate(model: _Document) -> Mandate:
         parse_iso(model.validity_end_time, "validity_end_time"),
     )
     confirmed_at = model.user_confirmation_timestamp
+    if (model.user_confirmation_method is None) != (confirmed_at is None):
+        raise Refused("claim_missing", "user_confirmation_timestamp", reason="method and time go together")
     return Mandate(
         _delegation_id(model.delegation_id),
         model.issuer,

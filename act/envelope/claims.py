@@ -22,6 +22,7 @@ __all__ = [
     "read_fields",
     "read_id",
     "read_map",
+    "read_name",
     "read_text",
     "read_texts",
     "uuid_urn",
@@ -80,6 +81,17 @@ def read_text(value: object) -> str:
     if type(value) is not str or not 0 < len(value) <= MAX_TEXT or not value.isprintable():
         raise Refused("claim_invalid", expected=f"1 to {MAX_TEXT} printable characters")
     return value
+
+
+def read_name(value: object) -> str:
+    """Display text: as `read_text`, but the wide and unbreakable spaces of real product names are allowed as well."""
+    if type(value) is str:
+        read_text(value.translate(_DISPLAY_SPACES))
+        return value
+    return read_text(value)
+
+
+_DISPLAY_SPACES: Final = {0x00A0: " ", 0x3000: " "}
 
 
 def read_texts(value: object) -> tuple[str, ...]:

@@ -31,7 +31,10 @@ def from_jwk(value: object, where: str) -> PublicKey:
 def _coordinate(value: object, where: str) -> bytes:
     if not isinstance(value, str):
         raise Refused("claim_invalid", where, expected="base64url")
-    raw = base64url_decode(value)
+    try:
+        raw = base64url_decode(value)
+    except Refused as refusal:
+        raise refusal.within(where) from None
     if len(raw) != 32:
         raise Refused("key_invalid", where)
     return raw

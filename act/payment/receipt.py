@@ -63,17 +63,17 @@ class UnverifiedReceipt:
     opened: Opened
 
     def authenticate(self, parties: Parties) -> Receipt:
-        """The receipt, its payment service proven. Raises `Refused`: signer_unknown, signer_mismatch, key_compromised,
-        receipt_signature_invalid (ACT-RCT-01)."""
+        """The receipt, its payment service proven. Raises `Refused`: signer_unknown, signer_mismatch,
+        receipt_signature_invalid (ACT-RCT-01), key_compromised."""
         try:
             enrolled = parties.find(self.opened.kid, Role.PSP, self.receipt.issued_at)
         except Refused as refusal:
             raise refusal.within("receipt.iss") from None
         if enrolled.party.id != self.receipt.issuer:
             raise Refused("signer_mismatch", "receipt.iss", key_of=enrolled.party.id, named=self.receipt.issuer)
+        self.opened.check_signature(enrolled.public_key, "receipt_signature_invalid")
         if enrolled.compromised_at is not None:
             raise Refused("key_compromised", "receipt.iss", compromised_at=enrolled.compromised_at)
-        self.opened.check_signature(enrolled.public_key, "receipt_signature_invalid")
         return self.receipt
 
 
@@ -140,9 +140,9 @@ def _read_kind(value: Any) -> EntryKind:
 
 
 def _read_code(value: Any) -> str:
-    if value not in CODES:
+    if type(value) is not str or value not in CODES:
         raise Refused("claim_invalid", expected="a code of the table")
-    return str(value)
+    return value
 
 
 def _read_counters(value: Any) -> tuple[CounterChange, ...]:

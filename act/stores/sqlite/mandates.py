@@ -69,8 +69,8 @@ def pin(
         return found
     key = mandate.key
     cursor = connection.execute(
-        "INSERT INTO mandate "
-        "(issuer, delegator_identity, delegation_id, identity, agent_id, currency, expires_at, pinned_at, state, last_sequence) "
+        "INSERT INTO mandate (issuer, delegator_identity, delegation_id, identity, agent_id, currency, expires_at, "
+        "pinned_at, state, last_sequence) "
         "VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'Active', 0)",
         (
             key.issuer,

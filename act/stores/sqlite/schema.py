@@ -90,6 +90,9 @@ CREATE TABLE entry (
 ) STRICT, WITHOUT ROWID;
 CREATE TRIGGER entry_is_never_changed BEFORE UPDATE ON entry BEGIN SELECT RAISE(ABORT, 'entries are append-only'); END;
 CREATE TRIGGER entry_is_never_deleted BEFORE DELETE ON entry BEGIN SELECT RAISE(ABORT, 'entries are append-only'); END;
+CREATE TRIGGER entry_is_never_replaced BEFORE INSERT ON entry  -- INSERT OR REPLACE deletes without asking the trigger above
+WHEN EXISTS (SELECT 1 FROM entry WHERE mandate = NEW.mandate AND sequence = NEW.sequence)
+BEGIN SELECT RAISE(ABORT, 'entries are append-only'); END;
 
 CREATE TABLE request (
     mandate INTEGER NOT NULL REFERENCES mandate (id),

@@ -1,0 +1,38 @@
+"""JSON documents that people and wallets hand us, before anything is signed: strict models, and one way to name what is wrong."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from act.errors import InvalidCall, Refused
+from act.wire import json
+
+__all__ = ["Document", "naming_faults", "parse_document"]
+
+
+class Document(BaseModel):
+    """A strict model: no coercion, no unknown fields, immutable."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, arbitrary_types_allowed=True)
+
+
+def parse_document(document: str | bytes | dict[str, Any], *, max_bytes: int = json.MAX_BYTES) -> Any:
+    """The plain value of a document given as JSON text, or the document itself if it was decoded before. Raises `Refused`."""
+    return document if isinstance(document, dict) else json.decode(document, max_bytes=max_bytes)
+
+
+@contextlib.contextmanager
+def naming_faults(code: str) -> Iterator[None]:
+    """Turns what a document can be wrong in into one `InvalidCall` with this code, the place and the reason."""
+    try:
+        yield
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        raise InvalidCall(code, ".".join(str(part) for part in first["loc"]), reason=first["msg"]) from None
+    except Refused as refusal:
+        facts = {name: value for name, value in refusal.facts.items() if name != "reason"}
+        raise InvalidCall(code, refusal.where, reason=f"{refusal.code}: {refusal.meaning}", **facts) from None
