@@ -1,4 +1,4 @@
-"""JSON documents that people and wallets hand us, before anything is signed: strict models, and one way to name what is wrong."""
+"""JSON documents that people and wallets hand us before anything is signed: strict models, one way to name what is wrong."""
 
 from __future__ import annotations
 

@@ -154,8 +154,8 @@ class _Party(Document):
     id: _Text
     name: _Text
     roles: list[Literal["issuer", "principal", "payee", "psp"]]
-    delegator_namespaces: list[_Text] = []
-    categories: list[_Text] = []
+    delegator_namespaces: list[_Text] = Field(default_factory=list)
+    categories: list[_Text] = Field(default_factory=list)
     keys: list[_Key]
 
 

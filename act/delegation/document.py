@@ -94,7 +94,7 @@ def _mandate(model: _Document) -> Mandate:
         model.delegator_identity,
         model.agent_id,
         model.intent_id,
-        build_constraints(raw, ""),
+        build_constraints(raw),
         model.user_confirmation_method,
         None if confirmed_at is None else parse_iso(confirmed_at, "user_confirmation_timestamp"),
         model.ext.vendor_private,

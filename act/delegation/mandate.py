@@ -170,34 +170,37 @@ def _read_constraints(body: dict[str, Any], window: tuple[int, int]) -> tuple[tu
             if path not in REGISTRY:
                 raise Refused("constraint_unknown", f"mandate.act.{path}")
             raw[path] = value
-    return build_constraints(raw, "mandate.act"), vendor_private
+    try:
+        return build_constraints(raw), vendor_private
+    except Refused as refusal:
+        raise refusal.within("mandate.act") from None
 
 
-def build_constraints(raw: Mapping[str, Any], where: str) -> tuple[Constraint, ...]:
-    """Constraints from wire values by path, checked one by one and against each other (ACT-CON-12)."""
+def build_constraints(raw: Mapping[str, Any]) -> tuple[Constraint, ...]:
+    """Constraints from wire values by path, checked one by one and against each other (ACT-CON-12). Refusals name the path."""
     try:
         currency = Currency.read(raw["currency"], "").code
     except Refused as refusal:
-        raise refusal.within(f"{where}.currency") from None
+        raise refusal.within("currency") from None
     constraints = []
     for path, kind in REGISTRY.items():
         if path in raw:
             try:
                 constraints.append(kind.read(raw[path], currency))
             except Refused as refusal:
-                raise refusal.within(f"{where}.{path}") from None
-    _require_consistent(constraints, where)
+                raise refusal.within(path) from None
+    _require_consistent(constraints)
     return tuple(constraints)
 
 
-def _require_consistent(constraints: list[Constraint], where: str) -> None:
+def _require_consistent(constraints: list[Constraint]) -> None:
     """ADD-INT-ICS: min_single_amount <= max_single_amount <= max_total_amount."""
     amounts: dict[str, Amount] = {c.path: c.amount for c in constraints if hasattr(c, "amount")}
     ladder = ("ext.commerce.min_single_amount", "ext.commerce.max_single_amount", "max_total_amount")
     present = [(path, amounts[path].minor) for path in ladder if path in amounts]
     for (lower, less), (upper, more) in pairwise(present):
         if less > more:
-            raise Refused("constraint_conflict", f"{where}.{lower}", above=upper)
+            raise Refused("constraint_conflict", lower, above=upper)
 
 
 def mandate_claims(mandate: Mandate, holder: PublicKey, issued_at: int) -> dict[str, Any]:
