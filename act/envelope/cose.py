@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple
 
 from act.envelope.kinds import BY_COSE_TYP, Kind
 from act.errors import Refused
-from act.keys import Algorithm, BadSignature, PublicKey, Signer
+from act.keys import SIGNATURE_SIZE, Algorithm, BadSignature, PublicKey, Signer
 from act.wire import cbor
 
 __all__ = ["MAX_OBJECT_BYTES", "Opened", "Unsigned", "open_object", "prepare", "seal"]
@@ -81,8 +81,11 @@ def prepare(kind: Kind, claims: dict[str, Any], signer: Signer) -> Unsigned:
 
 
 def seal(kind: Kind, claims: dict[str, Any], signer: Signer) -> bytes:
-    """The signed object as bytes."""
-    return prepare(kind, claims, signer).sign(signer)
+    """The signed object as bytes. Raises `Refused` input_too_large, unsigned, for an object that no reader would take."""
+    unsigned = prepare(kind, claims, signer)
+    if len(cbor.encode_sign1(unsigned.protected, unsigned.payload, bytes(SIGNATURE_SIZE))) > MAX_OBJECT_BYTES:
+        raise Refused("input_too_large", kind.name, limit_bytes=MAX_OBJECT_BYTES)
+    return unsigned.sign(signer)
 
 
 def open_object(data: bytes, kind: Kind | None = None) -> Opened:

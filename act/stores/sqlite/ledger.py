@@ -6,7 +6,7 @@ import os
 import secrets
 import sqlite3
 from dataclasses import replace
-from typing import Final
+from typing import Final, Self
 
 from act.delegation.lifecycle import TRANSITIONS, MandateState, require_usable
 from act.delegation.mandate import MandateKey
@@ -47,6 +47,12 @@ class SqliteLedger:
     def close(self) -> None:
         """Closes the file; the ledger cannot be used afterwards."""
         self._database.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
 
     def bind(self, ledger_id: str) -> None:
         """See `Ledger.bind`."""
