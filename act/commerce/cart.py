@@ -233,12 +233,17 @@ def pre_check(
     at: datetime,
     used: Mapping[str, Usage] | None = None,
 ) -> None:
-    """What an agent asks before it pays: does the mandate permit this order, and does it fit into what is left?
+    """What an agent asks before it pays: is this order for it, does the mandate permit it, and does it fit into what is left?
 
     `used` is what the payment service last reported, by limit name. Returns, or raises the `Refused` that the payment service
     would raise. It reserves nothing: only the payment service's answer counts.
     """
     now = instant(at)
+    if order.order.agent_id != chain.leaf.mandate.agent_id:
+        raise Refused("agent_mismatch", "order.sub")
+    if order.order.delegator_identity != chain.root.mandate.delegator_identity:
+        raise Refused("principal_mismatch", "order.act.delegator_identity")
+    chain.root.require_in_force(now)
     order.require_in_force(now)
     purchase = purchase_of(order.order, order.payee_key.party.categories, payment_method, scenario, now)
     chain.permits(purchase)

@@ -13,11 +13,18 @@ from typing import Any, Final, TypeVar
 from uuid import UUID
 
 from act.calendar import read_instant
-from act.delegation.constraints import REGISTRY, Constraint, Currency, Validity
+from act.delegation.constraints import (
+    REGISTRY,
+    Constraint,
+    Currency,
+    MaxSingleAmount,
+    MaxTotalAmount,
+    MinSingleAmount,
+    Validity,
+)
 from act.envelope.claims import Fields, read_fields, read_id, read_map, read_text
 from act.errors import InvalidCall, Refused
 from act.keys import PublicKey
-from act.money import Amount
 
 __all__ = ["Mandate", "MandateKey", "SignedMandate", "mandate_claims", "read_mandate"]
 
@@ -56,6 +63,7 @@ _ACT: Final = Fields(
 )
 _TOP_LEVEL: Final = ("delegation_mode", "max_total_amount", "allowed_payment_methods")
 _BLOCKS: Final = frozenset(path.split(".")[1] for path in REGISTRY if path.startswith("ext."))
+_LADDER: Final = (MinSingleAmount, MaxSingleAmount, MaxTotalAmount)
 C = TypeVar("C", bound=Constraint)
 DEFAULT_MODE: Final = "SPECIFIED"
 """ADD-IAC-ISS: delegation_mode is optional and SPECIFIED when absent."""
@@ -182,25 +190,24 @@ def build_constraints(raw: Mapping[str, Any]) -> tuple[Constraint, ...]:
         currency = Currency.read(raw["currency"], "").code
     except Refused as refusal:
         raise refusal.within("currency") from None
-    constraints = []
-    for path, kind in REGISTRY.items():
-        if path in raw:
-            try:
-                constraints.append(kind.read(raw[path], currency))
-            except Refused as refusal:
-                raise refusal.within(path) from None
+    constraints: dict[str, Constraint] = {}
+    path = ""
+    try:
+        for path, kind in REGISTRY.items():
+            if path in raw:
+                constraints[path] = kind.read(raw[path], currency)
+    except Refused as refusal:
+        raise refusal.within(path) from None
     _require_consistent(constraints)
-    return tuple(constraints)
+    return tuple(constraints.values())
 
 
-def _require_consistent(constraints: list[Constraint]) -> None:
+def _require_consistent(constraints: Mapping[str, Constraint]) -> None:
     """ADD-INT-ICS: min_single_amount <= max_single_amount <= max_total_amount."""
-    amounts: dict[str, Amount] = {c.path: c.amount for c in constraints if hasattr(c, "amount")}
-    ladder = ("ext.commerce.min_single_amount", "ext.commerce.max_single_amount", "max_total_amount")
-    present = [(path, amounts[path].minor) for path in ladder if path in amounts]
-    for (lower, less), (upper, more) in pairwise(present):
-        if less > more:
-            raise Refused("constraint_conflict", lower, above=upper)
+    ladder = [bound for kind in _LADDER if isinstance(bound := constraints.get(kind.path), kind)]
+    for lower, upper in pairwise(ladder):
+        if lower.amount.minor > upper.amount.minor:
+            raise Refused("constraint_conflict", lower.path, above=upper.path)
 
 
 def mandate_claims(mandate: Mandate, holder: PublicKey, issued_at: int) -> dict[str, Any]:

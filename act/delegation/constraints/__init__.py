@@ -20,7 +20,20 @@ from act.delegation.constraints.scope import (
 )
 from act.delegation.constraints.terms import BOUNDED, SPECIFIED, Currency, DelegationMode, Validity
 
-__all__ = ["BOUNDED", "REGISTRY", "SPECIFIED", "Constraint", "Currency", "DelegationMode", "Enforcer", "Language", "Validity"]
+__all__ = [
+    "BOUNDED",
+    "REGISTRY",
+    "SPECIFIED",
+    "Constraint",
+    "Currency",
+    "DelegationMode",
+    "Enforcer",
+    "Language",
+    "MaxSingleAmount",
+    "MaxTotalAmount",
+    "MinSingleAmount",
+    "Validity",
+]
 
 _CONSTRAINTS: Final[tuple[type[Constraint], ...]] = (
     Validity,

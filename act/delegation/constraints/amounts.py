@@ -16,7 +16,7 @@ __all__ = ["MaxSingleAmount", "MaxTotalAmount", "MinSingleAmount"]
 
 @dataclass(frozen=True, slots=True)
 class _Bound:
-    """An amount in the mandate's currency. That the payment is in the same one is `Currency`'s business, judged before."""
+    """An amount in the mandate's currency. It judges no payment in another one: nothing is ever converted (ACT-CON-02)."""
 
     amount: Amount
 
@@ -33,6 +33,11 @@ class _Bound:
         """Nothing to count."""
         return ()
 
+    def _require_currency(self, purchase: Purchase) -> None:
+        if purchase.amount.currency != self.amount.currency:
+            asked = purchase.amount.currency
+            raise Refused("currency_mismatch", "mandate.currency", mandate=self.amount.currency, payment=asked)
+
 
 @dataclass(frozen=True, slots=True)
 class MaxTotalAmount(_Bound):
@@ -44,6 +49,7 @@ class MaxTotalAmount(_Bound):
 
     def permits(self, purchase: Purchase) -> None:
         """Rule ACT-CON-06 for a mandate nothing was spent of: what even this refuses needs no ledger."""
+        self._require_currency(purchase)
         if purchase.amount.minor > self.amount.minor:
             judge(self.limits(purchase.at)[0], UNUSED, purchase.amount.minor)
 
@@ -66,6 +72,7 @@ class MaxSingleAmount(_Bound):
 
     def permits(self, purchase: Purchase) -> None:
         """Rule ACT-CON-03."""
+        self._require_currency(purchase)
         if purchase.amount.minor > self.amount.minor:
             raise Refused("single_limit_exceeded", self.path, cap_minor=self.amount.minor, asked_minor=purchase.amount.minor)
 
@@ -84,6 +91,7 @@ class MinSingleAmount(_Bound):
 
     def permits(self, purchase: Purchase) -> None:
         """Rule ACT-CON-04."""
+        self._require_currency(purchase)
         if purchase.amount.minor < self.amount.minor:
             raise Refused("single_minimum_missed", self.path, floor_minor=self.amount.minor, asked_minor=purchase.amount.minor)
 

@@ -40,16 +40,17 @@ class Database:
         self.path: Final = Path(path)
         self._lock: Final = threading.Lock()
         self._process: Final = os.getpid()
-        if create and not self.path.exists():
-            self._create()
-        self._connection: Final = self._open()
+        with self._faults():
+            if create and not self.path.exists():
+                self._create()
+            self._connection: Final = self._open()
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
         """A write transaction, begun at once so that what is read in it cannot change before it commits."""
         with self._exclusive() as connection:
-            connection.execute("BEGIN IMMEDIATE")
             try:
+                connection.execute("BEGIN IMMEDIATE")
                 yield connection
                 connection.execute("COMMIT")
             except BaseException:
@@ -61,8 +62,8 @@ class Database:
     def snapshot(self) -> Iterator[sqlite3.Connection]:
         """A read transaction: everything in it is seen as of one moment."""
         with self._exclusive() as connection:
-            connection.execute("BEGIN")
             try:
+                connection.execute("BEGIN")
                 yield connection
             finally:
                 if connection.in_transaction:
@@ -82,34 +83,36 @@ class Database:
 
     @contextlib.contextmanager
     def _faults(self) -> Iterator[None]:
-        """Names what SQLite reports; an error of ours passes through."""
+        """Names what SQLite and the system report; an error of ours passes through.
+
+        Rows come back as they were written or not at all. Where one cannot be read as what it was (a LookupError, TypeError or
+        ValueError, one of sqlite3's own UnicodeDecodeError among them), the file was damaged.
+        """
         try:
             yield
         except ActError:
             raise
-        except sqlite3.Error as error:
+        except (sqlite3.Error, OSError, LookupError, TypeError, ValueError) as error:
             primary = (getattr(error, "sqlite_errorcode", None) or 0) & _PRIMARY_CODE
-            raise StoreFault(_FAULTS.get(primary, "store_unavailable"), str(self.path), reason=str(error)) from error
+            reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
+            raise StoreFault(_FAULTS.get(primary, "store_unavailable"), str(self.path), reason=reason) from error
 
     def _create(self) -> None:
         """Builds the file under another name and links it to its own: two creators cannot mix, a crash leaves no half."""
         draft = self.path.with_name(f".{self.path.name}.{secrets.token_hex(8)}.new")
         try:
-            with self._faults():
-                with contextlib.closing(sqlite3.connect(draft, isolation_level=None)) as connection:
-                    connection.executescript(
-                        f"PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; BEGIN; {SCHEMA} "
-                        f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;"
-                    )
-                with contextlib.suppress(FileExistsError):  # another process was first: its file is as good
-                    os.link(draft, self.path)
-                folder = os.open(self.path.parent, os.O_RDONLY | os.O_DIRECTORY)
-                try:
-                    os.fsync(folder)
-                finally:
-                    os.close(folder)
-        except OSError as error:
-            raise StoreFault("store_unavailable", str(self.path), reason=error.strerror or "") from error
+            with contextlib.closing(sqlite3.connect(draft, isolation_level=None)) as connection:
+                connection.executescript(
+                    f"PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; BEGIN; {SCHEMA} "
+                    f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;"
+                )
+            with contextlib.suppress(FileExistsError):  # another process was first: its file is as good
+                os.link(draft, self.path)
+            folder = os.open(self.path.parent, os.O_RDONLY | os.O_DIRECTORY)
+            try:
+                os.fsync(folder)
+            finally:
+                os.close(folder)
         finally:
             for leftover in (draft, draft.with_name(f"{draft.name}-wal"), draft.with_name(f"{draft.name}-shm")):
                 leftover.unlink(missing_ok=True)
@@ -117,17 +120,17 @@ class Database:
     def _open(self) -> sqlite3.Connection:
         if not self.path.is_file():
             raise StoreFault("store_unavailable", str(self.path), reason="there is no such ledger")
-        with self._faults():
-            connection = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False, timeout=BUSY_SECONDS)
-            try:
-                self._require_ledger(connection)
-                connection.execute("PRAGMA synchronous = FULL")
-                connection.execute("PRAGMA foreign_keys = ON")
-                connection.execute("PRAGMA trusted_schema = OFF")
-            except BaseException:
-                connection.close()
-                raise
-            return connection
+        address = f"{self.path.absolute().as_uri()}?mode=rw"  # never makes a file, and a name like :memory: is only a name
+        connection = sqlite3.connect(address, uri=True, isolation_level=None, check_same_thread=False, timeout=BUSY_SECONDS)
+        try:
+            self._require_ledger(connection)
+            connection.execute("PRAGMA synchronous = FULL")
+            connection.execute("PRAGMA foreign_keys = ON")
+            connection.execute("PRAGMA trusted_schema = OFF")
+        except BaseException:
+            connection.close()
+            raise
+        return connection
 
     def _require_ledger(self, connection: sqlite3.Connection) -> None:
         found = _pragma(connection, "application_id"), _pragma(connection, "user_version")

@@ -137,4 +137,7 @@ def stored_refusal(connection: sqlite3.Connection, mandate_id: int, sequence: in
     code, place, facts = connection.execute(
         "SELECT code, place, facts FROM entry WHERE mandate = ? AND sequence = ?", (mandate_id, sequence)
     ).fetchone()
-    return Refused(code, place, **cbor.decode(facts))  # type: ignore[arg-type]  # written by `append`: texts and integers
+    try:
+        return Refused(code, place, **cbor.decode(facts))  # type: ignore[arg-type]  # written by `append`: texts and integers
+    except Refused as damage:
+        raise ValueError("the facts of a stored refusal are damaged") from damage  # the store's fault, not the token's
