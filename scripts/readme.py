@@ -28,16 +28,18 @@ def _act(*arguments: str, folder: str) -> str:
     """What the command prints on a pipe of 100 columns."""
     environment = {"PATH": "/usr/bin:/bin", "COLUMNS": "100", "PYTHONPATH": f"{ROOT}:{ROOT.joinpath('cli')}", "NO_COLOR": "1"}
     program = [sys.executable, "-m", "act_cli", *arguments]
-    return subprocess.run(program, cwd=folder, env=environment, check=True, capture_output=True, text=True).stdout
+    shown = subprocess.run(program, cwd=folder, env=environment, check=True, capture_output=True, text=True).stdout
+    lines = shown.replace(f"{sys.executable} -m act_cli", ".venv/bin/act").strip("\n").splitlines()
+    return "\n".join(line.rstrip() for line in lines)
 
 
 def _demo() -> str:
     with tempfile.TemporaryDirectory() as folder:
-        return f"```console\n$ make demo\n{_act('demo', folder=folder).rstrip()}\n```\n"
+        return f"```console\n$ make demo\n{_act('demo', folder=folder)}\n```\n"
 
 
 def _help() -> str:
-    return f"```console\n$ act --help\n{_act('--help', folder=str(ROOT)).rstrip()}\n```\n"
+    return f"```console\n$ act --help\n{_act('--help', folder=str(ROOT))}\n```\n"
 
 
 def _one_call() -> str:
