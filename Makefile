@@ -44,10 +44,12 @@ bench: $(DEV) ## print the tables of the benchmarks
 vectors: $(DEV) ## write the test vectors and the specification's tables again
 	$(BIN)/python test-vectors/generate.py
 	$(BIN)/python spec/generate.py
+	$(BIN)/python scripts/readme.py
 
 check-generated: $(DEV) ## fail if a generated file is not what its generator writes
 	$(BIN)/python test-vectors/generate.py --check
 	$(BIN)/python spec/generate.py --check
+	$(BIN)/python scripts/readme.py --check
 
 pin: ## resolve requirements/dev.txt anew (with Python 3.11)
 	@python=$$(PYTHON='$(if $(PYTHON),$(PYTHON),python3.11)' sh scripts/find-python) && sh scripts/pin "$$python"
