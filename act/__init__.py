@@ -3,8 +3,7 @@
 The public names are these, and nothing else. README shows them at work; `spec/` says what they promise on the wire.
 """
 
-from act.calendar import Clock
-from act.commerce.cart import AuthenticatedOrder, Item, Order, pre_check, sign_order, verify_order
+from act.commerce.cart import Item, Order, pre_check, sign_order, verify_order
 from act.delegation.credential import Credential, mint, verify_mandate
 from act.delegation.mandate import Mandate
 from act.errors import CODES, ActError, InvalidCall, Refused, StoreFault
@@ -25,9 +24,7 @@ __all__ = [
     "CODES",
     "ActError",
     "Amount",
-    "AuthenticatedOrder",
     "Charge",
-    "Clock",
     "Credential",
     "InvalidCall",
     "Item",

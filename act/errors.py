@@ -104,7 +104,7 @@ _TABLE: Final[tuple[tuple[str, Fault, str, str, str], ...]] = (
     ("request_not_yet_valid", _T, "ACT-PAY-06", "the request was issued in the future",
      "check both clocks, then sign a new request"),
     ("request_expired", _T, "ACT-PAY-07", "the request has expired", "sign a new request"),
-    ("request_lifetime_too_long", _T, "ACT-PAY-08", "the request asks to be valid for longer than 120 seconds",
+    ("request_lifetime_too_long", _T, "ACT-PAY-08", "the request's life is not from 1 to 120 seconds",
      "sign a request that lives at most 120 seconds"),
     ("credential_mismatch", _T, "ACT-PAY-09", "the request was signed for another mandate than the one presented",
      "present the mandate the request names"),
@@ -176,11 +176,23 @@ _TABLE: Final[tuple[tuple[str, Fault, str, str, str], ...]] = (
 CODES: Final[Mapping[str, Code]] = MappingProxyType({row[0]: Code(*row) for row in _TABLE})
 """Code -> row, in precedence order."""
 
+_PRECEDENCE: Final[Mapping[str, int]] = {code: place for place, code in enumerate(CODES)}
+
+
+_MAX_WHERE: Final = 1_024
+
+
+def _printable(text: str) -> str:
+    """Control and direction characters as escapes: an unknown field's name must not steer the terminal that shows it."""
+    shown = "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in text[:_MAX_WHERE])
+    return shown[:_MAX_WHERE]
+
 
 class ActError(Exception):
     """What every error of this library has: a stable `code`, its `rule`, `where` it is, and `facts` as plain data.
 
     `where` is a path into the presented object, such as `request.act.amount`; it is empty when the whole object is meant.
+    Names in it may be a stranger's, so it is printable, with other characters escaped, and has at most 1,024 characters.
     `facts` holds small plain values (integers, short strings) that a program may use; it never holds a secret.
     """
 
@@ -191,14 +203,19 @@ class ActError(Exception):
         if row.fault is not self.fault:
             raise ValueError(f"{code} is a {row.fault.value} code, not a {self.fault.value} code")
         self.code = code
-        self.where = where
+        self.where = where if where.isprintable() and len(where) <= _MAX_WHERE else _printable(where)
         self.facts = facts
-        super().__init__(code, where)
+        super().__init__(code, self.where)
 
     @property
     def rule(self) -> str:
         """The permanent id of the rule that was broken, as the specification cites it."""
         return CODES[self.code].rule
+
+    @property
+    def precedence(self) -> int:
+        """Its place in the table, from 0: of two errors the one with the lower number is reported."""
+        return _PRECEDENCE[self.code]
 
     @property
     def meaning(self) -> str:

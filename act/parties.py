@@ -170,6 +170,10 @@ def parse_parties(data: bytes) -> PartiesTable:
     """The parties in a file's bytes. Raises `InvalidCall` parties_invalid with the place of the first fault."""
     with naming_faults("parties_invalid"):
         model = _File.model_validate(json.decode(data, max_bytes=MAX_FILE_BYTES))
+        for i, party in enumerate(model.parties):
+            if any(namespace[-1].isalnum() for namespace in party.delegator_namespaces):
+                # "user:lin" would also speak for "user:linda"
+                raise Refused("claim_invalid", f"parties.{i}.delegator_namespaces", expected="an end such as : or /")
         keys = [
             _enrolled(party, key, f"parties.{i}.keys.{j}")
             for i, party in enumerate(model.parties)
@@ -186,10 +190,13 @@ def _enrolled(party: _Party, key: _Key, where: str) -> EnrolledKey:
     record = Party(
         party.id, party.name, tuple(map(Role, party.roles)), tuple(party.delegator_namespaces), frozenset(party.categories)
     )
+    not_before, not_after = parse_iso(key.not_before, f"{where}.not_before"), parse_iso(key.not_after, f"{where}.not_after")
+    if not not_before < not_after:
+        raise Refused("claim_invalid", f"{where}.not_after", expected="later than not_before")
     return EnrolledKey(
         record,
         from_jwk(key.jwk, f"{where}.jwk"),
-        parse_iso(key.not_before, f"{where}.not_before"),
-        parse_iso(key.not_after, f"{where}.not_after"),
+        not_before,
+        not_after,
         None if key.compromised_at is None else parse_iso(key.compromised_at, f"{where}.compromised_at"),
     )

@@ -195,9 +195,9 @@ def sign_order(order: Order, *, signer: Signer, at: datetime | None = None) -> b
     claims = order_claims(order, instant(at or system_clock()))
     if any(item.unit_amount.currency != order.amount.currency for item in order.items):
         raise Refused("currency_mismatch", "order.items")
-    read_order(claims)
     if order.expires_at <= claims["iat"]:
         raise Refused("order_expired", "order.exp")
+    read_order(claims)
     return seal(ORDER, claims, signer)
 
 

@@ -7,6 +7,7 @@ Readers raise `Refused` without a place; `read_fields` adds the place on the way
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 from uuid import UUID
@@ -59,7 +60,7 @@ def read_fields(fields: Fields, value: object, where: str) -> dict[str, Any]:
     try:
         for name, raw in value.items():
             reader = readers.get(name)
-            if reader is read_text and type(raw) is str and 0 < len(raw) <= MAX_TEXT and raw.isprintable():
+            if reader is read_text and type(raw) is str and 0 < len(raw) <= MAX_TEXT and raw.isascii() and raw.isprintable():
                 read[name] = raw  # most fields are texts: what `read_text` does, without the call
             elif reader is not None:
                 read[name] = reader(raw)
@@ -77,21 +78,36 @@ def _inside(where: str, name: object) -> str:
 
 
 def read_text(value: object) -> str:
-    """An identifier or label: 1 to `MAX_TEXT` characters, printable. Identifiers are compared byte for byte, never folded."""
-    if type(value) is not str or not 0 < len(value) <= MAX_TEXT or not value.isprintable():
-        raise Refused("claim_invalid", expected=f"1 to {MAX_TEXT} printable characters")
+    """An identifier or label: 1 to `MAX_TEXT` characters that can be seen. It is compared byte for byte, never folded.
+
+    Refused are control and formatting characters (the bidirectional and zero-width ones among them), private use, surrogates
+    and every space but U+0020, from a pinned list: what Unicode assigns later must not make two verifiers disagree.
+    """
+    if type(value) is not str or not 0 < len(value) <= MAX_TEXT or (not _is_plain(value) and _UNSEEN.search(value)):
+        raise Refused("claim_invalid", expected=f"1 to {MAX_TEXT} visible characters")
     return value
 
 
+def _is_plain(text: str) -> bool:
+    """Most texts: ASCII without control characters, which is the same in every version of Unicode."""
+    return text.isascii() and text.isprintable()
+
+
+_UNSEEN: Final = re.compile(
+    "[\x00-\x1f\x7f-\xa0\xad\u034f\u061c\u115f\u1160\u1680\u17b4\u17b5\u180b-\u180f\u2000-\u200f\u2028-\u202f"
+    "\u205f-\u206f\u3000\u3164\ud800-\uf8ff\ufeff\uffa0\ufff0-\ufffb\ufffe\uffff\U000e0000-\U000e0fff"
+    "\U000f0000-\U0010ffff]"
+)
+_DISPLAY_ONLY: Final = dict.fromkeys(map(ord, "\u00a0\u3000\u200c\u200d"), "-")
+
+
 def read_name(value: object) -> str:
-    """Display text: as `read_text`, but the wide and unbreakable spaces of real product names are allowed as well."""
-    if type(value) is str:
-        read_text(value.translate(_DISPLAY_SPACES))
-        return value
-    return read_text(value)
-
-
-_DISPLAY_SPACES: Final = {0x00A0: " ", 0x3000: " "}
+    """Display text: as `read_text`, but with the wide and unbreakable spaces of real product names, and with the joiners that
+    scripts and emoji need."""
+    if type(value) is not str:
+        raise Refused("claim_invalid", expected="a text")
+    read_text(value.translate(_DISPLAY_ONLY))
+    return value
 
 
 def read_texts(value: object) -> tuple[str, ...]:

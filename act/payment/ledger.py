@@ -200,8 +200,15 @@ class Ledger(Protocol):
     def void(self, charge_id: str, at: int, make_receipt: ReceiptMaker) -> Outcome:
         """Closes a hold and releases it. Raises `Refused` charge_unknown, charge_closed."""
 
-    def revoke(self, mandate: MandateRecord, at: int, make_receipt: ReceiptMaker) -> Outcome:
-        """Ends a mandate for good, whether it was used before or not. No reservation commits after it."""
+    def require_usable(self, mandate: MandateRecord) -> None:
+        """Returns if the mandate's record, where there is one, would let it be used; raises `Refused` credential_conflict,
+        credential_revoked or credential_suspended otherwise. It writes nothing and decides nothing: `reserve` asks again."""
+
+    def revoke(
+        self, mandate: MandateRecord, at: int, make_receipt: ReceiptMaker, *, pinned_before: int | None = None
+    ) -> Outcome:
+        """Ends a mandate for good, whether it was used before or not. No reservation commits after it. With `pinned_before`,
+        only a mandate recorded before that instant (ACT-PAR-05): a stolen key must not claim a delegation_id here."""
 
     def charge(self, charge_id: str) -> ChargeRecord:
         """One charge. Raises `Refused` charge_unknown."""

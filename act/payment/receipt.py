@@ -149,8 +149,8 @@ def _read_counters(value: Any) -> tuple[CounterChange, ...]:
     if type(value) is not list:
         raise Refused("claim_invalid", expected="a list")
     changes = []
-    for raw in value:
-        read = read_fields(_COUNTER, raw, "counter")
+    for index, raw in enumerate(value):
+        read = read_fields(_COUNTER, raw, str(index))
         changes.append(CounterChange(*(read[name] for name in _COUNTER_ORDER)))
     return tuple(changes)
 
@@ -238,11 +238,12 @@ def _require_shape(body: dict[str, Any]) -> None:
         )
 
 
-def verify_receipt(receipt: bytes, *, order: bytes, parties: Parties, at: datetime) -> Receipt:
+def verify_receipt(receipt: bytes, *, order: bytes, parties: Parties, at: datetime, ledger: str | None = None) -> Receipt:
     """The merchant's check before it delivers: a receipt of its payment service that this very order is paid.
 
     Returns the receipt; raises `Refused` if it is not genuine (ACT-RCT-01), about another order or amount (ACT-RCT-02), or does
-    not say that money is held or captured (ACT-RCT-03). A captured amount below the order's is the merchant's own doing.
+    not say that money is held or captured (ACT-RCT-03). Any payment service among `parties` may have signed it; a merchant that
+    is paid through one of several names it as `ledger`. A captured amount below the order's is the merchant's own doing.
     """
     now = instant(at)
     if now >= parties.expires_at:
@@ -251,6 +252,8 @@ def verify_receipt(receipt: bytes, *, order: bytes, parties: Parties, at: dateti
     genuine = open_receipt(receipt).authenticate(parties)
     if genuine.issued_at > now + FUTURE_TOLERANCE_SECONDS:
         raise Refused("receipt_mismatch", "receipt.iat", issued_at=genuine.issued_at)
+    if ledger is not None and genuine.issuer != ledger:
+        raise Refused("receipt_mismatch", "receipt.iss", named=genuine.issuer, expected=ledger)
     if genuine.order != unverified.opened.identity or unverified.order.payee not in genuine.audience:
         raise Refused("receipt_mismatch", "receipt.act.order")
     if genuine.kind not in PAID_KINDS:

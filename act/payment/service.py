@@ -105,12 +105,20 @@ class PaymentService:
         root = authenticated.chain.root
         try:
             request = decide(authenticated, question)
-        except Refused:
+        except Refused as refusal:
             stored = self._ledger.find(request_key(authenticated), authenticated.request_identity)
             if stored is None:
-                raise
+                raise self._weightiest(refusal, root) from None
             return self._answer(stored)
         return self._answer(self._ledger.reserve(request, _record(root), self._receipts(root.mandate.issuer)))
+
+    def _weightiest(self, refusal: Refused, root: Credential) -> Refused:
+        """Of a rule's refusal and the ledger's, the one that ranks first: ACT reports a mandate's state before money."""
+        try:
+            self._ledger.require_usable(_record(root))
+        except Refused as state:
+            return min(refusal, state, key=lambda each: each.precedence)
+        return refusal
 
     def capture(self, charge_id: str, amount: Amount) -> Charge:
         """Takes `amount` of what is held and releases the rest; final. Call it on the payee's word.
@@ -133,13 +141,19 @@ class PaymentService:
         """Stops a mandate for good, whether it was used before or not; charges already held stay held.
 
         The caller answers for who may ask (the principal or the agent, ADD-IAC-LCM). Raises `Refused` if the mandate is not
-        genuine, names another ledger or conflicts with a recorded one. When it returns, the mandate is stopped.
+        genuine, names another ledger, conflicts with a recorded one, or was not recorded before its issuer's key was
+        compromised (then it is unusable anyway). When it returns, the mandate is stopped.
         """
         credential = open_credential(iac).authenticate(self._parties)
         if credential.mandate.ledger != self.ledger_id:
             raise Refused("wrong_ledger", "mandate.aud", named=credential.mandate.ledger, this=self.ledger_id)
         record = _record(credential)
-        outcome = self._ledger.revoke(record, instant(self._clock()), self._receipts(credential.mandate.issuer))
+        outcome = self._ledger.revoke(
+            record,
+            instant(self._clock()),
+            self._receipts(credential.mandate.issuer),
+            pinned_before=credential.issuer_key(self._parties).compromised_at,
+        )
         _LOGGER.info("mandate_revoked delegation_id=%s replayed=%s", record.key.delegation_id, outcome.replayed)
         return Revocation(record.key, self._signed(outcome.receipt), outcome.replayed)
 

@@ -56,7 +56,8 @@ def verify_payment(payment: Payment | bytes, *, parties: Parties, ledger: str, a
 
 
 def explain(payment: Payment | bytes, *, parties: Parties, ledger: str, at: datetime) -> tuple[Refused, ...]:
-    """Every finding against a payment, in order of precedence, without raising: for people who look for the cause.
+    """What every rule and constraint finds against a payment, in order of precedence, without raising: for people who look for
+    the cause. Of one rule it is the first finding.
 
     An empty result is not an authorization. When a signature or the form is bad, that is the only finding: nothing behind it
     could be believed.
@@ -74,7 +75,7 @@ def explain(payment: Payment | bytes, *, parties: Parties, ledger: str, at: date
     purchase = purchase_at(authenticated, question.at)
     for constraint in authenticated.chain.constraints:
         _collect(findings, constraint.permits, purchase)
-    return tuple(findings)
+    return tuple(sorted(findings, key=lambda finding: finding.precedence))
 
 
 def _collect(findings: list[Refused], check: Callable[..., None], *arguments: object) -> None:

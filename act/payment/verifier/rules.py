@@ -33,7 +33,7 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One numbered obligation: its ids, ACT's component it comes from, what must hold, and the check."""
+    """One numbered obligation: its ids, the ACT component it comes from (or "open profile"), what must hold, and the check."""
 
     ids: tuple[str, ...]
     component: str
@@ -118,8 +118,8 @@ def purchase_at(payment: AuthenticatedPayment, at: int) -> Purchase:
 
 
 _RULES: Final = (
-    Rule(("ACT-PAR-01",), "PSD-PAY-DEL", "The parties file is in force at the instant of decision.", _parties_current),
-    Rule(("ACT-PAY-05",), "PSD-PAY-DEL", "Request and mandate name this payment service as their one ledger.", _this_ledger),
+    Rule(("ACT-PAR-01",), "open profile", "The parties file is in force at the instant of decision.", _parties_current),
+    Rule(("ACT-PAY-05",), "open profile", "Request and mandate name this payment service as their one ledger.", _this_ledger),
     Rule(
         ("ACT-PAY-06", "ACT-PAY-07", "ACT-PAY-08"),
         "PSD-PAY-INS",

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from act.delegation.limits import Limit, Usage, judge
 from act.delegation.mandate import MandateKey
-from act.errors import Refused
+from act.errors import InvalidCall, Refused
 from act.money import Amount
 from act.payment.ledger import ChargeRecord, ChargeState, Counter, CounterChange
 from act.payment.verifier import RequestKey
@@ -24,6 +24,7 @@ __all__ = [
     "find_charge",
     "insert_charge",
     "judge_limits",
+    "limits_as_they_stand",
     "require_order_unpaid",
 ]
 
@@ -45,6 +46,10 @@ class ChargeRow:
 def _charge(row: Sequence[Any], mandate: MandateKey) -> ChargeRow:
     _, _, charge_id, agent_id, request_id, identity, credential, payee, order_no, order, minor, currency, captured, *rest = row
     state, reserved_at, hold_expires_at = rest
+    try:
+        amount = Amount(minor, currency)
+    except InvalidCall as damage:
+        raise ValueError("a stored amount is damaged") from damage  # the store's fault, not the caller's
     record = ChargeRecord(
         charge_id,
         RequestKey(mandate, agent_id, request_id),
@@ -53,7 +58,7 @@ def _charge(row: Sequence[Any], mandate: MandateKey) -> ChargeRow:
         payee,
         order_no,
         order,
-        Amount(minor, currency),
+        amount,
         captured,
         ChargeState(state),
         reserved_at,
@@ -96,13 +101,27 @@ def judge_limits(
     """What the debit would do to every limit; raises the `Refused` of the first it does not fit into. Writes nothing."""
     changes = []
     for limit in limits:
-        row = connection.execute(
-            "SELECT held_minor, captured_minor FROM counter WHERE mandate = ? AND name = ?", (mandate_id, limit.name)
-        ).fetchone()
-        held, captured = row or (0, 0)
+        held, captured = _used(connection, mandate_id, limit)
         judge(limit, Usage(held, captured), debit_minor)
         changes.append(CounterChange(limit.name, limit.cap_minor, held, captured, held + debit_minor, captured))
     return tuple(changes)
+
+
+def limits_as_they_stand(connection: sqlite3.Connection, mandate_id: int, limits: Sequence[Limit]) -> tuple[CounterChange, ...]:
+    """Every limit before and after something that moves none: what the receipt of a refusal shows (ledger rule 9)."""
+    stands = []
+    for limit in limits:
+        used = _used(connection, mandate_id, limit)
+        stands.append(CounterChange(limit.name, limit.cap_minor, *used, *used))
+    return tuple(stands)
+
+
+def _used(connection: sqlite3.Connection, mandate_id: int, limit: Limit) -> tuple[int, int]:
+    """Held and captured of a limit; a limit nothing was debited to has no row."""
+    row = connection.execute(
+        "SELECT held_minor, captured_minor FROM counter WHERE mandate = ? AND name = ?", (mandate_id, limit.name)
+    ).fetchone()
+    return row or (0, 0)
 
 
 def debit(

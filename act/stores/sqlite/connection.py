@@ -114,8 +114,8 @@ class Database:
             finally:
                 os.close(folder)
         finally:
-            for leftover in (draft, draft.with_name(f"{draft.name}-wal"), draft.with_name(f"{draft.name}-shm")):
-                leftover.unlink(missing_ok=True)
+            for rest in ("", "-journal", "-wal", "-shm"):
+                draft.with_name(f"{draft.name}{rest}").unlink(missing_ok=True)
 
     def _open(self) -> sqlite3.Connection:
         if not self.path.is_file():

@@ -114,18 +114,38 @@ class SqliteLedger:
             require_transition(row.record, ChargeState.VOIDED)
             return _close(connection, row, ChargeState.VOIDED, None, at, make_receipt)
 
-    def revoke(self, mandate: MandateRecord, at: int, make_receipt: ReceiptMaker) -> Outcome:
+    def require_usable(self, mandate: MandateRecord) -> None:
+        """See `Ledger.require_usable`."""
+        with self._database.snapshot() as connection:
+            found = mandates.find_mandate(connection, mandate.key)
+        if found is not None:
+            mandates.require_same(found, mandate)
+            require_usable(found.state)
+
+    def revoke(
+        self, mandate: MandateRecord, at: int, make_receipt: ReceiptMaker, *, pinned_before: int | None = None
+    ) -> Outcome:
         """See `Ledger.revoke`. Revoking again gives the stored outcome."""
         with self._database.transaction() as connection:
             found = mandates.find_mandate(connection, mandate.key)
-            row = mandates.pin(connection, found, mandate, at, None)
+            row = mandates.pin(connection, found, mandate, at, pinned_before)
             if MandateState.REVOKED not in TRANSITIONS[row.state]:
                 (sequence,) = connection.execute(
                     "SELECT sequence FROM entry WHERE mandate = ? AND kind = 'REVOKED'", (row.id,)
                 ).fetchone()
                 return Outcome(mandates.stored_receipt(connection, row.id, sequence), replayed=True)
             entry = Entry(
-                mandate.key, mandate.identity, mandate.agent_id, row.last_sequence + 1, row.last_receipt, EntryKind.REVOKED, at
+                mandate.key,
+                mandate.identity,
+                mandate.agent_id,
+                row.last_sequence + 1,
+                row.last_receipt,
+                EntryKind.REVOKED,
+                at,
+                counters=tuple(
+                    CounterChange(each.name, each.cap_minor, *(each.held_minor, each.captured_minor) * 2)
+                    for each in charges.counters_of(connection, row.id)
+                ),
             )
             return Outcome(mandates.append(connection, row, entry, make_receipt, state=MandateState.REVOKED))
 
@@ -178,7 +198,8 @@ def _stored_outcome(connection: sqlite3.Connection, row: MandateRow, request: Re
 def _record_refusal(
     connection: sqlite3.Connection, row: MandateRow, request: ReservationRequest, refusal: Refused, make_receipt: ReceiptMaker
 ) -> Outcome:
-    entry = replace(_entry_of(row, request, EntryKind.REFUSED), code=refusal.code)
+    counters = charges.limits_as_they_stand(connection, row.id, request.limits)
+    entry = replace(_entry_of(row, request, EntryKind.REFUSED), code=refusal.code, counters=counters)
     receipt = mandates.append(connection, row, entry, make_receipt, refusal=refusal)
     _remember(connection, row, request)
     return Outcome(receipt, refusal=refusal)

@@ -1,0 +1,306 @@
+"""Write the specification's tables and diagrams from the code they describe.
+
+    python spec/generate.py          write them, between their markers
+    python spec/generate.py --check  change nothing; exit 1 naming the files whose tables are not what would be written
+
+A generated block stands between `<!-- generated: name -->` and `<!-- end -->`. What is written by hand here is what no table in
+the code says: the texts of rules that are not rows of the verifier's own table, and where each rule comes from.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import Final, TypeVar
+
+from act.calendar import FUTURE_TOLERANCE_SECONDS
+from act.commerce.cart import MAX_QUANTITY
+from act.delegation.constraints import REGISTRY
+from act.delegation.lifecycle import TRANSITIONS
+from act.envelope.claims import MAX_LIST, MAX_TEXT
+from act.envelope.cose import MAX_OBJECT_BYTES
+from act.envelope.kinds import KINDS
+from act.errors import CODES
+from act.iso4217 import EXPONENTS
+from act.keys import Algorithm
+from act.parties import MAX_FILE_BYTES
+from act.payment.ledger import CHARGE_TRANSITIONS, HOLD_SECONDS
+from act.payment.request import MAX_CHAIN, MAX_LIFETIME_SECONDS, MAX_PAYMENT_BYTES
+from act.payment.verifier import RULES_BY_SCENARIO
+from act.wire import cbor, json
+
+FOLDER: Final = Path(__file__).resolve().parent
+OURS: Final = "open profile"
+_State = TypeVar("_State", bound=StrEnum)
+
+_READING: Final = (
+    ("ACT-WIRE-01", OURS, "The input is within the size and the depth that its kind allows."),
+    ("ACT-WIRE-02", OURS, "CBOR is well-formed, of the allowed types, and every byte belongs to the one value."),
+    ("ACT-WIRE-03", OURS, "CBOR is in its one deterministic form (RFC 8949 4.2.1)."),
+    ("ACT-WIRE-04", "ADD-IAC-ISS", "JSON is strict: one text, no name twice, no NaN, no lone surrogate."),
+    ("ACT-WIRE-05", OURS, "Base64url has no padding and is the one text of its bytes."),
+    ("ACT-ENV-01", "ADD-IAC-ISS", "A signed object is a tagged COSE_Sign1 whose protected header names alg, kid and typ."),
+    ("ACT-ENV-02", OURS, "The protected header holds nothing else; the unprotected header is empty."),
+    ("ACT-ENV-03", OURS, "The algorithm is one of the table; the key that verifies decides which."),
+    ("ACT-ENV-04", OURS, "The object is of the kind its place takes, as its typ says."),
+    ("ACT-ENV-05", "ADD-IAC-ISS", "Every mandatory claim and field is there."),
+    ("ACT-ENV-06", OURS, "No claim and no field is unknown."),
+    ("ACT-ENV-07", OURS, "Every claim and field has its type, its range and its length."),
+    ("ACT-MON-01", "ADD-IAC-ISS", "An amount is a positive decimal with exactly its currency's digits."),
+    ("ACT-MON-02", "ADD-IAC-ISS", "A currency is an ISO 4217 code with a minor unit."),
+    ("ACT-KEY-01", OURS, "A public key is the canonical encoding of a point of prime order."),
+)
+_SELF_CONTAINED: Final = (
+    ("ACT-PAY-15", OURS, "The chain is one mandate: this version knows no links to sub-agents."),
+    ("ACT-ORD-01", "CID-CART-CFM", "The order's items add up to its amount."),
+    ("ACT-PAY-16", "ADD-IAC-LCM", "The mandate's status is kept by the ledger that the mandate names."),
+    ("ACT-IAC-01", "ADD-INT-ICS", "The mandate's window ends after it starts."),
+    ("ACT-CON-11", "ADD-IAC-ISS", "Every constraint of the mandate is one of the registry."),
+    ("ACT-CON-12", "ADD-INT-ICS", "min_single_amount <= max_single_amount <= max_total_amount, as far as they are there."),
+)
+_SIGNATURES: Final = (
+    ("ACT-PAY-01", "PSD-PAY-DEL", "The request is signed by the agent key that the mandate names."),
+    ("ACT-PAR-02", OURS, "A signer's key is enrolled for its role, and was in force at the object's `iat`."),
+    ("ACT-PAR-03", "ADD-IAC-ISS", "The key belongs to the party that the object names."),
+    ("ACT-PAR-04", "ADD-IAC-ISS", "An issuer speaks for the delegators of its namespaces only."),
+    ("ACT-PAY-02", "ADD-IAC-ISS", "The mandate's signature verifies."),
+    ("ACT-PAY-03", "CID-CART-CFM", "The order's signature verifies."),
+    ("ACT-PAR-05", OURS, "No key is compromised; an issuer's key may be, for a mandate this ledger had recorded before."),
+)
+_LEDGER: Final = (
+    (
+        "ACT-PAY-04",
+        "PSD-PAY-DEL",
+        "The request id is new, or stands for this very request, whose stored outcome is the answer.",
+    ),
+    ("ACT-LED-01", OURS, "No other mandate is recorded under this issuer, delegator_identity and delegation_id."),
+    ("ACT-LED-02", "ADD-IAC-LCM", "The mandate is not Revoked."),
+    ("ACT-LED-03", "ADD-IAC-LCM", "The mandate is not Suspended."),
+    ("ACT-LED-04", OURS, "No live or captured charge has this payee and order_no."),
+    ("ACT-CON-06", "PSD-PAY-DEL", "For every limit: held + captured + amount <= cap, by the ledger's own record."),
+)
+_CHARGES: Final = (
+    ("ACT-LED-05", OURS, "The ledger has the charge."),
+    ("ACT-LED-06", OURS, "The charge is HELD, or this is the same capture or void again."),
+    ("ACT-LED-07", OURS, "A capture takes at most what is held, in the same currency (else ACT-CON-02)."),
+    ("ACT-LED-08", OURS, "A capture comes before the hold's end."),
+)
+_RECEIPTS: Final = (
+    ("ACT-RCT-01", "PSD-PAY-DEL", "The receipt's signature verifies."),
+    ("ACT-RCT-02", OURS, "The receipt is about this order, for this payee, over this amount, and not from the future."),
+    ("ACT-RCT-03", OURS, "The receipt says that the money is held, and still is at this instant, or captured."),
+)
+_OUTSIDE: Final = (
+    ("ACT-CALL-01", OURS, "The library is called with values that can be right."),
+    ("ACT-CALL-02", OURS, "A key file is a key."),
+    ("ACT-CALL-03", OURS, "A parties file is valid ([parties.md](parties.md))."),
+    ("ACT-CALL-04", OURS, "What is to be signed is valid."),
+    ("ACT-STO-01", OURS, "A file can be read."),
+    ("ACT-STO-02", OURS, "A file can be written."),
+    ("ACT-STO-03", OURS, "No file is overwritten."),
+    ("ACT-STO-04", OURS, "The store can be opened, read and written."),
+    ("ACT-STO-05", OURS, "The store can be written."),
+    ("ACT-STO-06", OURS, "The store has space left."),
+    ("ACT-STO-07", OURS, "The store is not locked for too long."),
+    ("ACT-STO-08", OURS, "The store is one of a known version."),
+    ("ACT-STO-09", OURS, "The store belongs to this payment service."),
+)
+
+_AMOUNT, _TEXTS = "amount", "list of texts"
+_CONSTRAINTS: Final = {
+    "validity": ("nbf, exp", "nbf <= now + 10, and now < exp."),
+    "delegation_mode": ("`SPECIFIED` or `BOUNDED`", "The scenario is DEL under SPECIFIED, AUP under BOUNDED."),
+    "currency": ("ISO 4217 code", "The payment is in this currency."),
+    "ext.commerce.max_single_amount": (_AMOUNT, "The payment's amount is at most this."),
+    "ext.commerce.min_single_amount": (_AMOUNT, "The payment's amount is at least this."),
+    "allowed_payment_methods": (_TEXTS, "The payment method is in the list."),
+    "max_total_amount": (_AMOUNT, "All payments together are at most this; one payment alone, too."),
+    "ext.commerce.allowed_merchants": (_TEXTS, "The payee is in the list."),
+    "ext.commerce.forbidden_merchants": (_TEXTS, "The payee is not in the list."),
+    "ext.commerce.allowed_categories": (
+        _TEXTS,
+        "The payee's record is not empty; it and the order's labels lie within the list.",
+    ),
+    "ext.commerce.forbidden_categories": (_TEXTS, "The payee's record is not empty; neither it nor a label is in the list."),
+}
+"""Type and meaning by path. A constraint without a text here is a KeyError, so none can join the registry unexplained."""
+
+
+def _verifier() -> Iterator[tuple[str, str, str]]:
+    """The verifier's own table; where it says "every constraint", the registry takes over, one row each."""
+    for rule in RULES_BY_SCENARIO["DEL"]:
+        if rule.ids[0].startswith("ACT-CON"):
+            return
+        yield " ".join(rule.ids), rule.component, rule.text
+
+
+def _constraints() -> Iterator[tuple[str, str, str]]:
+    for path, constraint in REGISTRY.items():
+        if constraint.rule.startswith("ACT-CON"):
+            component = "ADD-INT-ICS" if path.startswith("ext.") else "ADD-IAC-ISS"
+            yield constraint.rule, component, f"`{path}`: {_CONSTRAINTS[path][1]}"
+
+
+def _codes(rule: str) -> str:
+    """The codes of one rule, or of several with a space between."""
+    return ", ".join(f"`{row.code}`" for each in rule.split() for row in CODES.values() if row.rule == each)
+
+
+def _ids(rule: str) -> str:
+    return " ".join(f"`{each}`" for each in rule.split())
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join("| " + " | ".join(str(cell).replace("|", "\\|") for cell in line) + " |" for line in lines)
+
+
+def rules() -> str:
+    """Every rule in order of evaluation."""
+    stages: tuple[tuple[str, Sequence[tuple[str, str, str]]], ...] = (
+        ("1. Form, of whatever is read", _READING),
+        ("2. What an object says of itself", _SELF_CONTAINED),
+        ("3. Who signed", _SIGNATURES),
+        ("4. The payment against its own parts", tuple(_verifier())),
+        ("5. The mandate's constraints, in the registry's order", tuple(_constraints())),
+        ("6. What the ledger remembers, in one transaction", _LEDGER),
+        ("7. Capture and void", _CHARGES),
+        ("8. A receipt, as the payee judges it", _RECEIPTS),
+        ("9. Outside of any object: the call and the store", _OUTSIDE),
+    )
+    known = {each for _, rows in stages for rule, _, _ in rows for each in rule.split()}
+    missing = {row.rule for row in CODES.values()} ^ known
+    if missing:
+        raise ValueError(f"rules without a text, or texts without a rule: {sorted(missing)}")
+    blocks = []
+    for title, rows in stages:
+        cells = [(_ids(rule), component, text, _codes(rule)) for rule, component, text in rows]
+        blocks.append(f"### {title}\n\n{_table(('rule', 'from', 'what must hold', 'otherwise'), cells)}")
+    return "\n\n".join(blocks)
+
+
+def refusals() -> str:
+    """The whole table of codes."""
+    rows = [(f"`{row.code}`", row.fault.value, f"`{row.rule}`", row.meaning, row.remedy) for row in CODES.values()]
+    return _table(("code", "fault", "rule", "meaning", "remedy"), rows)
+
+
+def constraints() -> str:
+    """The registry in the order of judgement."""
+    rows = []
+    for path, kind in REGISTRY.items():
+        rule = "ACT-PAY-13 ACT-PAY-14" if path == "validity" else kind.rule
+        value, meaning = _CONSTRAINTS[path]
+        rows.append((f"`{path}`", value, meaning, _ids(rule), _codes(rule), kind.enforced_by.value))
+    return _table(("constraint", "type", "permits a payment when", "rule", "otherwise", "enforced by"), rows)
+
+
+def kinds() -> str:
+    """The typ table."""
+    return _table(("object", "COSE typ", "signed by"), [(kind.name, f"`{kind.cose_typ}`", kind.signed_by) for kind in KINDS])
+
+
+def algorithms() -> str:
+    """The closed table of algorithms."""
+    return _table(("name", "COSE alg"), [(algorithm.value, algorithm.cose) for algorithm in Algorithm])
+
+
+def currencies() -> str:
+    """ISO 4217 codes by their decimals."""
+    rows = [
+        (digits, " ".join(code for code in sorted(EXPONENTS) if EXPONENTS[code] == digits))
+        for digits in sorted(set(EXPONENTS.values()))
+    ]
+    return _table(("decimals", "currencies"), rows)
+
+
+def bounds() -> str:
+    """Every bound on what is read."""
+    rows = (
+        ("a signed object", f"{MAX_OBJECT_BYTES:,} bytes"),
+        ("a payment", f"{MAX_PAYMENT_BYTES:,} bytes"),
+        ("credentials in a payment's chain", f"{MAX_CHAIN} in form; this version accepts 1"),
+        ("CBOR: lists and maps inside one another", cbor.MAX_DEPTH),
+        ("CBOR: entries of one map", f"{cbor.MAX_MAP_ENTRIES:,}"),
+        ("integers", "-2^63 to 2^63 - 1"),
+        ("an identifier or label", f"1 to {MAX_TEXT} characters"),
+        ("a list of merchants, categories, methods or items", f"1 to {MAX_LIST} entries"),
+        ("an item's quantity", f"1 to {MAX_QUANTITY:,}"),
+        ("an amount, in minor units", "1 to 2^63 - 1"),
+        ("a JSON document", f"{json.MAX_BYTES:,} bytes"),
+        ("JSON: arrays and objects inside one another", json.MAX_DEPTH),
+        ("a parties file", f"{MAX_FILE_BYTES:,} bytes"),
+        ("a request's life", f"{MAX_LIFETIME_SECONDS} seconds"),
+        ("a clock ahead of the verifier's", f"{FUTURE_TOLERANCE_SECONDS} seconds for nbf and iat, none for exp"),
+        ("a hold", f"{HOLD_SECONDS:,} seconds (7 days)"),
+    )
+    return _table(("what", "bound"), rows)
+
+
+def _diagram(transitions: Mapping[_State, frozenset[_State]]) -> str:
+    """A table of transitions, its first state the initial one."""
+    lines = ["```mermaid", "stateDiagram-v2", f"    [*] --> {next(iter(transitions)).value}"]
+    for state, following in transitions.items():
+        lines += [f"    {state.value} --> {after.value}" for after in sorted(following, key=list(transitions).index)]
+        lines += [] if following else [f"    {state.value} --> [*]"]
+    return "\n".join([*lines, "```"])
+
+
+def charge_states() -> str:
+    """The charge's table as a diagram."""
+    return _diagram(CHARGE_TRANSITIONS)
+
+
+def mandate_states() -> str:
+    """The mandate's table as a diagram."""
+    return _diagram(TRANSITIONS)
+
+
+BLOCKS: Final[Mapping[str, Callable[[], str]]] = {
+    "rules": rules,
+    "refusals": refusals,
+    "constraints": constraints,
+    "kinds": kinds,
+    "algorithms": algorithms,
+    "currencies": currencies,
+    "bounds": bounds,
+    "charge states": charge_states,
+    "mandate states": mandate_states,
+}
+_BLOCK: Final = re.compile(r"(<!-- generated: ([a-z ]+) -->\n).*?(<!-- end -->)", re.DOTALL)
+
+
+def rendered(text: str) -> str:
+    """A chapter with its blocks as they must be. Raises `KeyError` for a block nobody generates."""
+    return _BLOCK.sub(lambda match: f"{match[1]}\n{BLOCKS[match[2]]()}\n\n{match[3]}", text)
+
+
+def main(arguments: list[str]) -> int:
+    """Write or compare; return the exit code."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--check", action="store_true", help="compare only; exit 1 when a chapter is out of date")
+    check = parser.parse_args(arguments).check
+    stale, used = [], set()
+    for path in sorted(FOLDER.rglob("*.md")):
+        text = path.read_text(encoding="utf-8")
+        used |= {match[2] for match in _BLOCK.finditer(text)}
+        wanted = rendered(text)
+        if wanted != text:
+            stale.append(str(path.relative_to(FOLDER)))
+            if not check:
+                path.write_text(wanted, encoding="utf-8")
+    if BLOCKS.keys() - used:
+        print(f"no chapter has the blocks: {', '.join(sorted(BLOCKS.keys() - used))}", file=sys.stderr)
+        return 1
+    if check and stale:
+        print(f"out of date: {', '.join(stale)}; run python spec/generate.py", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

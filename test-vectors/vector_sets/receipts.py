@@ -1,0 +1,197 @@
+"""Vectors of receipts, as a merchant judges them before it delivers: genuine, about this order, and saying that it is paid."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from act.envelope.cose import seal
+from act.envelope.kinds import RECEIPT
+from act.wire import cbor
+from vector_sets import world
+from vector_sets.shape import Vector, accept, intermediate, refuse, vector_file
+from vector_sets.world import KEYS, NOW, REMOVED, changed, identity, item, order, priced, tea_mandate
+
+_HOLD_END: Final = NOW + 7 * 86_400
+_ORDER: Final = order()
+_MANDATE: Final = tea_mandate()
+
+
+def _counter(held_before: int, captured_before: int, held: int, captured: int) -> dict[str, Any]:
+    return {
+        "limit": "max_total_amount",
+        "cap": 20_000,
+        "held_before": held_before,
+        "captured_before": captured_before,
+        "held": held,
+        "captured": captured,
+    }
+
+
+_RESERVED: Final[Mapping[str, Any]] = {
+    "iss": "psp-1",
+    "aud": ["teashop.example", "agent:tea-runner"],
+    "iat": NOW,
+    "act": {
+        "delegator_identity": "user:lin",
+        "delegation_id": world.uuid_of("mandate"),
+        "credential": identity(_MANDATE),
+        "sequence": 1,
+        "state": "RESERVED",
+        "counters": [_counter(0, 0, 1800, 0)],
+        "request": identity(world.request(_MANDATE, _ORDER)),
+        "order": identity(_ORDER),
+        "order_no": "T-0001",
+        "trade_no": "ch_00000000000000000000000000000001",
+        "amount": "18.00",
+        "currency": "CNY",
+        "hold_expires_at": _HOLD_END,
+    },
+}
+
+
+def receipt(changes: Mapping[str, Any] | None = None, *, signer: str = "psp") -> bytes:
+    """The receipt of a reservation, with changes."""
+    return seal(RECEIPT, changed(_RESERVED, changes), KEYS[signer])
+
+
+_SECOND: Final = {"act.sequence": 2, "act.previous": identity(receipt()), "act.hold_expires_at": REMOVED}
+_CAPTURED: Final = _SECOND | {"act.state": "CAPTURED", "act.counters": [_counter(1800, 0, 0, 1800)]}
+_VOIDED: Final = _SECOND | {"act.state": "VOIDED", "act.counters": [_counter(1800, 0, 0, 0)]}
+_REFUSED: Final = {
+    "act.state": "REFUSED",
+    "act.counters": [_counter(18_500, 0, 18_500, 0)],
+    "act.code": "total_limit_exceeded",
+    "act.trade_no": REMOVED,
+    "act.hold_expires_at": REMOVED,
+}
+_REVOKED: Final = {"aud": ["wallet.example", "agent:tea-runner"], "act.state": "REVOKED", "act.counters": []} | {
+    f"act.{name}": REMOVED for name in ("request", "order", "order_no", "trade_no", "amount", "currency", "hold_expires_at")
+}
+
+
+def _good(name: str, why: str, rules: list[str], data: bytes, *, at: int = NOW, shown: bool = True) -> Vector:
+    more = {"intermediate": intermediate(data)} if shown else {}
+    return accept(f"receipts/{name}", why, rules, input=data, order=_ORDER, parties="standard", at=at, **more)
+
+
+def _bad(
+    name: str,
+    why: str,
+    code: str,
+    where: str,
+    data: bytes,
+    *,
+    at: int = NOW,
+    parties: str = "standard",
+    about: bytes = _ORDER,
+) -> Vector:
+    return refuse(f"receipts/{name}", why, code, where, input=data, order=about, parties=parties, at=at)
+
+
+def _accepted() -> list[Vector]:
+    es256 = receipt(signer="psp-es256")
+    less = _CAPTURED | {"act.amount": "15.00", "act.counters": [_counter(1800, 0, 0, 1500)]}
+    return [
+        _good("reserved", "The money is held for this order.", ["ACT-RCT-01", "ACT-RCT-02", "ACT-RCT-03"], receipt()),
+        _good("captured", "The money is captured; the receipt follows the one before.", ["ACT-RCT-03"], receipt(_CAPTURED)),
+        _good("captured-less", "The payee captured less than was held: its own doing.", ["ACT-RCT-02"], receipt(less)),
+        _good("es256", "ES256.", ["ACT-RCT-01"], es256),
+        _good("es256-high-s", "The same receipt with (r, n - s): the chain's links do not depend on signature bytes.",
+              ["ACT-RCT-01"], world.high_s(es256)),
+        _good("issued-plus-10", "A receipt may be issued 10 seconds ahead of the merchant's clock.", ["ACT-RCT-02"],
+              receipt({"iat": NOW + 10}), shown=False),
+        _good("hold-minus-1", "The last second of the hold.", ["ACT-RCT-03"], receipt(), at=_HOLD_END - 1, shown=False),
+        _good("captured-after-hold", "What is captured stays captured.", ["ACT-RCT-03"], receipt(_CAPTURED), at=_HOLD_END + 1,
+              shown=False),
+    ]  # fmt: skip
+
+
+def _judged() -> list[Vector]:
+    other = order({"act.order_no": "T-0002"})
+    dearer = order(priced("19.00"))
+    about_dearer = {"act.order": identity(dearer)}
+    paid_elsewhere = {"aud": ["cha.example", "agent:tea-runner"]}
+    return [
+        _bad("order-other", "A genuine receipt about another order.", "receipt_mismatch", "receipt.act.order", receipt(),
+             about=other),
+        _bad("payee-other", "A receipt for another payee.", "receipt_mismatch", "receipt.act.order", receipt(paid_elsewhere)),
+        _bad("amount-other", "Less is held than the order asks.", "receipt_mismatch", "receipt.act.amount",
+             receipt(about_dearer),
+             about=dearer),
+        _bad("currency-other", "18.00 of another currency.", "receipt_mismatch", "receipt.act.amount",
+             receipt({"act.currency": "USD"})),
+        _bad("revoked", "The receipt of a revocation is about no order.", "receipt_mismatch", "receipt.act.order",
+             receipt(_REVOKED)),
+        _bad("issued-plus-11", "A receipt from the future.", "receipt_mismatch", "receipt.iat", receipt({"iat": NOW + 11})),
+        _bad("voided", "The hold was released.", "receipt_not_paid", "receipt.act.state", receipt(_VOIDED)),
+        _bad("refused", "The payment was refused.", "receipt_not_paid", "receipt.act.state", receipt(_REFUSED)),
+        _bad("hold", "At its end the hold is over.", "receipt_not_paid", "receipt.act.hold_expires_at", receipt(),
+             at=_HOLD_END),
+        _bad("hold-plus-1", "A second after the hold.", "receipt_not_paid", "receipt.act.hold_expires_at", receipt(),
+             at=_HOLD_END + 1),
+        _bad("parties-expired", "A parties file that has ended.", "parties_expired", "parties", receipt(), parties="expiring"),
+    ]  # fmt: skip
+
+
+def _signers() -> list[Vector]:
+    data = receipt()
+    foreign = world.with_signature(data, cbor.decode_sign1(receipt(signer="other-psp"))[2])
+    return [
+        _bad("amount-tampered", "The held amount was raised after signing.", "receipt_signature_invalid", "receipt",
+             world.tampered(data, b"famounte18.00", b"famounte98.00")),
+        _bad("signature-foreign", "Another service's signature under this service's key id.", "receipt_signature_invalid",
+             "receipt", foreign),
+        _bad("service-other", "Another payment service in this one's name.", "signer_mismatch", "receipt.iss",
+             receipt(signer="other-psp")),
+        _bad("role-payee", "A shop cannot say that it was paid.", "signer_unknown", "receipt.iss",
+             receipt({"iss": "teashop.example"}, signer="teashop")),
+        _bad("key-unknown", "A key nobody enrolled.", "signer_unknown", "receipt.iss", receipt(signer="stranger")),
+        _bad("key-too-young", "Signed before the key came into force.", "signer_unknown", "receipt.iss",
+             receipt({"iat": world.KEYS_START - 1})),
+        _bad("key-compromised", "The service's key was stolen.", "key_compromised", "receipt.iss", data,
+             parties="psp-compromised"),
+        _bad("kind-order", "The order itself is no receipt.", "kind_unexpected", "receipt", _ORDER),
+    ]  # fmt: skip
+
+
+_SHAPES: tuple[tuple[str, str, str, str, Mapping[str, Any]], ...] = (
+    ("sequence-0", "Sequences count from 1.", "claim_invalid", "act.sequence", {"act.sequence": 0}),
+    ("previous-missing", "The second receipt names the first: none can be left out.", "claim_invalid", "act.previous",
+     {"act.sequence": 2}),
+    ("previous-first", "The first receipt has none before it.", "claim_invalid", "act.previous", {"act.previous": bytes(32)}),
+    ("state-unknown", "A state the profile does not have.", "claim_invalid", "act.state", {"act.state": "PAID"}),
+    ("state-list", "A state is a text.", "claim_invalid", "act.state", {"act.state": ["RESERVED"]}),
+    ("reserved-with-code", "A reservation has no refusal code.", "claim_invalid", "act", {"act.code": "total_limit_exceeded"}),
+    ("reserved-without-charge", "A reservation names its charge.", "claim_invalid", "act", {"act.trade_no": REMOVED}),
+    ("reserved-without-end", "A hold has an end.", "claim_invalid", "act", {"act.hold_expires_at": REMOVED}),
+    ("code-unknown", "A refusal code that is not in the table.", "claim_invalid", "act.code", {**_REFUSED,
+     "act.code": "no_mood"}),
+    ("code-list", "A refusal code is a text.", "claim_invalid", "act.code", {**_REFUSED, "act.code": []}),
+    ("counters-map", "Counters are a list.", "claim_invalid", "act.counters", {"act.counters": {}}),
+    ("counter-negative", "Nothing is held below zero.", "claim_invalid", "act.counters.0.held", {"act.counters": [_counter(0,
+     0, -1, 0)]}),
+    ("counter-field", "A field no counter has.", "claim_unknown", "act.counters.0.left",
+     {"act.counters": [{**_counter(0, 0, 1800, 0), "left": 1}]}),
+    ("audience-empty", "A receipt is for somebody.", "claim_invalid", "aud", {"aud": []}),
+    ("audience-text", "The audience is a list.", "claim_invalid", "aud", {"aud": "teashop.example"}),
+    ("unknown-field", "A field beside the profile's.", "claim_unknown", "act.note", {"act.note": "x"}),
+    ("items", "A receipt has no items.", "claim_unknown", "act.items", {"act.items": [item("tea", "tea", 1, "18.00")]}),
+)  # fmt: skip
+
+
+def _contents() -> list[Vector]:
+    mandatory = (*_RESERVED, *(f"act.{name}" for name in tuple(_RESERVED["act"])[:6]))
+    vectors = [
+        _bad(f"missing-{path.replace('_', '-')}", "Every one of these claims is mandatory.", "claim_missing", f"receipt.{path}",
+             receipt({path: REMOVED}))
+        for path in mandatory
+    ]  # fmt: skip
+    vectors += [_bad(name, why, code, f"receipt.{path}", receipt(changes)) for name, why, code, path, changes in _SHAPES]
+    return vectors
+
+
+def receipts_file() -> dict[str, Any]:
+    """receipts.json."""
+    about = "One receipt each, judged by the payee of `order`: may it deliver?"
+    return vector_file("receipts", about, [*_accepted(), *_judged(), *_signers(), *_contents()])

@@ -1,0 +1,194 @@
+"""A sequence of calls to one ledger, and a model of what each must answer and leave behind.
+
+The model is a few lines of addition on purpose: it shares nothing with the library whose answers the sequences judge.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from act.errors import CODES
+from vector_sets.shape import Vector
+from vector_sets.world import NOW
+
+HOLD_SECONDS: Final = 7 * 86_400
+
+
+@dataclass
+class _Mandate:
+    cap: int
+    held: int = 0
+    captured: int = 0
+    sequence: int = 0
+    state: str = "Active"
+    known: bool = False
+    counted: bool = False
+    revoked_at_sequence: int = 0
+
+
+@dataclass
+class _Charge:
+    mandate: str
+    minor: int
+    opened: int
+    expires: int
+    closed: int = 0
+    captured: int = 0
+    state: str = "HELD"
+
+
+def money(minor: int) -> str:
+    """Minor units of CNY as text."""
+    return f"{minor // 100}.{minor % 100:02d}"
+
+
+@dataclass
+class Story:
+    """One sequence under construction: objects by name, steps in order."""
+
+    name: str
+    why: str
+    rules: list[str]
+    objects: dict[str, str] = field(default_factory=dict)
+    steps: list[dict[str, Any]] = field(default_factory=list)
+    mandates: dict[str, _Mandate] = field(default_factory=dict)
+    charges: dict[str, _Charge] = field(default_factory=dict)
+
+    def mandate(self, name: str, data: bytes, cap: int) -> bytes:
+        """A mandate the sequence is about, with its total in minor units."""
+        self.objects[name] = data.hex()
+        self.mandates[name] = _Mandate(cap)
+        return data
+
+    def payment(self, name: str, data: bytes) -> bytes:
+        """A payment to be presented."""
+        self.objects[name] = data.hex()
+        return data
+
+    def use_parties(self, name: str) -> None:
+        """From here on the payment service knows these parties."""
+        self.steps.append({"op": "parties", "parties": name})
+
+    def authorized(self, payment: str, mandate: str, charge: str, minor: int, at: int = NOW) -> None:
+        """A payment is accepted: the amount is held, the receipt is the mandate's next."""
+        row = self.mandates[mandate]
+        row.sequence += 1
+        row.held += minor
+        row.known = row.counted = True
+        self.charges[charge] = _Charge(mandate, minor, row.sequence, at + HOLD_SECONDS)
+        self._step("authorize", {"payment": payment}, at, self._charged(charge, "RESERVED", row.sequence))
+
+    def repeated(self, payment: str, charge: str, at: int = NOW) -> None:
+        """The same payment again: the charge as it now stands, the receipt of then, nothing moves."""
+        expect = self._charged(charge, "RESERVED", self.charges[charge].opened, replayed=True)
+        self._step("authorize", {"payment": payment}, at, expect)
+
+    def refused(self, payment: str, code: str, where: str, at: int = NOW) -> None:
+        """A payment is refused and nothing is stored."""
+        self._step("authorize", {"payment": payment}, at, _refusal(code, where))
+
+    def refused_on_record(self, payment: str, mandate: str, code: str, where: str, at: int = NOW) -> int:
+        """A payment is refused by money or lifecycle: stored, with a receipt. Returns its sequence, for the repetition."""
+        row = self.mandates[mandate]
+        row.sequence += 1
+        row.known = True
+        self._step("authorize", {"payment": payment}, at, _refusal(code, where) | _receipt("REFUSED", row.sequence))
+        return row.sequence
+
+    def refused_again(self, payment: str, sequence: int, code: str, where: str, at: int = NOW) -> None:
+        """The same payment again: the stored refusal with the receipt of then."""
+        self._step("authorize", {"payment": payment}, at, _refusal(code, where, replayed=True) | _receipt("REFUSED", sequence))
+
+    def captured(self, charge: str, minor: int, at: int = NOW) -> None:
+        """A capture closes the hold; the rest is released."""
+        row = self._close(charge, "CAPTURED", minor)
+        row.captured += minor
+        self._step("capture", _capture(charge, minor), at, self._charged(charge, "CAPTURED", row.sequence))
+
+    def voided(self, charge: str, at: int = NOW) -> None:
+        """A void closes the hold and releases all of it."""
+        row = self._close(charge, "VOIDED", 0)
+        self._step("void", {"charge": charge}, at, self._charged(charge, "VOIDED", row.sequence))
+
+    def closed_again(self, charge: str, at: int = NOW) -> None:
+        """The same capture or void again."""
+        record = self.charges[charge]
+        expect = self._charged(charge, record.state, record.closed, replayed=True)
+        if record.state == "CAPTURED":
+            self._step("capture", _capture(charge, record.captured), at, expect)
+        else:
+            self._step("void", {"charge": charge}, at, expect)
+
+    def capture_refused(self, charge: str, minor: int, code: str, where: str, at: int = NOW, currency: str = "CNY") -> None:
+        """A capture is refused; the charge stays as it is."""
+        self._step("capture", _capture(charge, minor, currency), at, _refusal(code, where))
+
+    def void_refused(self, charge: str, code: str, where: str, at: int = NOW) -> None:
+        """A void is refused; the charge stays as it is."""
+        self._step("void", {"charge": charge}, at, _refusal(code, where))
+
+    def revoked(self, mandate: str, at: int = NOW) -> None:
+        """A mandate is revoked, now or (again) before."""
+        row = self.mandates[mandate]
+        replayed = row.state == "Revoked"
+        if not replayed:
+            row.sequence += 1
+            row.state, row.known, row.revoked_at_sequence = "Revoked", True, row.sequence
+        expect = {"revoked": {"replayed": replayed}} | _receipt("REVOKED", row.revoked_at_sequence)
+        self._step("revoke", {"mandate": mandate}, at, expect)
+
+    def revoke_refused(self, mandate: str, code: str, where: str, at: int = NOW) -> None:
+        """A revocation is refused."""
+        self._step("revoke", {"mandate": mandate}, at, _refusal(code, where))
+
+    def vector(self) -> Vector:
+        """The finished sequence."""
+        return {
+            "id": f"sequences/{self.name}",
+            "why": self.why,
+            "rules": self.rules,
+            "objects": self.objects,
+            "steps": self.steps,
+        }
+
+    def _close(self, charge: str, state: str, captured: int) -> _Mandate:
+        record = self.charges[charge]
+        row = self.mandates[record.mandate]
+        row.sequence += 1
+        row.held -= record.minor
+        record.state, record.captured, record.closed = state, captured, row.sequence
+        return row
+
+    def _charged(self, charge: str, receipt: str, sequence: int, *, replayed: bool = False) -> dict[str, Any]:
+        record = self.charges[charge]
+        shown = {
+            "name": charge,
+            "state": record.state,
+            "amount": money(record.minor),
+            "captured": money(record.captured) if record.captured else None,
+            "hold_expires_at": record.expires,
+            "replayed": replayed,
+        }
+        return {"charge": shown} | _receipt(receipt, sequence)
+
+    def _step(self, op: str, arguments: dict[str, Any], at: int, expect: dict[str, Any]) -> None:
+        after = {name: _standing(row) if row.known else None for name, row in self.mandates.items()}
+        self.steps.append({"op": op, **arguments, "at": at, "expect": expect, "after": after})
+
+
+def _capture(charge: str, minor: int, currency: str = "CNY") -> dict[str, str]:
+    return {"charge": charge, "amount": money(minor), "currency": currency}
+
+
+def _receipt(state: str, sequence: int) -> dict[str, Any]:
+    return {"receipt": {"state": state, "sequence": sequence}}
+
+
+def _refusal(code: str, where: str, *, replayed: bool = False) -> dict[str, Any]:
+    return {"refuse": code, "rule": CODES[code].rule, "where": where, "replayed": replayed}
+
+
+def _standing(row: _Mandate) -> dict[str, Any]:
+    counters = [{"limit": "max_total_amount", "cap": row.cap, "held": row.held, "captured": row.captured}]
+    return {"state": row.state, "receipts": row.sequence, "counters": counters if row.counted else []}

@@ -1,0 +1,489 @@
+"""The published vectors: every one does what it says, they cover every rule, and the generator still writes exactly them.
+
+`test-vectors/README.md` says how each kind of file is run; this is that text as a program.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from io import BytesIO
+from pathlib import Path
+from typing import Any, Final
+
+import cbor2
+import jsonschema
+import pytest
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519
+from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
+from cryptography.hazmat.primitives.hashes import SHA256
+
+import act
+from act.errors import CODES, ActError, Fault
+from act.keys import PublicKey
+from act.parties import EnrolledKey, Role, parse_parties
+from act.payment.receipt import open_receipt
+from act.wire import base64url, cbor
+from act.wire import json as strict_json
+
+FOLDER: Final = Path(__file__).resolve().parents[2] / "test-vectors"
+KINDS: Final = (
+    "keys", "parties", "wire-cbor", "wire-json", "wire-base64url", "amounts", "envelopes", "mandates", "orders", "payments",
+    "receipts", "sequences",
+)  # fmt: skip
+MAX_TOTAL_BYTES: Final = 1_500_000
+
+# What no published vector can show, and why. The first is a code, the second a rule's accepting side.
+UNPROVOKED: Final = {
+    "credential_suspended": "this version has no call that suspends a mandate; the state exists for the next one"
+}
+NEVER_ACCEPTED: Final = {"ACT-LED-03": "for the same reason there is no resumed mandate"}
+
+
+@cache
+def loaded(kind: str) -> dict[str, Any]:
+    """A vector file. A missing one is an error, never a skip."""
+    content: dict[str, Any] = json.loads((FOLDER / f"{kind}.json").read_text(encoding="utf-8"))
+    return content
+
+
+def vectors(*kinds: str) -> list[Any]:
+    """Every vector of these files as a parameter under its id."""
+    return [pytest.param(vector, id=vector["id"]) for kind in kinds for vector in loaded(kind)["vectors"]]
+
+
+@cache
+def parties(name: str) -> act.PartiesTable:
+    """A parties document by name."""
+    return parse_parties(json.dumps(loaded("parties")["documents"][name]).encode())
+
+
+def at(seconds: int) -> datetime:
+    """An instant of a vector."""
+    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=seconds)
+
+
+def judged(vector: dict[str, Any], call: Callable[[], Any]) -> Any:
+    """The result of an accepted vector; for a refused one, proof that exactly this refusal was raised."""
+    if vector["expect"] == "accept":
+        return call()
+    with pytest.raises(ActError) as caught:
+        call()
+    error = caught.value
+    assert {"refuse": error.code, "rule": error.rule, "where": error.where} == vector["expect"]
+    return None
+
+
+# --- one object at a time ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("vector", vectors("wire-cbor"))
+def test_cbor(vector: dict[str, Any]) -> None:
+    data = bytes.fromhex(vector["input"])
+    value = judged(vector, lambda: cbor.decode(data))
+    if vector["expect"] == "accept":
+        assert cbor.encode(value) == data
+        assert cbor2.loads(data) == value
+        assert vector["value"]
+
+
+@pytest.mark.parametrize("vector", vectors("wire-json"))
+def test_json(vector: dict[str, Any]) -> None:
+    judged(vector, lambda: strict_json.decode(bytes.fromhex(vector["input"])))
+
+
+@pytest.mark.parametrize("vector", vectors("wire-base64url"))
+def test_base64url(vector: dict[str, Any]) -> None:
+    text = bytes.fromhex(vector["input"]).decode()
+    data = judged(vector, lambda: base64url.base64url_decode(text))
+    assert data is None or data.hex() == vector["bytes"]
+
+
+@pytest.mark.parametrize("vector", vectors("amounts"))
+def test_amounts(vector: dict[str, Any]) -> None:
+    def parse() -> act.Amount:
+        if vector["form"] == "text":
+            return act.Amount.parse(vector["text"], vector["currency"])
+        return act.Amount.parse_number(strict_json.decode(vector["json"]), vector["currency"])
+
+    amount = judged(vector, parse)
+    if amount is not None:
+        assert (amount.minor, amount.currency) == (vector["minor"], vector["currency"])
+        assert vector["form"] == "number" or amount.text == vector["text"]
+
+
+@pytest.mark.parametrize("vector", vectors("keys"))
+def test_keys(vector: dict[str, Any]) -> None:
+    key = judged(vector, lambda: PublicKey.from_cose_key(cbor.decode(bytes.fromhex(vector["input"])), "key"))
+    if key is not None:
+        assert key.kid.hex() == vector["kid"] == hashlib.sha256(bytes.fromhex(vector["input"])).hexdigest()
+
+
+@pytest.mark.parametrize("pair", loaded("keys")["pairs"], ids=lambda pair: str(pair["name"]))
+def test_key_pairs(pair: dict[str, Any]) -> None:
+    key = act.KeyPair.unsafe_from_seed(bytes.fromhex(pair["seed"]), pair["alg"])
+    assert cbor.encode(dict(key.public_key.cose_key)).hex() == pair["cose_key"]
+    assert (key.kid.hex(), act.to_jwk(key.public_key)) == (pair["kid"], pair["jwk"])
+
+
+@pytest.mark.parametrize("vector", vectors("parties"))
+def test_parties(vector: dict[str, Any]) -> None:
+    if vector["op"] == "read":
+        judged(vector, lambda: parse_parties(bytes.fromhex(vector["input"])))
+        return
+    kid = bytes.fromhex(vector["kid"])
+    found = judged(vector, lambda: parties(vector["parties"]).find(kid, Role(vector["role"]), vector["at"]))
+    assert found is None or found.party.id == vector["party"]
+
+
+@pytest.mark.parametrize("vector", vectors("envelopes", "mandates"))
+def test_mandates(vector: dict[str, Any]) -> None:
+    data = bytes.fromhex(vector["input"])
+    credential = judged(vector, lambda: act.verify_mandate(data, parties=parties(vector["parties"]), at=at(vector["at"])))
+    if "intermediate" in vector:
+        require_intermediate(vector["intermediate"], data)
+        assert credential.identity.hex() == vector["intermediate"]["identity"]
+
+
+@pytest.mark.parametrize("vector", vectors("orders"))
+def test_orders(vector: dict[str, Any]) -> None:
+    data = bytes.fromhex(vector["input"])
+    order = judged(vector, lambda: act.verify_order(data, parties=parties(vector["parties"]), at=at(vector["at"])))
+    if "intermediate" in vector:
+        require_intermediate(vector["intermediate"], data)
+        assert order.identity.hex() == vector["intermediate"]["identity"]
+
+
+@pytest.mark.parametrize("vector", vectors("payments"))
+def test_payments(vector: dict[str, Any]) -> None:
+    data, known = bytes.fromhex(vector["input"]), parties(vector["parties"])
+    request = judged(vector, lambda: act.verify_payment(data, parties=known, ledger=vector["ledger"], at=at(vector["at"])))
+    if request is not None:
+        assert [{"limit": limit.name, "cap": limit.cap_minor} for limit in request.limits] == vector["limits"]
+    if "intermediate" in vector:
+        payment = act.Payment.from_bytes(data)
+        require_intermediate(vector["intermediate"]["request"], payment.request)
+        require_intermediate(vector["intermediate"]["mandate"], payment.chain[0])
+        require_intermediate(vector["intermediate"]["order"], payment.order)
+        assert request.request_identity.hex() == vector["intermediate"]["request"]["identity"]
+
+
+@pytest.mark.parametrize("vector", vectors("receipts"))
+def test_receipts(vector: dict[str, Any]) -> None:
+    data, order = bytes.fromhex(vector["input"]), bytes.fromhex(vector["order"])
+    known = parties(vector["parties"])
+    receipt = judged(vector, lambda: act.verify_receipt(data, order=order, parties=known, at=at(vector["at"])))
+    if "intermediate" in vector:
+        require_intermediate(vector["intermediate"], data)
+        assert receipt.identity.hex() == vector["intermediate"]["identity"]
+
+
+# --- intermediate values, worked out by other libraries ----------------------------------------------------------------
+
+
+@cache
+def enrolled() -> dict[str, dict[str, Any]]:
+    """The published key pairs by key id."""
+    return {pair["kid"]: pair for pair in loaded("keys")["pairs"]}
+
+
+def require_intermediate(shown: dict[str, Any], data: bytes) -> None:
+    """The shown values, as cbor2 and OpenSSL see the object: none of this library's own decoding or verifying is asked."""
+    tag = cbor2.load(BytesIO(data))
+    assert tag.tag == 18
+    protected, unprotected, payload, signature = tag.value
+    assert unprotected == {}
+    assert [part.hex() for part in (protected, payload, signature)] == [
+        shown["protected"],
+        shown["payload"],
+        shown["signature"],
+    ]
+    signing_input = cbor2.dumps(["Signature1", protected, b"", payload])
+    assert hashlib.sha256(signing_input).hexdigest() == shown["identity"]
+    names = {1: "iss", 2: "sub", 3: "aud", 4: "exp", 5: "nbf", 6: "iat", 7: "cti", 8: "cnf", 65535: "status", -70001: "act"}
+    claims = cbor2.loads(payload)
+    assert {names[label]: as_json(value) for label, value in claims.items()} == shown["claims"]
+    pair = enrolled()[cbor2.loads(protected)[4].hex()]
+    require_signature(pair, signing_input, signature)
+    with pytest.raises(InvalidSignature):
+        require_signature(pair, signing_input + b"\x00", signature)
+
+
+def require_signature(pair: dict[str, Any], message: bytes, signature: bytes) -> None:
+    """OpenSSL's opinion of a signature."""
+    seed = bytes.fromhex(pair["seed"])
+    if pair["alg"] == "Ed25519":
+        ed25519.Ed25519PrivateKey.from_private_bytes(seed).public_key().verify(signature, message)
+        return
+    public = ec.derive_private_key(int.from_bytes(seed), ec.SECP256R1()).public_key()
+    r, s = int.from_bytes(signature[:32]), int.from_bytes(signature[32:])
+    public.verify(encode_dss_signature(r, s), message, ec.ECDSA(SHA256()))
+
+
+def as_json(value: Any) -> Any:
+    """A decoded claim as the vectors show it."""
+    if isinstance(value, bytes):
+        return {"hex": value.hex()}
+    if isinstance(value, list):
+        return [as_json(item) for item in value]
+    if isinstance(value, dict):
+        return {str(key): as_json(item) for key, item in value.items()}
+    return value
+
+
+# --- sequences ---------------------------------------------------------------------------------------------------------
+
+
+class ChangingParties:
+    """Parties that a step can exchange, as a reload would."""
+
+    def __init__(self) -> None:
+        self.now = parties("standard")
+
+    @property
+    def version(self) -> int:
+        """The version of what is known now."""
+        return self.now.version
+
+    @property
+    def expires_at(self) -> int:
+        """The end of what is known now."""
+        return self.now.expires_at
+
+    def find(self, kid: bytes, role: Role, at: int) -> EnrolledKey:
+        """Ask what is known now."""
+        return self.now.find(kid, role, at)
+
+
+class Runner:
+    """One sequence: a new ledger, a clock set by each step, and everything learnt on the way."""
+
+    def __init__(self, vector: dict[str, Any], folder: Path) -> None:
+        self.objects = {name: bytes.fromhex(data) for name, data in vector["objects"].items()}
+        self.parties = ChangingParties()
+        self.ledger = act.SqliteLedger(folder / "ledger.db")
+        pair = next(pair for pair in loaded("keys")["pairs"] if pair["name"] == "psp")
+        self.instant = 0
+        self.service = act.PaymentService(
+            "psp-1",
+            parties=self.parties,
+            ledger=self.ledger,
+            signer=act.KeyPair.unsafe_from_seed(bytes.fromhex(pair["seed"])),
+            clock=lambda: at(self.instant),
+        )
+        self.charges: dict[str, str] = {}
+        self.receipts: dict[tuple[bytes, int], act.Receipt] = {}
+
+    def run(self, step: dict[str, Any]) -> None:
+        """Make the call; compare its answer and what it left behind."""
+        if step["op"] == "parties":
+            self.parties.now = parties(step["parties"])
+            return
+        self.instant = step["at"]
+        expect = step["expect"]
+        if "refuse" in expect:
+            with pytest.raises(act.Refused) as caught:
+                self._call(step)
+            refusal = caught.value
+            found = {name: expect[name] for name in ("refuse", "rule", "where", "replayed")}
+            assert {
+                "refuse": refusal.code,
+                "rule": refusal.rule,
+                "where": refusal.where,
+                "replayed": refusal.replayed,
+            } == found
+            self._require_receipt(expect.get("receipt"), refusal.receipt, refusal.code)
+        else:
+            answer = self._call(step)
+            if "charge" in expect:
+                self._require_charge(expect["charge"], answer)
+            else:
+                assert {"replayed": answer.replayed} == expect["revoked"]
+            self._require_receipt(expect["receipt"], answer.receipt, None)
+        for name, standing in step["after"].items():
+            assert self._standing(self.objects[name]) == standing, name
+
+    def _call(self, step: dict[str, Any]) -> Any:
+        match step["op"]:
+            case "authorize":
+                return self.service.authorize(self.objects[step["payment"]])
+            case "capture":
+                amount = act.Amount.parse(step["amount"], step["currency"])
+                return self.service.capture(self.charges.get(step["charge"], step["charge"]), amount)
+            case "void":
+                return self.service.void(self.charges.get(step["charge"], step["charge"]))
+            case "revoke":
+                return self.service.revoke(self.objects[step["mandate"]])
+            case unknown:
+                raise ValueError(unknown)
+
+    def _require_charge(self, expect: dict[str, Any], charge: act.Charge) -> None:
+        assert self.charges.setdefault(expect["name"], charge.id) == charge.id
+        assert list(self.charges.values()).count(charge.id) == 1
+        assert {
+            "name": expect["name"],
+            "state": charge.state.value,
+            "amount": charge.amount.text,
+            "captured": charge.captured.text if charge.captured else None,
+            "hold_expires_at": charge.hold_expires_at,
+            "replayed": charge.replayed,
+        } == expect
+
+    def _require_receipt(self, expect: dict[str, Any] | None, data: bytes | None, code: str | None) -> None:
+        """The receipt says what happened, and continues its mandate's chain: sequence, previous, counters."""
+        if expect is None:
+            assert data is None
+            return
+        assert data is not None
+        receipt = open_receipt(data).authenticate(self.parties)
+        assert {"state": receipt.kind.value, "sequence": receipt.sequence} == expect
+        assert receipt.code == code
+        seen = self.receipts.setdefault((receipt.credential, receipt.sequence), receipt)
+        assert seen == receipt
+        before = self.receipts.get((receipt.credential, receipt.sequence - 1))
+        assert receipt.previous == (before.identity if before else None)
+
+    def _standing(self, mandate: bytes) -> dict[str, Any] | None:
+        status = self.service.status(mandate)
+        if status is None:
+            return None
+        last: dict[str, tuple[int, int]] = {}
+        chain = [receipt for (credential, _), receipt in sorted(self.receipts.items()) if credential == status.identity]
+        for receipt in chain:
+            for change in receipt.counters:
+                assert (change.held_before_minor, change.captured_before_minor) == last.get(change.name, (0, 0))
+                last[change.name] = change.held_minor, change.captured_minor
+        counted = {counter.name: (counter.held_minor, counter.captured_minor) for counter in status.counters}
+        assert last == counted or (not counted and set(last.values()) <= {(0, 0)})  # a refusal can come before any charge
+        return {
+            "state": status.state.value,
+            "receipts": len(chain),
+            "counters": [
+                {
+                    "limit": counter.name,
+                    "cap": counter.cap_minor,
+                    "held": counter.held_minor,
+                    "captured": counter.captured_minor,
+                }
+                for counter in status.counters
+            ],
+        }
+
+
+@pytest.mark.parametrize("vector", vectors("sequences"))
+def test_sequences(vector: dict[str, Any], tmp_path: Path) -> None:
+    runner = Runner(vector, tmp_path)
+    try:
+        for step in vector["steps"]:
+            runner.run(step)
+    finally:
+        runner.ledger.close()
+
+
+# --- the files themselves ----------------------------------------------------------------------------------------------
+
+
+def test_every_file_is_known_and_there() -> None:
+    assert sorted(path.stem for path in FOLDER.glob("*.json")) == sorted((*KINDS, "schema"))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_files_meet_the_schema(kind: str) -> None:
+    schema = json.loads((FOLDER / "schema.json").read_text(encoding="utf-8"))
+    jsonschema.Draft202012Validator.check_schema(schema)
+    jsonschema.Draft202012Validator(schema).validate(loaded(kind))
+    assert loaded(kind)["kind"] == kind
+
+
+def test_the_schema_refuses() -> None:
+    schema = json.loads((FOLDER / "schema.json").read_text(encoding="utf-8"))
+    validator = jsonschema.Draft202012Validator(schema)
+    good = loaded("orders")
+    first = good["vectors"][0]
+    for broken in (
+        good | {"extra": 1},
+        good | {"vectors": [{name: value for name, value in first.items() if name != "why"}]},
+        good | {"vectors": [first | {"input": "0"}]},
+        good | {"vectors": [first | {"expect": "maybe"}]},
+        good | {"vectors": [first | {"debug": "x"}]},
+        good | {"vectors": [{name: value for name, value in first.items() if name != "rules"}]},
+    ):
+        assert not validator.is_valid(broken)
+
+
+def test_ids_are_unique() -> None:
+    ids = [vector["id"] for kind in KINDS for vector in loaded(kind)["vectors"]]
+    assert len(ids) == len(set(ids))
+
+
+@pytest.mark.parametrize("vector", vectors("envelopes"))
+def test_bad_envelopes_carry_signatures_that_hold(vector: dict[str, Any]) -> None:
+    """Or a lenient reader would refuse them for the wrong reason. Where the frame is broken there is nothing to check."""
+    try:
+        protected, payload, signature = cbor.decode_sign1(bytes.fromhex(vector["input"]))
+    except act.Refused:
+        return
+    pair = next(pair for pair in loaded("keys")["pairs"] if pair["name"] == "wallet")
+    require_signature(pair, cbor.sig_structure(protected, payload), signature)
+
+
+def test_the_generator_writes_these_files() -> None:
+    command = [sys.executable, str(FOLDER / "generate.py"), "--check"]
+    done = subprocess.run(command, capture_output=True, text=True, env=os.environ | {"PYTHONPATH": str(FOLDER.parent)})
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_the_files_stay_small() -> None:
+    assert sum(path.stat().st_size for path in FOLDER.glob("*.json")) < MAX_TOTAL_BYTES
+
+
+def refusals() -> Iterator[dict[str, Any]]:
+    """Every refusal that some vector expects."""
+    for kind in KINDS:
+        for vector in loaded(kind)["vectors"]:
+            expected = [step.get("expect") for step in vector["steps"]] if "steps" in vector else [vector["expect"]]
+            yield from (expect for expect in expected if isinstance(expect, dict) and "refuse" in expect)
+
+
+def test_every_code_about_a_token_is_provoked() -> None:
+    provoked = {expect["refuse"] for expect in refusals()}
+    of_tokens = {code for code, row in CODES.items() if row.fault is Fault.TOKEN}
+    assert of_tokens - provoked == set(UNPROVOKED)
+
+
+def test_every_rule_has_both_sides() -> None:
+    of_tokens = {row.rule for row in CODES.values() if row.fault is Fault.TOKEN}
+    accepting = {rule for kind in KINDS for vector in loaded(kind)["vectors"] for rule in vector.get("rules", ())}
+    refusing = {expect["rule"] for expect in refusals()}
+    assert of_tokens - accepting == set(NEVER_ACCEPTED)
+    assert of_tokens - refusing == {CODES[code].rule for code in UNPROVOKED}
+    assert {expect["refuse"]: expect["rule"] for expect in refusals()}.items() <= {
+        c: row.rule for c, row in CODES.items()
+    }.items()
+
+
+@pytest.mark.parametrize(
+    "base, edges",
+    [
+        ("payments/request-issued-plus", {"9": True, "10": True, "11": False}),
+        ("payments/request-end", {"minus-1": True, "": False, "plus-1": False}),
+        ("payments/request-lives", {"119": True, "120": True, "121": False}),
+        ("payments/mandate-starts-plus", {"9": True, "10": True, "11": False}),
+        ("payments/mandate-ends", {"plus-1": True, "": False, "minus-1": False}),
+        ("payments/order-ends", {"plus-1": True, "": False, "minus-1": False}),
+        ("mandates/start", {"minus-9": True, "minus-10": True, "minus-11": False}),
+        ("mandates/end", {"minus-1": True, "": False, "plus-1": False}),
+        ("orders/lock", {"minus-1": True, "": False, "plus-1": False}),
+        ("receipts/hold", {"minus-1": True, "": False, "plus-1": False}),
+    ],
+)
+def test_time_edges_are_shown_on_both_sides(base: str, edges: dict[str, bool]) -> None:
+    found = {vector["id"]: vector["expect"] == "accept" for vector in loaded(base.split("/", 1)[0])["vectors"]}
+    assert {edge: found[f"{base}-{edge}".rstrip("-")] for edge in edges} == edges
