@@ -1,0 +1,51 @@
+"""What commands there are, in the order of a payment's life. Reading it loads nothing, so that `act --help` is quick.
+
+A test compares every summary here with the one the command itself gives.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from typing import Final, NamedTuple
+
+__all__ = ["COMMANDS", "INTRODUCTION", "WITHOUT_EXTRA", "Entry", "plain_help"]
+
+
+class Entry(NamedTuple):
+    """One command: its name, the module under `act_cli.commands` and the variable in it, and one line of help."""
+
+    name: str
+    module: str
+    variable: str
+    summary: str
+
+
+COMMANDS: Final = (
+    Entry("demo", "demo", "demo", "Play an afternoon of payments with real keys, files and a ledger."),
+    Entry("keys", "keys", "keys", "Make and show keys."),
+    Entry("mint", "mint", "mint", "Sign a mandate: what an agent may spend, and where."),
+    Entry("inspect", "inspect", "inspect", "Show any object in plain words, without verifying it."),
+    Entry("order", "purchase", "order", "Sign an order, as its merchant."),
+    Entry("pay", "purchase", "pay", "Sign a payment for an order, as the agent."),
+    Entry("verify", "verify", "verify", "Verify objects offline: what is proven, and what is not."),
+    Entry("authorize", "ledger", "authorize", "Decide a payment and hold its money in the ledger."),
+    Entry("capture", "ledger", "capture", "Take what is held for a charge, and release the rest."),
+    Entry("void", "ledger", "void", "Release what is held for a charge."),
+    Entry("revoke", "ledger", "revoke", "Stop a mandate for good."),
+    Entry("status", "ledger", "status", "Show what a mandate has left, and its charges."),
+)
+
+INTRODUCTION: Final = (
+    "Decide whether an AI agent's payment is inside what its user signed, and reserve the money in the same step."
+)
+
+WITHOUT_EXTRA: Final = "the command needs the extra 'cli': python -m pip install 'agentic-commerce-trust[cli]'"
+
+
+def plain_help() -> str:
+    """What `act --help` prints where click and rich are not installed."""
+    width = max(len(entry.name) for entry in COMMANDS)
+    lines = [f"  {entry.name:<{width}}  {entry.summary}" for entry in COMMANDS]
+    missing, remedy = WITHOUT_EXTRA.split(": ")
+    usage = ["Usage: act COMMAND [OPTIONS]", "", *textwrap.wrap(INTRODUCTION, 78), "", "Commands:", *lines]
+    return "\n".join([*usage, "", f"Not yet usable: {missing}:", "", f"  {remedy}", ""])

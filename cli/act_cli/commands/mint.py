@@ -1,0 +1,151 @@
+"""`act mint`: the wallet's side. A mandate from options or a JSON document, signed for one agent's key."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import click
+
+import act
+from act_cli import options
+from act_cli.files import in_file, read_input
+from act_cli.manners import Manners
+from act_cli.outputs import deliver, require_output
+from act_cli.program import Command, example
+
+__all__ = ["mint"]
+
+_REQUIRED = {
+    "issuer": "--issuer",
+    "ledger_id": "--ledger-id",
+    "principal": "--principal",
+    "agent": "--agent",
+    "intent_id": "--intent-id",
+    "max_total": "--max-total",
+}
+_SINGLE = {"max_single": "max_single_amount", "min_single": "min_single_amount"}
+_LISTS = {
+    "merchant": "allowed_merchants",
+    "category": "allowed_categories",
+    "forbid_merchant": "forbidden_merchants",
+    "forbid_category": "forbidden_categories",
+}
+
+
+@click.command(cls=Command)
+@click.option("--from", "from_path", metavar="FILE", help="The mandate as a JSON document, instead of the options below.")
+@click.option("--issuer", metavar="ID", help="Who signs: the wallet, or the principal.")
+@click.option("--ledger-id", metavar="ID", help="The one payment service that counts what is spent.")
+@click.option("--principal", metavar="ID", help="For whom the agent acts (delegator_identity).")
+@click.option("--agent", metavar="ID", help="The agent that may pay.")
+@click.option("--intent-id", metavar="ID", help="The intent this mandate comes from.")
+@click.option("--max-total", metavar="AMOUNT", help="At most this in total, such as 200.00.")
+@click.option("--currency", metavar="CODE", help="Currency of every amount [default: CNY].")
+@click.option("--max-single", metavar="AMOUNT", help="At most this in one payment.")
+@click.option("--min-single", metavar="AMOUNT", help="At least this in one payment.")
+@click.option("--merchant", metavar="ID", multiple=True, help="Allow only this merchant; repeat for more.")
+@click.option("--category", metavar="NAME", multiple=True, help="Allow only this category; repeat for more.")
+@click.option("--forbid-merchant", metavar="ID", multiple=True, help="Forbid this merchant; repeat for more.")
+@click.option("--forbid-category", metavar="NAME", multiple=True, help="Forbid this category; repeat for more.")
+@click.option("--method", metavar="NAME", multiple=True, help="Allow only this payment method; repeat for more.")
+@click.option(
+    "--mode",
+    type=click.Choice(["SPECIFIED", "BOUNDED"]),
+    help="SPECIFIED: the agent carries out an order; BOUNDED: it decides by itself [default: SPECIFIED].",
+)
+@click.option("--from-time", callback=options.read_instant, metavar="INSTANT", help="Valid from here on [default: now].")
+@click.option("--until", callback=options.read_instant, metavar="INSTANT", help="Valid until just before this.")
+@click.option("--valid-for", type=click.IntRange(min=1, max=87_600), metavar="HOURS", help="Valid for so many hours.")
+@click.option("--confirmed-by", metavar="METHOD", help="How the principal confirmed it now, such as passkey.")
+@options.signing_key("the issuer")
+@click.option("--holder", "holder_path", metavar="PEM", required=True, help="Public key of the agent.")
+@options.out
+@options.json_flag
+@click.pass_obj
+@example("""
+act mint --issuer wallet.example --principal user:lin --agent agent:tea \\
+  --ledger-id psp-1 --intent-id tea --max-total 200.00 --max-single 30.00 \\
+  --merchant teashop.example --category tea --mode BOUNDED --valid-for 8 \\
+  --key wallet.pem --holder agent.pub.pem --out mandate.cbor
+act mint --from mandate.json --key wallet.pem --holder agent.pub.pem \\
+  --out mandate.cbor
+""")
+def mint(
+    manners: Manners,
+    /,
+    from_path: str | None,
+    key_path: str,
+    passphrase_path: str | None,
+    holder_path: str,
+    out_path: str,
+    force: bool,
+    **given: Any,
+) -> None:
+    """Sign a mandate: what an agent may spend, and where.
+
+    Everything a mandate does not allow is refused. The JSON document has ACT's field names, as 'act inspect --json' shows them.
+    """
+    require_output(manners, out_path, "--out", force=force)
+    mandate = _from_options(given) if from_path is None else _from_file(from_path, given)
+    signer = options.load_signer(key_path, passphrase_path)
+    data = act.mint(mandate, signer=signer, holder=act.load_public(holder_path))
+    deliver(manners, out_path, data, f"mandate {mandate.delegation_id}", force=force)
+
+
+def _from_file(path: str, given: dict[str, Any]) -> act.Mandate:
+    stray = [name for name, value in given.items() if value not in (None, ())]
+    if stray:
+        raise click.UsageError(f"--from and --{stray[0].replace('_', '-')} exclude each other")
+    try:
+        return act.Mandate.from_json(read_input(path))
+    except act.InvalidCall as error:
+        raise in_file(path, error) from None
+
+
+def _from_options(given: dict[str, Any]) -> act.Mandate:
+    missing = [option for name, option in _REQUIRED.items() if given[name] is None]
+    if missing:
+        raise click.UsageError(f"Missing option '{missing[0]}' (or --from FILE)")
+    now = datetime.now(UTC)
+    document = _document(given, now)
+    for name in ("max_total", *_SINGLE):
+        if given[name] is not None:
+            options.read_amount(given[name], document["currency"], f"--{name.replace('_', '-')}")
+    try:
+        return act.Mandate.from_json(document)
+    except act.InvalidCall as error:
+        raise click.UsageError(f"{error.where}: {error.facts.get('reason', error.meaning)}") from None
+
+
+def _document(given: dict[str, Any], now: datetime) -> dict[str, Any]:
+    """The document that the options describe."""
+    start = given["from_time"] or now
+    if (given["until"] is None) == (given["valid_for"] is None):
+        raise click.UsageError("Give either --until or --valid-for")
+    end = given["until"] or start + timedelta(hours=given["valid_for"])
+    document: dict[str, Any] = {
+        "issuer": given["issuer"],
+        "ledger": given["ledger_id"],
+        "delegator_identity": given["principal"],
+        "agent_id": given["agent"],
+        "intent_id": given["intent_id"],
+        "max_total_amount": given["max_total"],
+        "currency": given["currency"] or "CNY",
+        "delegation_mode": given["mode"] or "SPECIFIED",
+        "validity_start_time": _iso(start),
+        "validity_end_time": _iso(end),
+    }
+    commerce = {field: given[name] for name, field in _SINGLE.items() if given[name] is not None}
+    commerce |= {field: list(given[name]) for name, field in _LISTS.items() if given[name]}
+    if commerce:
+        document["ext"] = {"commerce": commerce}
+    if given["method"]:
+        document["allowed_payment_methods"] = list(given["method"])
+    if given["confirmed_by"] is not None:
+        document |= {"user_confirmation_method": given["confirmed_by"], "user_confirmation_timestamp": _iso(now)}
+    return document
+
+
+def _iso(at: datetime) -> str:
+    return at.strftime("%Y-%m-%dT%H:%M:%SZ")

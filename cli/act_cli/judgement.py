@@ -1,0 +1,241 @@
+"""What `act verify` finds out about one object: what is proven, what is not and who could tell, and what speaks against it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final, Literal
+
+import act
+from act_cli.manners import error_document, instant_text
+
+__all__ = ["Question", "Verdict", "judge", "verdict_view"]
+
+Outcome = Literal["accepted", "refused", "incomplete"]
+
+_PAID: Final = frozenset({"RESERVED", "CAPTURED"})
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is asked of every file: whom to trust, at which instant, for which ledger (None: the one the mandate names).
+
+    `order` is the order that a receipt must be about; `orders` are orders to find it among, by identity.
+    """
+
+    parties: act.Parties
+    at: datetime
+    ledger_id: str | None
+    order: bytes | None
+    orders: Mapping[bytes, bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The answer for one object. `incomplete` means that it cannot be judged alone, and `needs` says what to give.
+
+    `bound_currency` and `currency` are those of the mandate's amounts and of the payment's, for the findings' facts.
+    """
+
+    kind: str
+    outcome: Outcome
+    proven: tuple[str, ...] = ()
+    not_proven: tuple[str, ...] = ()
+    findings: tuple[act.Refused, ...] = ()
+    needs: str = ""
+    bound_currency: str | None = None
+    currency: str | None = None
+
+
+def verdict_view(path: str, verdict: Verdict) -> dict[str, Any]:
+    """A verdict as JSON, always with these keys."""
+    return {
+        "file": path,
+        "kind": verdict.kind,
+        "outcome": verdict.outcome,
+        "proven": list(verdict.proven),
+        "not_proven": list(verdict.not_proven),
+        "findings": [
+            error_document(finding, verdict.bound_currency or verdict.currency, verdict.currency)
+            for finding in verdict.findings
+        ],
+        "needs": verdict.needs,
+    }
+
+
+def judge(data: bytes, question: Question) -> Verdict:
+    """Judges one object by its kind. Never raises `Refused`: a refusal is a verdict."""
+    kind = "unknown"
+    try:
+        found = act.recognize(data)
+        if isinstance(found, act.Payment):
+            return _payment(found, question)
+        kind = found.opened.kind.name
+        if kind == "mandate":
+            return _mandate(data, question)
+        if kind == "order":
+            return _order(data, question)
+        if kind == "receipt":
+            return _receipt(data, found, question)
+        return Verdict(
+            kind,
+            "incomplete",
+            needs="the payment it belongs to, as 'act pay' wrote it: a request names its mandate and its order without holding "
+            "them, so alone it does not even say whose key has to have signed it",
+        )
+    except act.Refused as refusal:
+        return Verdict(kind, "refused", findings=(refusal,))
+
+
+def _moment(question: Question) -> str:
+    return question.at.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _mandate(data: bytes, question: Question) -> Verdict:
+    credential = act.verify_mandate(data, parties=question.parties, at=question.at)
+    mandate = credential.mandate
+    if question.ledger_id is not None and mandate.ledger != question.ledger_id:
+        raise act.Refused("wrong_ledger", "mandate.aud", named=mandate.ledger, this=question.ledger_id)
+    issuer = credential.issuer_key(question.parties).party
+    return Verdict(
+        "mandate",
+        "accepted",
+        (
+            _signed_by(mandate.issuer, issuer.name, "which may speak for", mandate.delegator_identity),
+            f"it was made for {mandate.agent_id} and the agent key {credential.holder.kid.hex()[:16]}…",
+            f"it is in force at {_moment(question)}",
+        ),
+        (
+            f"whether it was revoked or suspended since: only the ledger {mandate.ledger} knows",
+            f"what is left of {_total(mandate)}: only the ledger {mandate.ledger} knows ('act status')",
+        ),
+    )
+
+
+def _signed_by(party: str, name: str, relation: str, whom: str) -> str:
+    called = f" ({name})" if name != party else ""
+    return f"{party}{called} signed it, {relation} {whom}"
+
+
+def _total(mandate: act.Mandate) -> str:
+    terms = {constraint.path: constraint.encode() for constraint in mandate.constraints}
+    return f"{terms['currency']} {terms['max_total_amount']}"
+
+
+def _order(data: bytes, question: Question) -> Verdict:
+    order = act.verify_order(data, parties=question.parties, at=question.at)
+    terms = order.order
+    return Verdict(
+        "order",
+        "accepted",
+        (
+            _signed_by(terms.payee, order.payee_key.party.name, f"offering order {terms.order_no} to", terms.agent_id),
+            f"its items add up to {terms.amount}",
+            f"its price holds at {_moment(question)}, until just before {instant_text(terms.expires_at)}",
+        ),
+        ("whether it was paid: only a receipt says so",),
+    )
+
+
+def _payment(payment: act.Payment, question: Question) -> Verdict:
+    mandate, bound, asked = _read_payment(payment)
+    ledger = question.ledger_id or (mandate.ledger if mandate is not None else "")
+    findings = act.explain(payment, parties=question.parties, ledger=ledger, at=question.at)
+    verdict = Verdict("payment", "refused", findings=findings, bound_currency=bound, currency=asked)
+    if findings:
+        return verdict
+    # An empty list of findings is no acceptance; this call is.
+    request = act.verify_payment(payment, parties=question.parties, ledger=ledger, at=question.at)
+    assumed = "" if question.ledger_id is not None else ", the ledger its mandate names, as no --ledger-id was given"
+    return Verdict(
+        "payment",
+        "accepted",
+        (
+            f"agent, issuer and merchant signed it: {request.amount} to {request.payee} for order {request.order_no}",
+            f"request, mandate and order belong together and were in force at {_moment(question)}",
+            "every constraint of the mandate permits it",
+            f"it was judged for {ledger}{assumed}",
+        ),
+        (
+            "whether this request or this order was used before (replay)",
+            "whether the mandate was revoked or suspended",
+            f"whether {request.amount} still fits into what the mandate has left",
+            f"all three only the ledger {ledger} knows: 'act authorize' decides",
+        ),
+        bound_currency=bound,
+        currency=asked,
+    )
+
+
+def _read_payment(payment: act.Payment) -> tuple[act.Mandate | None, str | None, str | None]:
+    """The mandate a payment holds, its currency and the payment's: to choose a ledger and to name money. Not believed."""
+    mandate, bound, asked = None, None, None
+    for part in (*payment.chain[:1], payment.request):
+        try:
+            found = act.recognize(part)
+        except act.Refused:
+            continue  # the verifier says what is wrong with it
+        if isinstance(found, act.Payment):
+            continue
+        if hasattr(found, "content"):
+            mandate = found.content.mandate
+            bound = next(each.encode() for each in mandate.constraints if each.path == "currency")
+        elif hasattr(found, "request"):
+            asked = found.request.amount.currency
+    return mandate, bound, asked
+
+
+FUTURE_TOLERANCE: Final = timedelta(seconds=10)
+"""How far a receipt's time may lie ahead, as `act.verify_receipt` grants it."""
+
+
+def _receipt(data: bytes, found: Any, question: Question) -> Verdict:
+    claimed: act.Receipt = found.receipt
+    currency = claimed.amount.currency if claimed.amount is not None else None
+    paid = claimed.kind.value in _PAID
+    order = question.order or (question.orders.get(claimed.order) if paid and claimed.order is not None else None)
+    if order is None:
+        return _statement(found, paid, currency, question)
+    receipt = act.verify_receipt(data, order=order, parties=question.parties, at=question.at, ledger=question.ledger_id)
+    return Verdict(
+        "receipt",
+        "accepted",
+        (
+            f"{receipt.issuer} signed it: {receipt.amount} {receipt.kind.value} for order {receipt.order_no}",
+            "it is about the order that was given",
+        ),
+        (f"what happened after {instant_text(receipt.issued_at)}: a later receipt may say something else",),
+        currency=currency,
+    )
+
+
+def _statement(found: Any, paid: bool, currency: str | None, question: Question) -> Verdict:
+    """A receipt without its order: what a payment service stated. That money is there is not accepted on this ground."""
+    if question.at >= _moment_of(question.parties.expires_at):
+        raise act.Refused("parties_expired", "parties", ended_at=question.parties.expires_at)
+    receipt: act.Receipt = found.authenticate(question.parties)
+    if _moment_of(receipt.issued_at) > question.at + FUTURE_TOLERANCE:
+        raise act.Refused("receipt_mismatch", "receipt.iat", issued_at=receipt.issued_at)
+    if question.ledger_id is not None and receipt.issuer != question.ledger_id:
+        raise act.Refused("receipt_mismatch", "receipt.iss", named=receipt.issuer, expected=question.ledger_id)
+    if paid:
+        return Verdict(
+            "receipt",
+            "incomplete",
+            (f"{receipt.issuer} signed it",),
+            ("that it is about the order you are to deliver",),
+            needs=f"the order {receipt.order_no}: give it with --order, or among the files",
+        )
+    code = f" ({receipt.code})" if receipt.code is not None else ""
+    return Verdict(
+        "receipt",
+        "accepted",
+        (f"{receipt.issuer} signed it: {receipt.kind.value}{code} at {instant_text(receipt.issued_at)}",),
+        ("that anything is held or paid: it says that nothing is",),
+        currency=currency,
+    )
+
+
+def _moment_of(seconds: int) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)

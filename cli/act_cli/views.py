@@ -1,0 +1,248 @@
+"""Objects as JSON documents. A mandate and an order come out as `act mint --from` and `act order --from` take them in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+from uuid import UUID
+
+import act
+from act_cli.manners import instant_text
+
+__all__ = [
+    "LimitUse",
+    "charge_view",
+    "mandate_key_view",
+    "mandate_view",
+    "object_view",
+    "order_view",
+    "payment_parts",
+    "receipt_view",
+    "request_view",
+    "status_view",
+]
+
+
+def mandate_view(mandate: act.Mandate) -> dict[str, Any]:
+    """A mandate under ACT's own field names, as `act.Mandate.from_json` reads it."""
+    document: dict[str, Any] = {
+        "delegation_id": mandate.delegation_id.urn,
+        "issuer": mandate.issuer,
+        "ledger": mandate.ledger,
+        "delegator_identity": mandate.delegator_identity,
+        "agent_id": mandate.agent_id,
+        "intent_id": mandate.intent_id,
+    }
+    ext: dict[str, Any] = {}
+    for constraint in mandate.constraints:
+        value = constraint.encode()
+        if constraint.path == "validity":
+            document["validity_start_time"], document["validity_end_time"] = map(instant_text, value)
+        elif constraint.path.startswith("ext."):
+            _, block, name = constraint.path.split(".")
+            ext.setdefault(block, {})[name] = value
+        else:
+            document[constraint.path] = value
+    if mandate.user_confirmation_method is not None:
+        document["user_confirmation_method"] = mandate.user_confirmation_method
+    if mandate.user_confirmation_timestamp is not None:
+        document["user_confirmation_timestamp"] = instant_text(mandate.user_confirmation_timestamp)
+    if mandate.vendor_private:
+        ext["vendor_private"] = plain(dict(mandate.vendor_private))
+    if ext:
+        document["ext"] = ext
+    return document
+
+
+def plain(value: Any) -> Any:
+    """A decoded value as JSON can hold it: bytes become hexadecimal text, names of members become text."""
+    if isinstance(value, bytes):
+        return value.hex()
+    if isinstance(value, dict):
+        return {str(plain(name)): plain(member) for name, member in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(member) for member in value]
+    return value
+
+
+def order_view(order: act.Order) -> dict[str, Any]:
+    """An order, as the order document of `act order --from` has it."""
+    return {
+        "payee": order.payee,
+        "agent_id": order.agent_id,
+        "delegator_identity": order.delegator_identity,
+        "order_no": order.order_no,
+        "currency": order.amount.currency,
+        "amount": order.amount.text,
+        "items": [
+            {
+                "sku": item.sku,
+                "name": item.name,
+                "category": item.category,
+                "quantity": item.quantity,
+                "unit_amount": item.unit_amount.text,
+            }
+            for item in order.items
+        ],
+        "expires_at": instant_text(order.expires_at),
+    }
+
+
+def request_view(request: Any) -> dict[str, Any]:
+    """A payment request; its type has no public name."""
+    return {
+        "request_id": request.request_id.hex(),
+        "audience": request.audience,
+        "agent_id": request.agent_id,
+        "delegator_identity": request.delegator_identity,
+        "delegation_id": UUID(bytes=request.delegation_id).urn,
+        "credential": request.credential.hex(),
+        "order": request.order.hex(),
+        "order_no": request.order_no,
+        "payee": request.payee,
+        "currency": request.amount.currency,
+        "amount": request.amount.text,
+        "scenario": request.scenario,
+        "payment_method": request.payment_method,
+        "payment_tool_reference": request.payment_tool_reference,
+        "issued_at": instant_text(request.issued_at),
+        "expires_at": instant_text(request.expires_at),
+    }
+
+
+def receipt_view(receipt: act.Receipt) -> dict[str, Any]:
+    """A receipt. Fields its kind of entry does not have are left out."""
+    currency = receipt.amount.currency if receipt.amount is not None else None
+    document = {
+        "issuer": receipt.issuer,
+        "audience": list(receipt.audience),
+        "issued_at": instant_text(receipt.issued_at),
+        "state": receipt.kind.value,
+        "sequence": receipt.sequence,
+        "previous": receipt.previous.hex() if receipt.previous is not None else None,
+        "delegator_identity": receipt.delegator_identity,
+        "delegation_id": receipt.delegation_id.urn,
+        "credential": receipt.credential.hex(),
+        "request": receipt.request.hex() if receipt.request is not None else None,
+        "order": receipt.order.hex() if receipt.order is not None else None,
+        "order_no": receipt.order_no,
+        "trade_no": receipt.trade_no,
+        "currency": currency,
+        "amount": receipt.amount.text if receipt.amount is not None else None,
+        "code": receipt.code,
+        "hold_expires_at": instant_text(receipt.hold_expires_at) if receipt.hold_expires_at is not None else None,
+    }
+    counters = [
+        {
+            "limit": change.name,
+            "cap": _decimal(change.cap_minor, currency),
+            "held_before": _decimal(change.held_before_minor, currency),
+            "captured_before": _decimal(change.captured_before_minor, currency),
+            "held": _decimal(change.held_minor, currency),
+            "captured": _decimal(change.captured_minor, currency),
+        }
+        for change in receipt.counters
+    ]
+    return {name: value for name, value in document.items() if value is not None} | {"counters": counters}
+
+
+def _decimal(minor: int, currency: str | None) -> str:
+    """Without a currency (nothing of this version writes such a receipt) the minor units themselves."""
+    return f"{minor} minor units" if currency is None else act.format_minor(minor, currency)
+
+
+def payment_parts(payment: act.Payment) -> list[tuple[str, bytes, Any]]:
+    """The parts of a payment, opened: request, mandate and order. Raises `Refused`, also for a payment inside a payment."""
+    named = [("request", payment.request), *(("mandate", part) for part in payment.chain), ("order", payment.order)]
+    parts = []
+    for name, part in named:
+        found = act.recognize(part)
+        if isinstance(found, act.Payment) or found.opened.kind.name != name:
+            raise act.Refused("kind_unexpected", f"payment.{name}", expected=name)
+        parts.append((name, part, found))
+    return parts
+
+
+def object_view(data: bytes, found: Any) -> dict[str, Any]:
+    """What `act.recognize` made of an object's bytes: its kind, size, identity and key, and its content under its kind."""
+    if isinstance(found, act.Payment):
+        parts = [object_view(part, opened) for _, part, opened in payment_parts(found)]
+        return {"kind": "payment", "bytes": len(data), "payment": {"parts": parts}}
+    kind = found.opened.kind.name
+    document = {
+        "kind": kind,
+        "bytes": len(data),
+        "identity": found.opened.identity.hex(),
+        "kid": found.opened.kid.hex(),
+        "algorithm": found.opened.algorithm.value,
+    }
+    if kind == "mandate":
+        content = {**mandate_view(found.content.mandate), "holder": act.to_jwk(found.holder)}
+        return document | {"issued_at": instant_text(found.content.issued_at), "mandate": content}
+    if kind == "order":
+        return document | {"issued_at": instant_text(found.issued_at), "order": order_view(found.order)}
+    if kind == "receipt":
+        return document | {"receipt": receipt_view(found.receipt)}
+    return document | {"request": request_view(found.request)}
+
+
+def mandate_key_view(key: Any) -> dict[str, str]:
+    """How a ledger names a mandate; its type has no public name."""
+    return {"issuer": key.issuer, "delegator_identity": key.delegator_identity, "delegation_id": key.delegation_id.urn}
+
+
+def charge_view(charge: act.Charge) -> dict[str, Any]:
+    """A charge as `authorize`, `capture` and `void` return it."""
+    return {
+        "id": charge.id,
+        "state": charge.state.value,
+        "currency": charge.amount.currency,
+        "amount": charge.amount.text,
+        "captured": charge.captured.text if charge.captured is not None else None,
+        "payee": charge.payee,
+        "order_no": charge.order_no,
+        "agent_id": charge.agent_id,
+        "mandate": mandate_key_view(charge.mandate),
+        "hold_expires_at": instant_text(charge.hold_expires_at),
+    }
+
+
+class LimitUse(NamedTuple):
+    """A limit as its ledger counts it, in minor units."""
+
+    name: str
+    cap_minor: int
+    captured_minor: int
+    held_minor: int
+
+
+def status_view(state: str, currency: str, limits: Iterable[LimitUse], charges: Iterable[Any]) -> dict[str, Any]:
+    """What a mandate has left, and its charges as the ledger records them."""
+    return {
+        "state": state,
+        "currency": currency,
+        "limits": [
+            {
+                "name": limit.name,
+                "cap": act.format_minor(limit.cap_minor, currency),
+                "captured": act.format_minor(limit.captured_minor, currency),
+                "held": act.format_minor(limit.held_minor, currency),
+                "left": act.format_minor(limit.cap_minor - limit.captured_minor - limit.held_minor, currency),
+            }
+            for limit in limits
+        ],
+        "charges": [
+            {
+                "id": charge.id,
+                "state": charge.state.value,
+                "amount": charge.amount.text,
+                "captured": act.format_minor(charge.captured_minor, charge.amount.currency),
+                "payee": charge.payee,
+                "order_no": charge.order_no,
+                "request_id": charge.request.request_id.hex(),
+                "reserved_at": instant_text(charge.reserved_at),
+                "hold_expires_at": instant_text(charge.hold_expires_at),
+            }
+            for charge in charges
+        ],
+    }

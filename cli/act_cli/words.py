@@ -1,0 +1,302 @@
+"""Objects in plain words, as rich renderables. Whatever comes from a file or a ledger passes `visible` before it is shown."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+from uuid import UUID
+
+from rich.console import Group, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+from rich.tree import Tree
+
+import act
+from act_cli.manners import instant_text, money, visible
+from act_cli.views import payment_parts, plain
+
+__all__ = [
+    "Glyphs",
+    "Language",
+    "bar",
+    "blank",
+    "bullets",
+    "charge_table",
+    "dim",
+    "facts",
+    "glyphs",
+    "heading",
+    "legend",
+    "mandate_words",
+    "object_words",
+    "usage_bar",
+    "warning",
+]
+
+Language = Literal["en", "zh"]
+Fact = tuple[str, str | Text | None]
+"""A name and its value; None: there is nothing to say."""
+
+CAPTURED_STYLE: Final = "green"
+HELD_STYLE: Final = "yellow"
+LEFT_STYLE: Final = "bright_black"
+
+
+@dataclass(frozen=True, slots=True)
+class Glyphs:
+    """The signs that are not letters; every meaning they carry is also there in words or without colour."""
+
+    captured: str
+    held: str
+    left: str
+    bullet: str
+    yes: str
+    no: str
+    arrow: str
+    times: str
+
+
+UNICODE: Final = Glyphs("█", "▓", "░", "·", "✓", "✗", "→", "×")
+ASCII: Final = Glyphs("#", "+", ".", "-", "ok", "no", "->", "x")
+
+
+def glyphs() -> Glyphs:
+    """What stdout's encoding can write."""
+    return UNICODE if "utf" in (getattr(sys.stdout, "encoding", None) or "").lower() else ASCII
+
+
+def blank() -> Text:
+    """An empty line."""
+    return Text("")
+
+
+def dim(text: str) -> Text:
+    """A line of lesser weight."""
+    return Text(visible(text), style="dim")
+
+
+def warning(text: str) -> Text:
+    """A line nobody should overlook."""
+    return Text(visible(text), style="yellow")
+
+
+def facts(*pairs: Fact, indent: int = 2) -> RenderableType:
+    """Names and values in two columns. A text is escaped; a pair without a value is left out."""
+    grid = Table.grid(padding=(0, 2, 0, 0))
+    grid.add_column(style="dim", no_wrap=True)
+    grid.add_column(overflow="fold")
+    for name, value in pairs:
+        if value is not None:
+            grid.add_row(name, Text(visible(value)) if isinstance(value, str) else value)
+    return Padding.indent(grid, indent)
+
+
+def bullets(lines: Iterable[str], style: str = "", mark: str | None = None) -> RenderableType:
+    """A list. The lines are escaped."""
+    grid = Table.grid(padding=(0, 1, 0, 0))
+    grid.add_column(no_wrap=True, style=style)
+    grid.add_column(overflow="fold")
+    for line in lines:
+        grid.add_row(mark or glyphs().bullet, Text(visible(line)))
+    return Padding.indent(grid, 2)
+
+
+def heading(kind: str, name: str, size: int, badge: str = "NOT VERIFIED") -> Text:
+    """One line over an object: what it is and, first of all, what it is worth."""
+    separator = f" {glyphs().bullet} "
+    return Text.assemble(
+        (f" {badge} ", "bold black on yellow"),
+        " ",
+        (kind, "bold"),
+        *(f"{separator}{visible(part)}" for part in (name, f"{size:,} bytes") if part),
+    )
+
+
+def bar(captured: int, held: int, cap: int, width: int) -> Text:
+    """What was taken, what is held and what is left of a cap, in minor units, to scale. What is not nothing shows a cell."""
+    marks = glyphs()
+    has_held, has_left = held > 0, captured + held < cap
+    busy, full = width, _cells(captured, cap, width)
+    if has_left:
+        busy = max(min(_cells(captured + held, cap, width), width - 1), (captured > 0) + has_held)
+    full = min(max(full, captured > 0), busy - 1) if has_held else busy
+    return Text.assemble(
+        (marks.captured * full, CAPTURED_STYLE),
+        (marks.held * (busy - full), HELD_STYLE),
+        (marks.left * (width - busy), LEFT_STYLE),
+    )
+
+
+def _cells(part: int, whole: int, width: int) -> int:
+    """`part` of `whole` on `width` cells, rounded half up."""
+    return (2 * part * width + whole) // (2 * whole)
+
+
+def legend(captured: int, held: int, cap: int, currency: str) -> Text:
+    """The bar's numbers, with its signs."""
+    marks = glyphs()
+    return Text.assemble(
+        (marks.captured, CAPTURED_STYLE),
+        f" captured {money(captured, currency)}   ",
+        (marks.held, HELD_STYLE),
+        f" held {money(held, currency)}   ",
+        (marks.left, LEFT_STYLE),
+        f" left {money(cap - captured - held, currency)}   of {money(cap, currency)}",
+    )
+
+
+def usage_bar(captured: int, held: int, cap: int, currency: str, width: int = 60) -> RenderableType:
+    """A bar over its legend."""
+    return Padding.indent(Group(bar(captured, held, cap, width), legend(captured, held, cap, currency)), 2)
+
+
+def mandate_words(mandate: act.Mandate, language: Language = "en") -> list[str]:
+    """What the mandate allows, one line per constraint, in the order of judgement. Not yet escaped."""
+    return [constraint.describe(language) for constraint in mandate.constraints]
+
+
+def object_words(data: bytes, found: Any, name: str, language: Language = "en") -> list[RenderableType]:
+    """An unverified object, as `act.recognize` returned it, for people: a heading and what it says."""
+    if isinstance(found, act.Payment):
+        return _payment(data, found, name, language)
+    kind = found.opened.kind.name
+    return [heading(kind, name, len(data)), blank(), *_content(found, kind, language)]
+
+
+def _content(found: Any, kind: str, language: Language, indent: int = 2) -> list[RenderableType]:
+    signature: list[Fact] = [
+        ("algorithm", found.opened.algorithm.value),
+        ("signed by", found.opened.kid.hex()),
+        ("identity", found.opened.identity.hex()),
+    ]
+    if kind == "mandate":
+        allowed = bullets(mandate_words(found.content.mandate, language), "green")
+        return [allowed, blank(), facts(*_mandate_facts(found), *signature, indent=indent)]
+    if kind == "order":
+        return [_items(found.order), blank(), facts(*_order_facts(found.order, found.issued_at), *signature, indent=indent)]
+    if kind == "receipt":
+        return [facts(*_receipt_facts(found.receipt), *signature, indent=indent), *_counters(found.receipt)]
+    return [facts(*_request_facts(found.request), *signature, indent=indent)]
+
+
+def _mandate_facts(found: Any) -> list[Fact]:
+    mandate: act.Mandate = found.content.mandate
+    confirmed = None
+    if mandate.user_confirmation_method is not None and mandate.user_confirmation_timestamp is not None:
+        confirmed = f"by {mandate.user_confirmation_method} at {instant_text(mandate.user_confirmation_timestamp)}"
+    private = json.dumps(plain(dict(mandate.vendor_private)), ensure_ascii=False) if mandate.vendor_private else None
+    return [
+        ("principal", mandate.delegator_identity),
+        ("confirmed", confirmed),
+        ("issuer", mandate.issuer),
+        ("agent", mandate.agent_id),
+        ("agent key", found.holder.kid.hex()),
+        ("ledger", mandate.ledger),
+        ("intent", mandate.intent_id),
+        ("mandate id", str(mandate.delegation_id)),
+        ("private", private),
+        ("signed at", instant_text(found.content.issued_at)),
+    ]
+
+
+def _items(order: act.Order) -> RenderableType:
+    table = Table(box=None, padding=(0, 2, 0, 0), show_edge=False, header_style="dim")
+    for title in ("qty", "item", "category", "sku", "each"):
+        table.add_column(title, justify="right" if title in ("qty", "each") else "left", overflow="fold")
+    for item in order.items:
+        cells = (str(item.quantity), item.name, item.category, item.sku, item.unit_amount.text)
+        table.add_row(*(Text(visible(cell)) for cell in cells))
+    return Padding.indent(table, 2)
+
+
+def _order_facts(order: act.Order, issued_at: int) -> list[Fact]:
+    return [
+        ("amount", Text(str(order.amount), style="bold")),
+        ("payee", order.payee),
+        ("order", order.order_no),
+        ("for agent", order.agent_id),
+        ("principal", order.delegator_identity),
+        ("price", f"locked until just before {instant_text(order.expires_at)}"),
+        ("signed at", instant_text(issued_at)),
+    ]
+
+
+def _request_facts(request: Any) -> list[Fact]:
+    return [
+        ("pays", Text(str(request.amount), style="bold")),
+        ("to", request.payee),
+        ("for order", request.order_no),
+        ("from", f"{request.payment_method} ({request.payment_tool_reference})"),
+        ("agent", request.agent_id),
+        ("principal", request.delegator_identity),
+        ("ledger", request.audience),
+        ("scenario", request.scenario),
+        ("request id", request.request_id.hex()),
+        ("mandate id", str(UUID(bytes=request.delegation_id))),
+        ("expires", instant_text(request.expires_at)),
+        ("signed at", instant_text(request.issued_at)),
+    ]
+
+
+def _receipt_facts(receipt: act.Receipt) -> list[Fact]:
+    return [
+        ("states", Text(receipt.kind.value, style="bold")),
+        ("because", f"{receipt.code}: {act.CODES[receipt.code].meaning}" if receipt.code is not None else None),
+        ("amount", str(receipt.amount) if receipt.amount is not None else None),
+        ("order", receipt.order_no),
+        ("charge", receipt.trade_no),
+        ("held until", instant_text(receipt.hold_expires_at) if receipt.hold_expires_at is not None else None),
+        ("ledger", receipt.issuer),
+        ("for", ", ".join(receipt.audience)),
+        ("principal", receipt.delegator_identity),
+        ("mandate id", str(receipt.delegation_id)),
+        ("number", f"{receipt.sequence} of this mandate's receipts"),
+        ("previous", receipt.previous.hex() if receipt.previous is not None else None),
+        ("signed at", instant_text(receipt.issued_at)),
+    ]
+
+
+def _counters(receipt: act.Receipt) -> list[RenderableType]:
+    """Each limit before and after, as bars."""
+    shown: list[RenderableType] = []
+    for change in receipt.counters if receipt.amount is not None else ():
+        currency = receipt.amount.currency if receipt.amount is not None else ""
+        grid = Table.grid(padding=(0, 2, 0, 0))
+        before = change.captured_before_minor, change.held_before_minor
+        for label, (captured, held) in (("before", before), ("after", (change.captured_minor, change.held_minor))):
+            grid.add_row(Text(label, style="dim"), bar(captured, held, change.cap_minor, 50))
+        numbers = legend(change.captured_minor, change.held_minor, change.cap_minor, currency)
+        shown += [blank(), dim(f"  {change.name}"), Padding.indent(grid, 2), Padding.indent(numbers, 2)]
+    return shown
+
+
+def _payment(data: bytes, payment: act.Payment, name: str, language: Language) -> list[RenderableType]:
+    tree = Tree(heading("payment", name, len(data)), guide_style="dim")
+    titles = {"request": "what the agent signed", "mandate": "what the agent may do", "order": "what the merchant signed"}
+    for kind, part, found in payment_parts(payment):
+        line = Text.assemble((kind, "bold"), f": {titles[kind]} {glyphs().bullet} {len(part):,} bytes")
+        # The tree indents by itself; with more, an identity would not fit into 80 columns.
+        tree.add(Group(line, *_content(found, kind, language, indent=0), *([] if kind == "order" else [blank()])))
+    return [tree]
+
+
+def charge_table(charges: Iterable[Any]) -> Table:
+    """The ledger's charge records; 15.00/18.00 is 15.00 captured of 18.00 held. Ids are whole: other commands take them."""
+    table = Table(box=None, padding=(0, 1, 0, 0), show_edge=False, header_style="dim")
+    table.add_column("state", no_wrap=True)
+    table.add_column("amount", justify="right", no_wrap=True)
+    table.add_column("payee", overflow="fold")
+    table.add_column("order", overflow="fold")
+    table.add_column("charge", no_wrap=True)
+    styles = {"HELD": HELD_STYLE, "CAPTURED": CAPTURED_STYLE, "VOIDED": LEFT_STYLE}
+    for charge in charges:
+        state, amount = charge.state.value, charge.amount.text
+        if state == "CAPTURED" and charge.captured_minor != charge.amount.minor:
+            amount = f"{act.format_minor(charge.captured_minor, charge.amount.currency)}/{amount}"
+        cells = (amount, charge.payee, charge.order_no, charge.id)
+        table.add_row(Text(state, style=styles.get(state, "")), *(Text(visible(cell)) for cell in cells))
+    return table
