@@ -20,7 +20,7 @@ from act.envelope.cose import Unsigned
 from act.errors import InvalidCall, Refused
 from act.keys import Signer
 from act.money import Amount
-from act.parties import Parties
+from act.parties import Parties, Role
 from act.payment.ledger import ChargeRecord, ChargeState, Ledger, MandateRecord, MandateStatus, Outcome, ReceiptMaker
 from act.payment.receipt import receipt_maker
 from act.payment.request import Payment
@@ -96,11 +96,13 @@ class PaymentService:
         """Verifies a payment and reserves its amount, or raises `Refused` and leaves every counter as it was.
 
         The same payment again returns the same charge (or raises the same recorded refusal) with `replayed`, even after the
-        request expired or the mandate was revoked. Raises `StoreFault` when the ledger fails; then send the same payment again.
+        request expired or the mandate was revoked. Raises `InvalidCall` when the parties do not enrol the signer's key for this
+        service: nobody could verify its receipts. Raises `StoreFault` when the ledger fails; then send the same payment again.
         """
         if isinstance(payment, bytes):
             payment = Payment.from_bytes(payment)
         question = Question(self.ledger_id, instant(self._clock()), self._parties.expires_at)
+        self._require_own_key(question.at)
         authenticated = authenticate(payment, self._parties, self._cache)
         root = authenticated.chain.root
         try:
@@ -111,6 +113,15 @@ class PaymentService:
                 raise self._weightiest(refusal, root) from None
             return self._answer(stored)
         return self._answer(self._ledger.reserve(request, _record(root), self._receipts(root.mandate.issuer)))
+
+    def _require_own_key(self, at: int) -> None:
+        """No money is held under a key whose receipts nobody could verify: the signer must be enrolled as this service's."""
+        try:
+            enrolled = self._parties.find(self._signer.kid, Role.PSP, at)
+        except Refused:
+            enrolled = None
+        if enrolled is None or enrolled.party.id != self.ledger_id:
+            raise InvalidCall("call_invalid", "signer", reason="the parties file does not enrol this key for this service")
 
     def _weightiest(self, refusal: Refused, root: Credential) -> Refused:
         """Of a rule's refusal and the ledger's, the one that ranks first: ACT reports a mandate's state before money."""

@@ -1,0 +1,78 @@
+"""benchmarks: the programs run and their arithmetic is right. How fast anything is, no test asks; how large, one does."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from benchmarks.__main__ import PROGRAMS, main
+from benchmarks.measure import Effort, Timings, each, interleaved
+from benchmarks.size import report as size_report
+from benchmarks.size import sizes
+from benchmarks.store import BARE_TRANSACTION
+from benchmarks.table import render, verdict
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def _run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-m", "benchmarks", *arguments], capture_output=True, text=True, cwd=ROOT)
+
+
+def test_every_program_prints_its_table() -> None:
+    run = _run("--quick")
+    assert (run.returncode, run.stderr) == (0, "")
+    titles = [line.split(":")[0] for line in run.stdout.split("\n") if line.startswith(tuple(f"{name}: " for name in PROGRAMS))]
+    assert titles == list(PROGRAMS)
+    for words in (
+        "raw verification ",
+        "open the mandate, new keys",
+        "whole decision, mandate known",
+        "bare transaction ",
+        "receipt",
+    ):
+        assert words in run.stdout
+    for statement in BARE_TRANSACTION:
+        assert f"\n    {statement};" in run.stdout
+
+
+def test_a_program_can_be_chosen(capsys: pytest.CaptureFixture[str]) -> None:
+    main(["size"])
+    assert size_report() in capsys.readouterr().out
+    with pytest.raises(SystemExit) as caught:
+        main(["speed"])
+    assert caught.value.code == 2
+    assert "choose from decision, store, size" in capsys.readouterr().err
+
+
+def test_the_objects_of_the_demo_are_small() -> None:
+    found = sizes()
+    assert found["mandate"] <= 700
+    assert found["mandate + order + request"] <= 1_800
+
+
+def test_works_take_turns_and_are_called_equally_often() -> None:
+    calls: list[str] = []
+    effort = Effort(rounds=3, turns=2, calls=4)
+    timings = interleaved({"a": lambda: calls.append("a"), "b": each(calls.append, ["b"] * effort.calls_in_all)}, effort)
+    assert calls == (["a"] * 4 + ["b"] * 4) * 6
+    assert {name: len(times) for name, times in timings.per_round.items()} == {"a": 3, "b": 3}
+    assert all(time > 0 for times in timings.per_round.values() for time in times)
+
+
+def test_a_ratio_is_taken_within_each_round() -> None:
+    timings = Timings({"work": (6_000.0, 60_000.0, 9_000.0), "raw": (2_000.0, 10_000.0, 3_000.0)})
+    assert timings.median_us("work") == 9.0
+    assert timings.ratio("work", "raw") == 3.0  # of 3, 6 and 3; the ratio of the medians happens to be the same
+    assert timings.ratio("work", "raw", 2) == 1.5
+    noisy = Timings({"work": (1.0, 20.0, 300.0), "raw": (1.0, 10.0, 100.0)})
+    assert noisy.ratio("work", "raw") == 2.0
+
+
+def test_a_table_is_aligned_and_says_what_was_met() -> None:
+    table = render("title", ("work", "us"), [("one", "1.0"), ("twenty", "20.0")], ["note"])
+    assert table == "title\n\nwork      us\n------  ----\none      1.0\ntwenty  20.0\n\nnote"
+    assert (verdict(2.0, 2.0), verdict(2.001, 2.0)) == ("yes", "NO")
