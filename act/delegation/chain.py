@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from act.delegation.constraints import Constraint
+from act.delegation.constraints import Constraint, Enforcer
 from act.delegation.credential import Credential
 from act.delegation.limits import Limit
 from act.delegation.purchase import Purchase
@@ -41,7 +41,8 @@ class Chain:
 
     def limits(self, at: int) -> tuple[Limit, ...]:
         """What the ledger has to count for a payment at instant `at`."""
-        limits: list[Limit] = []
+        limits: tuple[Limit, ...] = ()
         for constraint in self.constraints:
-            limits += constraint.limits(at)
-        return tuple(limits)
+            if constraint.enforced_by is Enforcer.LEDGER:  # nothing else counts
+                limits += constraint.limits(at)
+        return limits

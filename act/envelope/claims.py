@@ -98,7 +98,7 @@ _UNSEEN: Final = re.compile(
     "\u205f-\u206f\u3000\u3164\ud800-\uf8ff\ufeff\uffa0\ufff0-\ufffb\ufffe\uffff\U000e0000-\U000e0fff"
     "\U000f0000-\U0010ffff]"
 )
-_DISPLAY_ONLY: Final = dict.fromkeys(map(ord, "\u00a0\u3000\u200c\u200d"), "-")
+_DISPLAY_ONLY: Final = {0x00A0: " ", 0x3000: " ", 0x200C: "", 0x200D: ""}
 
 
 def read_name(value: object) -> str:

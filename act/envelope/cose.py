@@ -97,14 +97,13 @@ def open_object(data: bytes, kind: Kind | None = None) -> Opened:
     if len(data) > MAX_OBJECT_BYTES:
         raise Refused("input_too_large", kind.name if kind else "", limit_bytes=MAX_OBJECT_BYTES)
     try:
-        protected, payload, signature = cbor.decode_sign1(data)
+        protected, payload, signature, signing_input = cbor.split_sign1(data)
         algorithm, kid, found = _headers.get(protected) or _read_header(protected)
         if kind is not None and found is not kind:
             raise Refused("kind_unexpected", expected=kind.name, found=found.name)
         claims = _read_claims(payload)
     except Refused as refusal:
         raise refusal.within(kind.name if kind else "object") from None
-    signing_input = cbor.sig_structure(protected, payload)
     return Opened(found, algorithm, kid, claims, sha256(signing_input).digest(), signing_input, signature)
 
 

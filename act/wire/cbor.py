@@ -18,6 +18,7 @@ from act.errors import InvalidCall, Refused
 
 __all__ = [
     "MAX_BYTES", "MAX_DEPTH", "MAX_MAP_ENTRIES", "Value", "decode", "decode_sign1", "encode", "encode_sign1", "sig_structure",
+    "split_sign1",
 ]  # fmt: skip
 
 Value: TypeAlias = "int | str | bytes | bool | list[Value] | dict[int | str, Value]"
@@ -260,29 +261,40 @@ def decode_sign1(data: bytes, *, max_bytes: int = MAX_BYTES) -> tuple[bytes, byt
     header that is not empty, and `input_too_large`, `cbor_invalid`, `cbor_not_deterministic` as `decode` does.
     Raises `InvalidCall` when `data` is not `bytes`.
     """
+    return split_sign1(data, max_bytes=max_bytes)[:3]
+
+
+def split_sign1(data: bytes, *, max_bytes: int = MAX_BYTES) -> tuple[bytes, bytes, bytes, bytes]:
+    """What `decode_sign1` returns, and fourth what `sig_structure` makes of it, cut from the same bytes."""
     _check_input(data, max_bytes)
     try:
         if data[:2] != _SIGN1_HEAD:
             raise _frame_refusal(data)
-        protected, pos = _byte_string(data, 2)
-        if data[pos] != 0xA0:
-            raise _unprotected_refusal(data, pos)
-        payload, pos = _byte_string(data, pos + 1)
-        signature, pos = _byte_string(data, pos)
+        protected, unprotected_at = _byte_string(data, 2)
+        if data[unprotected_at] != 0xA0:
+            raise _unprotected_refusal(data, unprotected_at)
+        payload, signature_at = _byte_string(data, unprotected_at + 1)
+        signature, end = _byte_string(data, signature_at)
     except IndexError:
         raise Refused("cbor_invalid", offset=len(data)) from None
-    if pos != len(data):
-        raise Refused("cbor_invalid", offset=pos)
-    return protected, payload, signature
+    if end != len(data):
+        raise Refused("cbor_invalid", offset=end)
+    covered = _SIG_STRUCTURE_HEAD + data[2:unprotected_at] + b"\x40" + data[unprotected_at + 1 : signature_at]
+    return protected, payload, signature, covered
 
 
 def _byte_string(data: bytes, pos: int) -> tuple[bytes, int]:
     head = data[pos]
-    if head >> 5 != 2:
+    if head == 0x58:  # most of them: 24 to 255 bytes
+        start, size = pos + 2, data[pos + 1]
+        if size < 24:
+            raise Refused("cbor_not_deterministic", offset=pos)
+    elif head >> 5 != 2:
         raise Refused("envelope_invalid", offset=pos)
-    start, size = pos + 1, head & 0x1F
-    if size >= 24:
-        size, start = _long_argument(data, start, head)
+    else:
+        start, size = pos + 1, head & 0x1F
+        if size >= 24:
+            size, start = _long_argument(data, start, head)
     end = start + size
     if end > len(data):
         raise Refused("cbor_invalid", offset=len(data))

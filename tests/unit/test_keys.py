@@ -233,7 +233,9 @@ def test_a_p256_x_that_is_not_reduced_is_refused() -> None:
 
 
 @pytest.mark.parametrize("kind", [Ed25519PublicKey, P256PublicKey])
-@pytest.mark.parametrize("raw", ["x" * 32, bytearray(32), memoryview(bytes(65)), None, 1, []], ids=lambda raw: type(raw).__name__)
+@pytest.mark.parametrize(
+    "raw", ["x" * 32, bytearray(32), memoryview(bytes(65)), None, 1, []], ids=lambda raw: type(raw).__name__
+)
 def test_what_is_not_bytes_is_no_key(kind: type[Ed25519PublicKey | P256PublicKey], raw: bytes) -> None:
     with pytest.raises(Refused, match="key_invalid"):
         kind.from_raw(raw)

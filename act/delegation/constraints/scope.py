@@ -101,8 +101,9 @@ class AllowedCategories(_Entries):
         if not purchase.categories:
             raise Refused("category_not_allowed", self.path, payee_category="none on record")
         for categories in (purchase.categories, purchase.item_categories):
-            if not categories.issubset(self.entries):
-                raise Refused("category_not_allowed", self.path, asked=min(categories.difference(self.entries)))
+            for category in categories:
+                if category not in self.entries:
+                    raise Refused("category_not_allowed", self.path, asked=min(categories.difference(self.entries)))
 
     def describe(self, language: Language = "en") -> str:
         """The categories."""
@@ -121,8 +122,9 @@ class ForbiddenCategories(_Entries):
         if not purchase.categories:
             raise Refused("category_forbidden", self.path, payee_category="none on record")
         for categories in (purchase.categories, purchase.item_categories):
-            if not categories.isdisjoint(self.entries):
-                raise Refused("category_forbidden", self.path, asked=min(categories.intersection(self.entries)))
+            for category in categories:
+                if category in self.entries:
+                    raise Refused("category_forbidden", self.path, asked=min(categories.intersection(self.entries)))
 
     def describe(self, language: Language = "en") -> str:
         """The categories."""

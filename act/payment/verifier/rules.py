@@ -74,13 +74,12 @@ def _bound_to_order(payment: AuthenticatedPayment, question: Question) -> None:
     request, order = payment.request, payment.order.order
     if request.order != payment.order.identity:
         raise Refused("order_mismatch", "request.act.order")
-    for place, said, ordered in (
-        ("request.act.order_no", request.order_no, order.order_no),
-        ("request.act.payee", request.payee, order.payee),
-        ("request.act.amount", request.amount, order.amount),
-    ):
-        if said != ordered:
-            raise Refused("order_mismatch", place)
+    if request.order_no != order.order_no:
+        raise Refused("order_mismatch", "request.act.order_no")
+    if request.payee != order.payee:
+        raise Refused("order_mismatch", "request.act.payee")
+    if request.amount != order.amount:
+        raise Refused("order_mismatch", "request.act.amount")
 
 
 def _same_agent(payment: AuthenticatedPayment, question: Question) -> None:
