@@ -1,0 +1,130 @@
+"""act.delegation.constraints, for any mandate and any purchase."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+import act
+from act.delegation.constraints import REGISTRY, Constraint
+from act.delegation.limits import Limit, Usage, judge
+from act.delegation.purchase import Purchase
+from act.errors import CODES
+from act.money import MINOR_LIMIT
+from tests.support.strategies import amounts_in, cbor_values, constraints, currencies, names
+
+paths = st.sampled_from(list(REGISTRY))
+
+
+@st.composite
+def purchases(draw: st.DrawFn, of: tuple[Constraint, ...]) -> Purchase:
+    """Purchases that a mandate might allow: what it lists is drawn more often than strangers."""
+    by_path: dict[str, Any] = {constraint.path: constraint for constraint in of}
+    listed = st.sampled_from([entry for each in by_path.values() for entry in getattr(each, "entries", ())] or ["tea"])
+    window = by_path["validity"]
+    currency = draw(st.just(by_path["currency"].code) | currencies)
+    edges = [each.amount.minor + shift for each in by_path.values() if hasattr(each, "amount") for shift in (-1, 0, 1)]
+    edge_amounts = st.sampled_from([act.Amount(minor, currency) for minor in edges if 0 < minor < MINOR_LIMIT])
+    return Purchase(
+        draw(listed | names),
+        draw(st.frozensets(listed | names, max_size=3)),
+        draw(st.frozensets(listed | names, min_size=1, max_size=3)),
+        draw(edge_amounts | amounts_in(currency)),
+        draw(listed | names),
+        draw(st.sampled_from(["DEL", "AUP"])),
+        draw(
+            st.sampled_from([window.start - 11, window.start - 10, window.start, window.end - 1, window.end]) | st.integers(0)
+        ),
+    )
+
+
+def _permitted(by_path: dict[str, Any], purchase: Purchase) -> bool:
+    """What the constraints mean, said once more in another way."""
+    window, minor = by_path["validity"], purchase.amount.minor
+    sets = {name: set(by_path[f"ext.commerce.{name}"].entries) for name in _LISTS if f"ext.commerce.{name}" in by_path}
+    methods = by_path.get("allowed_payment_methods")
+    least, most = by_path.get("ext.commerce.min_single_amount"), by_path.get("ext.commerce.max_single_amount")
+    sold = purchase.categories | purchase.item_categories
+    judged = "allowed_categories" in sets or "forbidden_categories" in sets
+    return (
+        window.start - 10 <= purchase.at < window.end
+        and {"SPECIFIED": "DEL", "BOUNDED": "AUP"}[by_path["delegation_mode"].mode] == purchase.scenario
+        and by_path["currency"].code == purchase.amount.currency
+        and (least.amount.minor if least else 1) <= minor <= (most.amount.minor if most else MINOR_LIMIT)
+        and minor <= by_path["max_total_amount"].amount.minor
+        and (methods is None or purchase.payment_method in methods.entries)
+        and purchase.payee in sets.get("allowed_merchants", {purchase.payee})
+        and purchase.payee not in sets.get("forbidden_merchants", set())
+        and (not judged or bool(purchase.categories))
+        and sold <= sets.get("allowed_categories", sold)
+        and not sold & sets.get("forbidden_categories", set())
+    )
+
+
+_LISTS = ("allowed_merchants", "forbidden_merchants", "allowed_categories", "forbidden_categories")
+
+
+@given(constraints().flatmap(lambda each: st.tuples(st.just(each), purchases(each))))
+def test_a_purchase_is_permitted_exactly_when_every_bound_holds(case: tuple[tuple[Constraint, ...], Purchase]) -> None:
+    every, purchase = case
+    refusals = []
+    for constraint in every:
+        try:
+            constraint.permits(purchase)
+        except act.Refused as refusal:
+            refusals.append(refusal)
+    assert (not refusals) == _permitted({constraint.path: constraint for constraint in every}, purchase)
+    order = list(CODES)
+    codes = [refusal.code for refusal in refusals if refusal.code != "currency_mismatch"]
+    assert codes == sorted(codes, key=order.index)  # the order of judgement is the order of the table
+
+
+@given(constraints())
+def test_what_is_written_is_read_back(every: tuple[Constraint, ...]) -> None:
+    currency = next(each.encode() for each in every if each.path == "currency")
+    for constraint in every:
+        assert REGISTRY[constraint.path].read(constraint.encode(), currency) == constraint
+        assert constraint.describe()
+        assert constraint.describe("zh") != constraint.describe("en")
+
+
+@given(paths.filter(lambda path: path != "validity"), cbor_values, currencies)
+def test_any_value_is_a_constraint_or_refused(path: str, value: object, currency: str) -> None:
+    try:
+        constraint = REGISTRY[path].read(value, currency)
+    except act.Refused as refusal:
+        assert refusal.code in {"claim_invalid", "amount_invalid", "currency_unknown"}
+        return
+    assert constraint.encode() == value
+
+
+@given(st.integers(1, MINOR_LIMIT - 1), st.lists(st.integers(1, MINOR_LIMIT - 1), max_size=30))
+def test_no_series_of_debits_exceeds_a_cap(cap: int, debits: list[int]) -> None:
+    limit = Limit("total", cap, "total_limit_exceeded")
+    held = 0
+    for debit in debits:
+        try:
+            judge(limit, Usage(held, 0), debit)
+        except act.Refused as refusal:
+            assert held + debit > cap
+            assert refusal.facts["left_minor"] == cap - held
+            continue
+        held += debit
+        assert held <= cap
+
+
+@given(st.integers(1, MINOR_LIMIT - 1), st.data())
+def test_held_and_captured_count_alike(cap: int, data: st.DataObject) -> None:
+    used = data.draw(st.integers(0, cap))
+    held = data.draw(st.integers(0, used))
+    debit = data.draw(st.integers(1, MINOR_LIMIT - 1) | st.sampled_from([cap - used, cap - used + 1]))
+    assume(debit > 0)
+    limit = Limit("total", cap, "total_limit_exceeded")
+    if used + debit <= cap:
+        judge(limit, Usage(held, used - held), debit)
+    else:
+        with pytest.raises(act.Refused):
+            judge(limit, Usage(held, used - held), debit)

@@ -1,0 +1,399 @@
+"""What can be wrong with a payment, one fault at a time or several: the table that refusals, precedence and `explain` share.
+
+`FAULTS` maps a name to a `Fault`: the code and place it provokes, the slots of the draft it fills (two faults with a slot in
+common cannot be combined), and `apply(draft)`. `Draft.build()` makes the payment; `LEDGER_FAULTS` prepare a service as well.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Final
+
+import act
+from act.delegation.credential import open_credential
+from act.envelope.kinds import ORDER
+from act.payment.request import open_request
+from act.wire import cbor
+from tests.support.world import (
+    ABSENT,
+    AGENT,
+    NOW_SECONDS,
+    OTHER_AGENT,
+    OTHER_PRINCIPAL,
+    OTHER_PSP,
+    OTHER_SHOP,
+    OTHER_WALLET,
+    SHOP,
+    WALLET,
+    World,
+    identity_of,
+    key,
+    reseal,
+    write_ledger,
+)
+
+__all__ = ["FAULTS", "LEDGER_FAULTS", "Draft", "Fault", "LedgerFault", "request_id_of"]
+
+DIGEST: Final = bytes(range(32))
+SMALL_ORDER: Final = bytes([1]) + bytes(31)  # the neutral element of the curve, canonically encoded
+
+Tamper = Callable[[act.Payment], act.Payment]
+
+
+@dataclass(slots=True)
+class Draft:
+    """A payment in the making. What is not set stays right; identities are bound after every part was changed."""
+
+    world: World = field(default_factory=World)
+    mandate: dict[str, Any] = field(default_factory=dict)
+    commerce: dict[str, Any] = field(default_factory=dict)
+    mandate_changes: dict[str, object] = field(default_factory=dict)
+    mandate_header: dict[int, object] = field(default_factory=dict)
+    mandate_signer: act.KeyPair = field(default_factory=lambda: key(WALLET))
+    order: dict[str, Any] = field(default_factory=dict)
+    order_changes: dict[str, object] = field(default_factory=dict)
+    order_signer: act.KeyPair = field(default_factory=lambda: key(SHOP))
+    request: dict[str, Any] = field(default_factory=dict)
+    request_changes: dict[str, object] = field(default_factory=dict)
+    request_signer: act.KeyPair = field(default_factory=lambda: key(AGENT))
+    request_reseal: dict[str, Any] = field(default_factory=dict)
+    tampers: list[Tamper] = field(default_factory=list)
+
+    def build(self) -> act.Payment:
+        """The payment, with every fault that was applied."""
+        world = self.world
+        minted = world.mint(commerce=self.commerce, **self.mandate)
+        iac = reseal(minted, self.mandate_signer, self.mandate_changes, header=self.mandate_header)
+        ordered = world.order(**self.order)
+        order = reseal(ordered, self.order_signer, self.order_changes)
+        signed = world.payment(iac=minted, order=ordered, **self.request)
+        bound = {"act.credential": identity_of(iac), "act.order": identity_of(order)}
+        request = reseal(signed.request, self.request_signer, bound | self.request_changes, **self.request_reseal)
+        payment = act.Payment(request, (iac,), order)
+        for tamper in self.tampers:
+            payment = tamper(payment)
+        return payment
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One thing that is wrong, found without a ledger."""
+
+    code: str
+    where: str
+    slots: frozenset[str]
+    apply: Callable[[Draft], object]
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerFault:
+    """One thing that is wrong because of what a ledger remembers: `prepare` makes it so, `apply` fits the draft to it."""
+
+    code: str
+    where: str
+    slots: frozenset[str]
+    apply: Callable[[Draft], object]
+    prepare: Callable[[act.PaymentService, Path, Draft, act.Payment], object]
+    recorded: bool = False
+
+
+def _mandate(path: str, value: object) -> Callable[[Draft], object]:
+    return lambda draft: draft.mandate_changes.update({path: value})
+
+
+def _order(path: str, value: object) -> Callable[[Draft], object]:
+    return lambda draft: draft.order_changes.update({path: value})
+
+
+def _request(path: str, value: object) -> Callable[[Draft], object]:
+    return lambda draft: draft.request_changes.update({path: value})
+
+
+def _with(part: str, **values: Any) -> Callable[[Draft], object]:
+    return lambda draft: getattr(draft, part).update(values)
+
+
+def _signer(part: str, name: str) -> Callable[[Draft], object]:
+    return lambda draft: setattr(draft, f"{part}_signer", key(name))
+
+
+def _tamper(change: Tamper) -> Callable[[Draft], object]:
+    return lambda draft: draft.tampers.append(change)
+
+
+def _parties(party: str, **changes: Any) -> Callable[[Draft], object]:
+    return lambda draft: draft.world.parties.change(party, **changes)
+
+
+def _flipped(data: bytes) -> bytes:
+    return data[:-1] + bytes([data[-1] ^ 1])
+
+
+def _deep(data: bytes) -> bytes:
+    """An object whose claims go deeper than any reader follows."""
+    return cbor.encode_sign1(cbor.decode_sign1(data)[0], b"\x81" * 40 + b"\x00", bytes(64))
+
+
+def _relabelled(draft: Draft) -> None:
+    """Everything is for one delegator, for whom this wallet may not speak."""
+    draft.mandate["delegator_identity"] = "client:lin"
+    draft.order["principal"] = "client:lin"
+
+
+def _fault(code: str, where: str, slots: str, apply: Callable[[Draft], object]) -> Fault:
+    return Fault(code, where, frozenset(slots.split()), apply)
+
+
+_FORM: Final[Mapping[str, Fault]] = {
+    "request too large": _fault(
+        "input_too_large", "request", "request", _tamper(lambda p: replace(p, request=p.request + bytes(16_384)))
+    ),
+    "request too deep": _fault("input_too_deep", "request", "request", _tamper(lambda p: replace(p, request=_deep(p.request)))),
+    "request cut off": _fault("cbor_invalid", "request", "request", _tamper(lambda p: replace(p, request=p.request[:-1]))),
+    "request tag in two bytes": _fault(
+        "cbor_not_deterministic",
+        "request",
+        "request",
+        _tamper(lambda p: replace(p, request=b"\xd2\x98\x04" + p.request[2:])),
+    ),
+    "request untagged": _fault("envelope_invalid", "request", "request", _tamper(lambda p: replace(p, request=p.request[1:]))),
+    "request header": _fault("header_unknown", "request.protected", "request.header", _with("request_reseal", header={2: [1]})),
+    "request algorithm": _fault(
+        "algorithm_not_allowed", "request.protected.alg", "request.header", _with("request_reseal", header={1: -8})
+    ),
+    "request is an order": _fault("kind_unexpected", "request", "request.kind", _with("request_reseal", kind=ORDER)),
+    "request lacks payee": _fault("claim_missing", "request.act.payee", "request.payee", _request("act.payee", ABSENT)),
+    "request has a tip": _fault("claim_unknown", "request.act.tip", "request.tip", _request("act.tip", "1.00")),
+    "request method empty": _fault(
+        "claim_invalid", "request.act.payment_method", "request.method", _request("act.payment_method", "")
+    ),
+    "request amount": _fault("amount_invalid", "request.act.amount", "request.amount", _request("act.amount", "18.0")),
+    "request currency": _fault("currency_unknown", "request.act.amount", "request.amount", _request("act.currency", "XXX")),
+    "mandate cut off": _fault("cbor_invalid", "mandate", "mandate", _tamper(lambda p: replace(p, chain=(p.chain[0][:-1],)))),
+    "mandate lacks intent": _fault(
+        "claim_missing", "mandate.act.intent_id", "mandate.intent", _mandate("act.intent_id", ABSENT)
+    ),
+    "mandate status elsewhere": _fault(
+        "status_unavailable", "mandate.status", "mandate.status", _mandate("status.ledger", "psp-9")
+    ),
+    "mandate ends before it starts": _fault(
+        "credential_lifetime_invalid", "mandate.act.validity", "mandate.window", _mandate("nbf", NOW_SECONDS + 10**7)
+    ),
+    "mandate block unknown": _fault(
+        "constraint_unknown", "mandate.act.ext.quota", "mandate.quota", _mandate("act.ext.quota", {"times_limit": 3})
+    ),
+    "mandate constraint unknown": _fault(
+        "constraint_unknown",
+        "mandate.act.ext.commerce.max_daily_amount",
+        "mandate.daily",
+        _mandate("act.ext.commerce.max_daily_amount", "30.00"),
+    ),
+    "mandate limits contradict": _fault(
+        "constraint_conflict",
+        "mandate.act.ext.commerce.max_single_amount",
+        "mandate.single mandate.total",
+        _mandate("act.ext.commerce.max_single_amount", "200.01"),
+    ),
+    "mandate key of small order": _fault(
+        "key_invalid", "mandate.cnf.COSE_Key", "mandate.cnf", _mandate("cnf.1.-2", SMALL_ORDER)
+    ),
+    "order does not add up": _fault("order_total_mismatch", "order.act.amount", "order.amount", _order("act.amount", "18.01")),
+    "two credentials": _fault(
+        "delegation_not_allowed", "payment.chain", "mandate mandate.signature", _tamper(lambda p: replace(p, chain=p.chain * 2))
+    ),
+}
+
+_SIGNERS: Final[Mapping[str, Fault]] = {
+    "another agent's key": _fault("agent_signature_invalid", "request", "request.signer", _signer("request", "thief")),
+    "mandate by a stranger": _fault("signer_unknown", "mandate.iss", "mandate.signer", _signer("mandate", "stranger")),
+    "mandate by another wallet": _fault("signer_mismatch", "mandate.iss", "mandate.signer", _signer("mandate", OTHER_WALLET)),
+    "mandate for another namespace": _fault(
+        "delegator_not_allowed", "mandate.act.delegator_identity", "mandate.principal order.principal", _relabelled
+    ),
+    "wallet compromised": _fault(
+        "key_compromised", "mandate.iss", "wallet", _parties(WALLET, compromised_at=NOW_SECONDS - 7_200)
+    ),
+    "mandate signature": _fault(
+        "credential_signature_invalid",
+        "mandate",
+        "mandate.signature",
+        _tamper(lambda p: replace(p, chain=(_flipped(p.chain[0]),))),
+    ),
+    "order by a stranger": _fault("signer_unknown", "order.iss", "order.signer", _signer("order", "stranger")),
+    "order by another shop": _fault("signer_mismatch", "order.iss", "order.signer", _signer("order", OTHER_SHOP)),
+    "shop compromised": _fault("key_compromised", "order.iss", "shop", _parties(SHOP, compromised_at=NOW_SECONDS - 7_200)),
+    "order signature": _fault(
+        "order_signature_invalid", "order", "order.signature", _tamper(lambda p: replace(p, order=_flipped(p.order)))
+    ),
+}
+
+_RULES: Final[Mapping[str, Fault]] = {
+    "parties expired": _fault(
+        "parties_expired", "parties", "parties", lambda draft: setattr(draft.world.parties, "expires_at", NOW_SECONDS)
+    ),
+    "request to another service": _fault("wrong_ledger", "request.aud", "request.aud", _with("request", audience=OTHER_PSP)),
+    "mandate for another service": _fault("wrong_ledger", "mandate.aud", "mandate.aud", _with("mandate", ledger=OTHER_PSP)),
+    "request from the future": _fault(
+        "request_not_yet_valid", "request.iat", "request.time", _with("request", at=NOW_SECONDS + 11)
+    ),
+    "request expired": _fault("request_expired", "request.exp", "request.time", _with("request", at=NOW_SECONDS - 120)),
+    "request lives too long": _fault(
+        "request_lifetime_too_long", "request.exp", "request.time", _with("request", lifetime_seconds=400)
+    ),
+    "request for another mandate": _fault(
+        "credential_mismatch", "request.act.credential", "request.credential", _request("act.credential", DIGEST)
+    ),
+    "request for another delegation": _fault(
+        "credential_mismatch", "request.act.delegation_id", "request.delegation", _request("act.delegation_id", DIGEST[:16])
+    ),
+    "request for another order": _fault("order_mismatch", "request.act.order", "request.order", _request("act.order", DIGEST)),
+    "request for another order number": _fault(
+        "order_mismatch", "request.act.order_no", "request.order_no", _request("act.order_no", "T-9999")
+    ),
+    "request for another payee": _fault(
+        "order_mismatch", "request.act.payee", "request.payee", _request("act.payee", OTHER_SHOP)
+    ),
+    "request for another amount": _fault(
+        "order_mismatch", "request.act.amount", "request.amount", _request("act.amount", "17.99")
+    ),
+    "request by another agent": _fault("agent_mismatch", "request.iss", "request.agent", _request("iss", OTHER_AGENT)),
+    "order for another agent": _fault("agent_mismatch", "order.sub", "order.agent", _with("order", agent_id=OTHER_AGENT)),
+    "request for another principal": _fault(
+        "principal_mismatch",
+        "request.act.delegator_identity",
+        "request.principal",
+        _request("act.delegator_identity", OTHER_PRINCIPAL),
+    ),
+    "order for another principal": _fault(
+        "principal_mismatch", "order.act.delegator_identity", "order.principal", _with("order", principal=OTHER_PRINCIPAL)
+    ),
+    "mandate starts later": _fault(
+        "credential_not_yet_valid", "mandate.validity_start_time", "mandate.window", _mandate("nbf", NOW_SECONDS + 11)
+    ),
+    "mandate signed in the future": _fault(
+        "credential_not_yet_valid", "mandate.iat", "mandate.iat", _with("mandate", at=NOW_SECONDS + 11)
+    ),
+    "mandate expired": _fault(
+        "credential_expired", "mandate.validity_end_time", "mandate.window", _mandate("exp", NOW_SECONDS)
+    ),
+    "order from the future": _fault("order_not_yet_valid", "order.iat", "order.iat", _order("iat", NOW_SECONDS + 11)),
+    "order expired": _fault("order_expired", "order.exp", "order.exp", _order("exp", NOW_SECONDS)),
+    "another scenario": _fault("mode_mismatch", "mandate.delegation_mode", "request.scenario", _request("act.scenario", "DEL")),
+    "another currency": _fault(
+        "currency_mismatch", "mandate.currency", "order.amount request.amount", _with("order", amount="1500", currency="JPY")
+    ),
+    "too dear": _fault(
+        "single_limit_exceeded",
+        "ext.commerce.max_single_amount",
+        "order.amount request.amount mandate.single",
+        _with("order", amount="30.01"),
+    ),
+    "too cheap": _fault(
+        "single_minimum_missed",
+        "ext.commerce.min_single_amount",
+        "mandate.single",
+        lambda draft: draft.commerce.update(min_single_amount="18.01"),
+    ),
+    "another method": _fault(
+        "payment_method_not_allowed", "allowed_payment_methods", "request.method", _with("request", payment_method="card")
+    ),
+    "more than the total": _fault(
+        "total_limit_exceeded",
+        "max_total_amount",
+        "mandate.single mandate.total",
+        lambda draft: (draft.commerce.update(max_single_amount=ABSENT), draft.mandate.update(max_total_amount="17.99")),
+    ),
+    "shop not listed": _fault(
+        "payee_not_allowed",
+        "ext.commerce.allowed_merchants",
+        "mandate.allowed_merchants",
+        lambda draft: draft.commerce.update(allowed_merchants=[OTHER_SHOP]),
+    ),
+    "shop forbidden": _fault(
+        "payee_forbidden",
+        "ext.commerce.forbidden_merchants",
+        "mandate.forbidden_merchants",
+        lambda draft: draft.commerce.update(forbidden_merchants=[SHOP]),
+    ),
+    "label not listed": _fault(
+        "category_not_allowed",
+        "ext.commerce.allowed_categories",
+        "order.category",
+        _with("order", category="gift_card"),
+    ),
+    "category forbidden": _fault(
+        "category_forbidden",
+        "ext.commerce.forbidden_categories",
+        "mandate.forbidden_categories",
+        lambda draft: draft.commerce.update(forbidden_categories=["tea"]),
+    ),
+}
+
+FAULTS: Final[Mapping[str, Fault]] = {**_FORM, **_SIGNERS, **_RULES}
+
+
+def _pay_once(service: act.PaymentService, draft: Draft, payment: act.Payment, **request: Any) -> None:
+    """Another payment under the same mandate, which goes well."""
+    amount = request.pop("amount", "1.00")
+    order = request.pop("order", None) or draft.world.order(amount)
+    service.authorize(draft.world.payment(iac=payment.chain[0], order=order, **request))
+
+
+def request_id_of(payment: act.Payment) -> bytes:
+    """The id of a payment's request."""
+    return open_request(payment.request).request.request_id
+
+
+def _conflicting(service: act.PaymentService, path: Path, draft: Draft, payment: act.Payment) -> None:
+    """Another mandate of the same wallet and delegator was used under the same delegation_id."""
+    delegation_id = open_credential(payment.chain[0]).content.mandate.delegation_id
+    other = draft.world.mint(delegation_id=delegation_id.urn, max_total_amount="100.00")
+    service.authorize(draft.world.payment(iac=other, order=draft.world.order("1.00")))
+
+
+def _suspended(service: act.PaymentService, path: Path, draft: Draft, payment: act.Payment) -> None:
+    """No call suspends a mandate yet: the row is written."""
+    _pay_once(service, draft, payment)
+    write_ledger(path, "UPDATE mandate SET state = 'Suspended'")
+
+
+LEDGER_FAULTS: Final[Mapping[str, LedgerFault]] = {
+    "request id used": LedgerFault(
+        "duplicate_request",
+        "request.cti",
+        frozenset({"request.id"}),
+        lambda draft: None,
+        lambda service, path, draft, payment: _pay_once(service, draft, payment, request_id=request_id_of(payment)),
+    ),
+    "delegation id used": LedgerFault(
+        "credential_conflict", "mandate.delegation_id", frozenset({"mandate"}), lambda draft: None, _conflicting
+    ),
+    "mandate revoked": LedgerFault(
+        "credential_revoked",
+        "mandate",
+        frozenset({"state"}),
+        lambda draft: None,
+        lambda service, path, draft, payment: service.revoke(payment.chain[0]),
+        recorded=True,
+    ),
+    "mandate suspended": LedgerFault(
+        "credential_suspended", "mandate", frozenset({"state"}), lambda draft: None, _suspended, recorded=True
+    ),
+    "total used up": LedgerFault(
+        "total_limit_exceeded",
+        "max_total_amount",
+        frozenset({"mandate.total"}),
+        lambda draft: draft.mandate.update(max_total_amount="30.00"),
+        lambda service, path, draft, payment: _pay_once(service, draft, payment, amount="12.01"),
+        recorded=True,
+    ),
+    "order paid": LedgerFault(
+        "order_already_paid",
+        "order.act.order_no",
+        frozenset({"order.paid"}),
+        lambda draft: None,
+        lambda service, path, draft, payment: _pay_once(service, draft, payment, order=payment.order),
+    ),
+}
