@@ -95,17 +95,18 @@ def _is_plain(text: str) -> bool:
 
 _UNSEEN: Final = re.compile(
     "[\x00-\x1f\x7f-\xa0\xad\u034f\u061c\u115f\u1160\u1680\u17b4\u17b5\u180b-\u180f\u2000-\u200f\u2028-\u202f"
-    "\u205f-\u206f\u3000\u3164\ud800-\uf8ff\ufeff\uffa0\ufff0-\ufffb\ufffe\uffff\U000e0000-\U000e0fff"
+    "\u205f-\u206f\u3000\u3164\ud800-\uf8ff\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\ufffe\uffff"
+    "\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
     "\U000f0000-\U0010ffff]"
 )
-_DISPLAY_ONLY: Final = {0x00A0: " ", 0x3000: " ", 0x200C: "", 0x200D: ""}
+_DISPLAY_ONLY: Final = {0x00A0: " ", 0x3000: " ", 0x200C: "", 0x200D: "", 0xFE0E: "", 0xFE0F: ""}
 
 
 def read_name(value: object) -> str:
-    """Display text: as `read_text`, but with the wide and unbreakable spaces of real product names, and with the joiners that
-    scripts and emoji need."""
-    if type(value) is not str:
-        raise Refused("claim_invalid", expected="a text")
+    """Display text: as `read_text`, but with the wide and unbreakable spaces of real product names, and with the joiners and
+    selectors that scripts and emoji need."""
+    if type(value) is not str or len(value) > MAX_TEXT:
+        raise Refused("claim_invalid", expected=f"1 to {MAX_TEXT} visible characters")
     read_text(value.translate(_DISPLAY_ONLY))
     return value
 

@@ -113,6 +113,19 @@ def test_what_no_text_is(value: object) -> None:
         read_fields(Fields({"t": read_text}), {"t": value}, "x")
 
 
+# Unicode's default-ignorable code points, one of each range, and other characters that show nothing or steer what shows.
+UNSEEN = [*"\u00ad\u034f\u061c\u115f\u17b4\u180b\u180e\u200b\u200e\u202a\u2060\u2066\u206f\u3164\ufe00\ufe0f\ufeff\uffa0\ufff0"]
+UNSEEN += [*"\U0001bca0\U0001d173\U000e0001\U000e0100\ue000\ud800\x00\x7f\x85\uffff"]
+SPACES = [*"\u00a0\u1680\u2000\u200a\u202f\u205f\u3000\t\n"]
+
+
+@pytest.mark.parametrize("character", UNSEEN + SPACES, ids=ascii)
+def test_no_identifier_looks_like_another_by_what_cannot_be_seen(character: str) -> None:
+    for text in (f"teashop.example{character}", f"tea{character}shop.example", character):
+        with refused("claim_invalid", ""):
+            read_text(text)
+
+
 def test_texts_are_not_folded() -> None:
     look_alikes = ["tea", "Tea", "te\u0430", "tea\u0301", "te\u00e1"]
     assert read_texts(look_alikes) == tuple(look_alikes)
@@ -161,13 +174,16 @@ def test_ids_are_written_as_urns() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["珍珠奶茶\u3000大杯", "thé\u00a0glacé", "family \U0001f468\u200d\U0001f469\u200d\U0001f467", "ordinary"]
+    "name",
+    ["珍珠奶茶\u3000大杯", "thé\u00a0glacé", "family \U0001f468\u200d\U0001f469\u200d\U0001f467", "\u2615\ufe0f"],
 )
 def test_names_may_have_what_real_product_names_have(name: str) -> None:
     assert read_name(name) == name
 
 
-@pytest.mark.parametrize("name", ["", "a\u202eb", "a\x1b[31mb", "a\nb", "x" * 257, 7, None, "\u200b", "\u200d"])
+@pytest.mark.parametrize(
+    "name", ["", "a\u202eb", "a\x1b[31mb", "a\nb", "x" * 257, "x" + "\u200d" * 256, 7, None, "\u200b", "\u200d"]
+)
 def test_names_may_not_steer_a_terminal(name: object) -> None:
     with refused("claim_invalid", ""):
         read_name(name)
