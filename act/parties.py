@@ -14,10 +14,11 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Final, Literal, Protocol
 
-from pydantic import Field, StringConstraints
+from pydantic import Field
 
 from act.calendar import LATEST_INSTANT, parse_iso
 from act.documents import Document, naming_faults
+from act.envelope.claims import read_name, read_text
 from act.errors import InvalidCall, Refused, StoreFault
 from act.keys import PublicKey, from_jwk
 from act.wire import json
@@ -135,12 +136,9 @@ class PartiesFile:
         try:
             with self.path.open("rb") as file:
                 data = file.read(MAX_FILE_BYTES + 1)
-        except OSError as error:
-            raise StoreFault("file_unreadable", str(self.path), reason=error.strerror or "") from error
+        except (OSError, ValueError) as error:  # ValueError: a NUL in the path
+            raise StoreFault("file_unreadable", str(self.path), reason=getattr(error, "strerror", None) or "") from error
         return data, parse_parties(data)
-
-
-_Text = Annotated[str, StringConstraints(min_length=1, max_length=256, pattern=r"^[^\x00-\x1f\x7f]*$")]
 
 
 class _Key(Document):
@@ -151,11 +149,11 @@ class _Key(Document):
 
 
 class _Party(Document):
-    id: _Text
-    name: _Text
+    id: str
+    name: str
     roles: list[Literal["issuer", "principal", "payee", "psp"]]
-    delegator_namespaces: list[_Text] = Field(default_factory=list)
-    categories: list[_Text] = Field(default_factory=list)
+    delegator_namespaces: list[str] = Field(default_factory=list)
+    categories: list[str] = Field(default_factory=list)
     keys: list[_Key]
 
 
@@ -171,6 +169,7 @@ def parse_parties(data: bytes) -> PartiesTable:
     with naming_faults("parties_invalid"):
         model = _File.model_validate(json.decode(data, max_bytes=MAX_FILE_BYTES))
         for i, party in enumerate(model.parties):
+            _require_texts(party, f"parties.{i}")
             if any(namespace[-1].isalnum() for namespace in party.delegator_namespaces):
                 # "user:lin" would also speak for "user:linda"
                 raise Refused("claim_invalid", f"parties.{i}.delegator_namespaces", expected="an end such as : or /")
@@ -184,6 +183,18 @@ def parse_parties(data: bytes) -> PartiesTable:
     if len(set(ids)) != len(ids):
         raise InvalidCall("parties_invalid", "parties", reason="one party stands twice")
     return PartiesTable(keys, version=model.version, expires_at=expires_at)
+
+
+def _require_texts(party: _Party, where: str) -> None:
+    """Ids, namespaces and categories are texts that a token can carry; the name is for display."""
+    texts = [("id", read_text, party.id), ("name", read_name, party.name)]
+    for field, values in (("delegator_namespaces", party.delegator_namespaces), ("categories", party.categories)):
+        texts += [(f"{field}.{place}", read_text, value) for place, value in enumerate(values)]
+    for place, read, value in texts:
+        try:
+            read(value)
+        except Refused as refusal:
+            raise refusal.within(f"{where}.{place}") from None
 
 
 def _enrolled(party: _Party, key: _Key, where: str) -> EnrolledKey:

@@ -9,7 +9,9 @@ from typing import Any, Final
 
 from act.calendar import FUTURE_TOLERANCE_SECONDS, instant, read_instant, system_clock
 from act.delegation.chain import Chain
-from act.delegation.limits import UNUSED, Usage, judge
+from act.delegation.constraints import DelegationMode
+from act.delegation.credential import Credential
+from act.delegation.limits import Usage, judge
 from act.delegation.purchase import Purchase
 from act.envelope.claims import MAX_LIST, Fields, read_fields, read_map, read_name, read_text
 from act.envelope.cose import Opened, open_object, seal
@@ -225,27 +227,29 @@ def purchase_of(order: Order, categories: frozenset[str], payment_method: str, s
 
 
 def pre_check(
-    chain: Chain,
+    credential: Credential,
     order: AuthenticatedOrder,
     *,
     payment_method: str,
-    scenario: str,
     at: datetime,
-    used: Mapping[str, Usage] | None = None,
+    used_minor: Mapping[str, int] | None = None,
 ) -> None:
     """What an agent asks before it pays: is this order for it, does the mandate permit it, and does it fit into what is left?
 
-    `used` is what the payment service last reported, by limit name. Returns, or raises the `Refused` that the payment service
-    would raise. It reserves nothing: only the payment service's answer counts.
+    `credential` and `order` are what `verify_mandate` and `verify_order` returned. `used_minor` is what the payment service
+    last reported as held and captured together, in minor units by limit name. Returns, or raises the `Refused` that the
+    payment service would raise. It reserves nothing: only the payment service's answer counts.
     """
-    now = instant(at)
-    if order.order.agent_id != chain.leaf.mandate.agent_id:
+    now, mandate = instant(at), credential.mandate
+    if order.order.agent_id != mandate.agent_id:
         raise Refused("agent_mismatch", "order.sub")
-    if order.order.delegator_identity != chain.root.mandate.delegator_identity:
+    if order.order.delegator_identity != mandate.delegator_identity:
         raise Refused("principal_mismatch", "order.act.delegator_identity")
-    chain.root.require_in_force(now)
+    credential.require_in_force(now)
     order.require_in_force(now)
+    scenario = mandate.constraint(DelegationMode).scenario
     purchase = purchase_of(order.order, order.payee_key.party.categories, payment_method, scenario, now)
+    chain = Chain(credential)
     chain.permits(purchase)
     for limit in chain.limits(now):
-        judge(limit, (used or {}).get(limit.name, UNUSED), purchase.amount.minor)
+        judge(limit, Usage(0, (used_minor or {}).get(limit.name, 0)), purchase.amount.minor)

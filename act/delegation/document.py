@@ -14,8 +14,9 @@ from act.calendar import parse_iso
 from act.delegation.constraints import REGISTRY, Currency
 from act.delegation.mandate import DEFAULT_MODE, Mandate, build_constraints
 from act.documents import Document, naming_faults, parse_document
-from act.errors import Refused
+from act.errors import InvalidCall, Refused
 from act.money import Amount
+from act.wire import cbor
 
 __all__ = ["DEFAULT_CURRENCY", "mandate_from_json"]
 
@@ -87,6 +88,8 @@ def _mandate(model: _Document) -> Mandate:
     confirmed_at = model.user_confirmation_timestamp
     if (model.user_confirmation_method is None) != (confirmed_at is None):
         raise Refused("claim_missing", "user_confirmation_timestamp", reason="method and time go together")
+    if model.ext.vendor_private is not None:
+        _require_encodable(model.ext.vendor_private)
     return Mandate(
         _delegation_id(model.delegation_id),
         model.issuer,
@@ -99,6 +102,15 @@ def _mandate(model: _Document) -> Mandate:
         None if confirmed_at is None else parse_iso(confirmed_at, "user_confirmation_timestamp"),
         model.ext.vendor_private,
     )
+
+
+def _require_encodable(vendor_private: dict[str, Any]) -> None:
+    """What is carried uninterpreted must still be something both envelopes can carry: no null, no fraction."""
+    try:
+        cbor.encode(vendor_private)
+    except InvalidCall as fault:
+        expected = str(fault.facts.get("expected", "values that a mandate can carry"))
+        raise Refused("claim_invalid", "ext.vendor_private", expected=expected) from None
 
 
 def _delegation_id(text: str | None) -> UUID:

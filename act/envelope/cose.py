@@ -11,7 +11,7 @@ from hashlib import sha256
 from typing import Any, Final, NamedTuple
 
 from act.envelope.kinds import BY_COSE_TYP, Kind
-from act.errors import Refused
+from act.errors import InvalidCall, Refused
 from act.keys import SIGNATURE_SIZE, Algorithm, BadSignature, PublicKey, Signer
 from act.wire import cbor
 
@@ -94,6 +94,8 @@ def open_object(data: bytes, kind: Kind | None = None) -> Opened:
     Raises `Refused`: input_too_large, envelope_invalid, cbor_invalid, cbor_not_deterministic, header_unknown,
     algorithm_not_allowed, kind_unexpected, claim_unknown, claim_invalid.
     """
+    if type(data) is not bytes:
+        raise InvalidCall("call_invalid", kind.name if kind else "data", expected="bytes")
     if len(data) > MAX_OBJECT_BYTES:
         raise Refused("input_too_large", kind.name if kind else "", limit_bytes=MAX_OBJECT_BYTES)
     try:

@@ -13,11 +13,12 @@ from enum import StrEnum
 from typing import Final, Protocol
 
 from act.delegation.lifecycle import MandateState
+from act.delegation.limits import Limit
 from act.delegation.mandate import MandateKey
 from act.envelope.cose import Unsigned
 from act.errors import Refused
 from act.money import Amount
-from act.payment.verifier import RequestKey, ReservationRequest
+from act.payment.verifier import AuthenticatedPayment, RequestKey, ReservationRequest
 
 __all__ = [
     "CHARGE_TRANSITIONS",
@@ -200,9 +201,9 @@ class Ledger(Protocol):
     def void(self, charge_id: str, at: int, make_receipt: ReceiptMaker) -> Outcome:
         """Closes a hold and releases it. Raises `Refused` charge_unknown, charge_closed."""
 
-    def require_usable(self, mandate: MandateRecord) -> None:
-        """Returns if the mandate's record, where there is one, would let it be used; raises `Refused` credential_conflict,
-        credential_revoked or credential_suspended otherwise. It writes nothing and decides nothing: `reserve` asks again."""
+    def foresee(self, mandate: MandateRecord, payment: AuthenticatedPayment, limits: tuple[Limit, ...]) -> None:
+        """Raises the `Refused` that `reserve` would meet now, after replay: pin, lifecycle, order, limits. It writes nothing
+        and decides nothing: it lets a refused payment be refused for the reason that ranks first."""
 
     def revoke(
         self, mandate: MandateRecord, at: int, make_receipt: ReceiptMaker, *, pinned_before: int | None = None

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from act.calendar import instant, read_instant, system_clock
 from act.commerce.cart import open_order
-from act.delegation.constraints import BOUNDED, DelegationMode
+from act.delegation.constraints import DelegationMode
 from act.delegation.credential import open_credential
 from act.envelope.claims import Fields, read_digest, read_fields, read_id, read_map, read_text
 from act.envelope.cose import MAX_OBJECT_BYTES, Opened, open_object, seal
@@ -217,7 +217,7 @@ def sign_payment(
     unverified = open_order(order)
     terms = unverified.order
     issued_at = instant(at or system_clock())
-    mode = leaf.content.mandate.constraint(DelegationMode).mode
+    scenario = leaf.content.mandate.constraint(DelegationMode).scenario
     request = PaymentRequest(
         secrets.token_bytes(16) if request_id is None else request_id,
         audience,
@@ -229,7 +229,7 @@ def sign_payment(
         terms.order_no,
         terms.payee,
         terms.amount,
-        "AUP" if mode == BOUNDED else "DEL",
+        scenario,
         payment_method,
         payment_tool_reference,
         issued_at,

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from act.calendar import Clock, instant, system_clock
 from act.delegation.constraints import Currency, Validity
 from act.delegation.credential import Credential, CredentialCache, open_credential
+from act.delegation.lifecycle import MandateState
 from act.delegation.mandate import MandateKey
 from act.envelope.cose import Unsigned
 from act.errors import InvalidCall, Refused
@@ -24,7 +25,7 @@ from act.parties import Parties, Role
 from act.payment.ledger import ChargeRecord, ChargeState, Ledger, MandateRecord, MandateStatus, Outcome, ReceiptMaker
 from act.payment.receipt import receipt_maker
 from act.payment.request import Payment
-from act.payment.verifier import Question, authenticate, decide, request_key
+from act.payment.verifier import AuthenticatedPayment, Question, authenticate, decide, replay_key, request_key
 
 __all__ = ["Charge", "PaymentService", "Revocation"]
 
@@ -96,22 +97,23 @@ class PaymentService:
         """Verifies a payment and reserves its amount, or raises `Refused` and leaves every counter as it was.
 
         The same payment again returns the same charge (or raises the same recorded refusal) with `replayed`, even after the
-        request expired or the mandate was revoked. Raises `InvalidCall` when the parties do not enrol the signer's key for this
-        service: nobody could verify its receipts. Raises `StoreFault` when the ledger fails; then send the same payment again.
+        request expired, the mandate was revoked or a key left the parties file. Raises `InvalidCall` when the parties do not
+        enrol the signer's key for this service: nobody could verify its receipts. Raises `StoreFault` when the ledger fails;
+        then send the same payment again.
         """
         if isinstance(payment, bytes):
             payment = Payment.from_bytes(payment)
+        if not isinstance(payment, Payment):
+            raise InvalidCall("call_invalid", "payment", expected="an act.Payment or its bytes")
         question = Question(self.ledger_id, instant(self._clock()), self._parties.expires_at)
         self._require_own_key(question.at)
-        authenticated = authenticate(payment, self._parties, self._cache)
-        root = authenticated.chain.root
+        authenticated = None
         try:
+            authenticated = authenticate(payment, self._parties, self._cache)
             request = decide(authenticated, question)
         except Refused as refusal:
-            stored = self._ledger.find(request_key(authenticated), authenticated.request_identity)
-            if stored is None:
-                raise self._weightiest(refusal, root) from None
-            return self._answer(stored)
+            return self._answer(self._stored(payment, authenticated, question, refusal))
+        root = authenticated.chain.root
         return self._answer(self._ledger.reserve(request, _record(root), self._receipts(root.mandate.issuer)))
 
     def _require_own_key(self, at: int) -> None:
@@ -120,15 +122,32 @@ class PaymentService:
             enrolled = self._parties.find(self._signer.kid, Role.PSP, at)
         except Refused:
             enrolled = None
-        if enrolled is None or enrolled.party.id != self.ledger_id:
+        if enrolled is None or enrolled.party.id != self.ledger_id or enrolled.compromised_at is not None:
             raise InvalidCall("call_invalid", "signer", reason="the parties file does not enrol this key for this service")
 
-    def _weightiest(self, refusal: Refused, root: Credential) -> Refused:
-        """Of a rule's refusal and the ledger's, the one that ranks first: ACT reports a mandate's state before money."""
+    def _stored(
+        self, payment: Payment, authenticated: AuthenticatedPayment | None, question: Question, refusal: Refused
+    ) -> Outcome:
+        """The stored outcome of a payment that is refused now; without one, raises the refusal that ranks first.
+
+        That a request id is taken is told only to the agent of a genuine mandate; anybody else learns what is wrong otherwise.
+        """
         try:
-            self._ledger.require_usable(_record(root))
-        except Refused as state:
-            return min(refusal, state, key=lambda each: each.precedence)
+            known = (request_key(authenticated), authenticated.request_identity) if authenticated else replay_key(payment)
+            stored = self._ledger.find(*known)
+        except Refused as reason:
+            raise (reason if authenticated and reason.code == "duplicate_request" else refusal) from None
+        if stored is None:
+            raise self._weightiest(authenticated, question, refusal) if authenticated else refusal
+        return stored
+
+    def _weightiest(self, authenticated: AuthenticatedPayment, question: Question, refusal: Refused) -> Refused:
+        """Of a rule's refusal and the ledger's, the one that ranks first: ACT reports a mandate's state before money, and money
+        before semantics."""
+        try:
+            self._ledger.foresee(_record(authenticated.chain.root), authenticated, authenticated.chain.limits(question.at))
+        except Refused as foreseen:
+            return min(refusal, foreseen, key=lambda each: each.precedence)
         return refusal
 
     def capture(self, charge_id: str, amount: Amount) -> Charge:
@@ -137,6 +156,8 @@ class PaymentService:
         Raises `Refused`: charge_unknown, charge_closed, capture_exceeds_hold, hold_expired, currency_mismatch. The same capture
         again returns the same charge with `replayed`.
         """
+        if not isinstance(amount, Amount):
+            raise InvalidCall("call_invalid", "amount", expected="an act.Amount")
         charge = self._ledger.charge(charge_id)
         if amount.currency != charge.amount.currency:
             raise Refused("currency_mismatch", "amount", charge=charge.amount.currency, capture=amount.currency)
@@ -156,8 +177,7 @@ class PaymentService:
         compromised (then it is unusable anyway). When it returns, the mandate is stopped.
         """
         credential = open_credential(iac).authenticate(self._parties)
-        if credential.mandate.ledger != self.ledger_id:
-            raise Refused("wrong_ledger", "mandate.aud", named=credential.mandate.ledger, this=self.ledger_id)
+        self._require_own(credential)
         record = _record(credential)
         outcome = self._ledger.revoke(
             record,
@@ -169,9 +189,24 @@ class PaymentService:
         return Revocation(record.key, self._signed(outcome.receipt), outcome.replayed)
 
     def status(self, iac: bytes) -> MandateStatus | None:
-        """What the ledger knows of a mandate, None if it was never used. Raises `Refused` if the mandate is not genuine."""
+        """What the ledger knows of a mandate, None if it was never used; its state is Expired from its end on.
+
+        Raises `Refused` if the mandate is not genuine, names another ledger or is not the one recorded under its delegation_id.
+        """
         credential = open_credential(iac).authenticate(self._parties)
-        return self._ledger.status(credential.key)
+        self._require_own(credential)
+        known = self._ledger.status(credential.key)
+        if known is None:
+            return None
+        if known.identity != credential.identity:
+            raise Refused("credential_conflict", "mandate.delegation_id")
+        if known.state is not MandateState.REVOKED and instant(self._clock()) >= known.expires_at:
+            return replace(known, state=MandateState.EXPIRED)
+        return known
+
+    def _require_own(self, credential: Credential) -> None:
+        if credential.mandate.ledger != self.ledger_id:
+            raise Refused("wrong_ledger", "mandate.aud", named=credential.mandate.ledger, this=self.ledger_id)
 
     def _answer(self, outcome: Outcome) -> Charge:
         receipt = self._signed(outcome.receipt)

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from act.errors import CODES
 from vector_sets.shape import Vector
-from vector_sets.world import NOW
+from vector_sets.world import MANDATE_END, NOW
 
 HOLD_SECONDS: Final = 7 * 86_400
 
@@ -173,7 +173,7 @@ class Story:
         return {"charge": shown} | _receipt(receipt, sequence)
 
     def _step(self, op: str, arguments: dict[str, Any], at: int, expect: dict[str, Any]) -> None:
-        after = {name: _standing(row) if row.known else None for name, row in self.mandates.items()}
+        after = {name: _standing(row, at) if row.known else None for name, row in self.mandates.items()}
         self.steps.append({"op": op, **arguments, "at": at, "expect": expect, "after": after})
 
 
@@ -189,6 +189,7 @@ def _refusal(code: str, where: str, *, replayed: bool = False) -> dict[str, Any]
     return {"refuse": code, "rule": CODES[code].rule, "where": where, "replayed": replayed}
 
 
-def _standing(row: _Mandate) -> dict[str, Any]:
+def _standing(row: _Mandate, at: int) -> dict[str, Any]:
     counters = [{"limit": "max_total_amount", "cap": row.cap, "held": row.held, "captured": row.captured}]
-    return {"state": row.state, "receipts": row.sequence, "counters": counters if row.counted else []}
+    state = "Expired" if row.state == "Active" and at >= MANDATE_END else row.state
+    return {"state": state, "receipts": row.sequence, "counters": counters if row.counted else []}

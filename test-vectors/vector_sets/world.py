@@ -39,6 +39,7 @@ KEYS: Final[Mapping[str, KeyPair]] = {
 
 # --- parties -----------------------------------------------------------------------------------------------------------
 
+MANDATE_END: Final = NOW + 54_000
 KEYS_START: Final = NOW - 3600
 """When most keys come into force: an hour before NOW, and so that objects signed earlier show the edge."""
 
@@ -132,7 +133,7 @@ MANDATE_CLAIMS: Final[Mapping[str, Any]] = {
     "iss": "wallet.example",
     "sub": "agent:tea-runner",
     "aud": "psp-1",
-    "exp": NOW + 54_000,
+    "exp": MANDATE_END,
     "nbf": NOW - 1800,
     "iat": NOW - 1800,
     "cti": uuid_of("mandate"),

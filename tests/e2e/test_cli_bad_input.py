@@ -253,14 +253,14 @@ def harmless(done: Done) -> str:
     return text
 
 
-def test_a_merchant_whose_name_turns_the_line_around_is_shown_for_what_it_is(desk: Desk) -> None:
+def test_a_merchant_whose_name_turns_the_line_around_is_not_enrolled(desk: Desk) -> None:
     document = parties_document(desk.world.parties)
     document["parties"][2]["name"] = HOSTILE
     desk.write("parties.json", json.dumps(document).encode())
     for options in ((), ("--json",)):
         done = desk.call("verify", "order.cbor", *PARTIES, "--at", AT, *options)
-        assert done.code == 0
-        assert "Tea\\u202eShop" in harmless(done)
+        assert done.code == 3
+        assert "parties.2.name" in harmless(done)
 
 
 def test_private_data_of_a_mandate_cannot_steer_the_terminal(desk: Desk) -> None:

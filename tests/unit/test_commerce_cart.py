@@ -11,9 +11,7 @@ import pytest
 
 import act
 from act.commerce.cart import MAX_QUANTITY, AuthenticatedOrder, open_order
-from act.delegation.chain import Chain
 from act.delegation.credential import open_credential
-from act.delegation.limits import Usage
 from act.errors import InvalidCall
 from act.parties import Role
 from tests.support.world import (
@@ -269,23 +267,24 @@ def test_a_naive_time_is_an_invalid_call() -> None:
 # --- pre-check ----------------------------------------------------------------------------------------------------------
 
 
-def _pre_check(world: World, iac: bytes, order: bytes, used: dict[str, Usage] | None = None, **how: str) -> None:
-    chain = Chain(open_credential(iac).authenticate(world.parties))
+def _pre_check(
+    world: World, iac: bytes, order: bytes, used: dict[str, int] | None = None, payment_method: str = "balance"
+) -> None:
+    credential = open_credential(iac).authenticate(world.parties)
     authenticated = open_order(order).authenticate(world.parties)
-    settings = {"payment_method": "balance", "scenario": "AUP"} | how
-    act.pre_check(chain, authenticated, at=world.clock(), used=used, **settings)
+    act.pre_check(credential, authenticated, at=world.clock(), used_minor=used, payment_method=payment_method)
 
 
 def test_a_good_order_passes() -> None:
     world = World()
     _pre_check(world, world.mint(), world.order("30.00"))
-    _pre_check(world, world.mint(), world.order("30.00"), {"max_total_amount": Usage(8_500, 8_500)})
+    _pre_check(world, world.mint(), world.order("30.00"), {"max_total_amount": 17_000})
 
 
 def test_what_is_left_counts() -> None:
     world = World()
     with refused("total_limit_exceeded", "max_total_amount") as caught:
-        _pre_check(world, world.mint(), world.order("30.00"), {"max_total_amount": Usage(8_500, 8_501)})
+        _pre_check(world, world.mint(), world.order("30.00"), {"max_total_amount": 17_001})
     assert caught.value.facts == {"cap_minor": 20_000, "left_minor": 2_999, "asked_minor": 3_000}
 
 
@@ -322,7 +321,7 @@ def test_the_pre_check_foretells_the_payment_service(name: str, tmp_path: Path) 
     if "used" in case:
         service.authorize(world.payment(iac=iac, order=world.order(case["used"])))
     status = service.status(iac)
-    used = {each.name: Usage(each.held_minor, each.captured_minor) for each in status.counters} if status else None
+    used = {each.name: each.held_minor + each.captured_minor for each in status.counters} if status else None
     order = world.order(**case.get("order", {}))
     how = case.get("how", {})
 

@@ -85,9 +85,14 @@ class DelegationMode:
         """ACT's word."""
         return self.mode
 
+    @property
+    def scenario(self) -> str:
+        """ACT's payment component for this mode: DEL or AUP."""
+        return _SCENARIOS[self.mode]
+
     def permits(self, purchase: Purchase) -> None:
         """Rule ACT-CON-01."""
-        if purchase.scenario != _SCENARIOS[self.mode]:
+        if purchase.scenario != self.scenario:
             raise Refused("mode_mismatch", "mandate.delegation_mode", mode=self.mode, scenario=purchase.scenario)
 
     def limits(self, at: int) -> tuple[Limit, ...]:

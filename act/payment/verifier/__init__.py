@@ -15,6 +15,7 @@ from act.errors import Refused
 from act.parties import Parties
 from act.payment.request import Payment
 from act.payment.verifier.authenticated import AuthenticatedPayment, authenticate
+from act.payment.verifier.replay import replay_key
 from act.payment.verifier.reservation import RequestKey, ReservationRequest, request_key
 from act.payment.verifier.rules import RULES_BY_SCENARIO, Question, Rule, purchase_at
 
@@ -28,6 +29,7 @@ __all__ = [
     "authenticate",
     "decide",
     "explain",
+    "replay_key",
     "request_key",
     "verify_payment",
 ]

@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Final, Self
 
 from act.delegation.lifecycle import TRANSITIONS, MandateState, require_usable
+from act.delegation.limits import Limit
 from act.delegation.mandate import MandateKey
 from act.errors import Refused, StoreFault
 from act.money import Amount
@@ -25,7 +26,7 @@ from act.payment.ledger import (
     ReceiptMaker,
     require_transition,
 )
-from act.payment.verifier import RequestKey, ReservationRequest
+from act.payment.verifier import AuthenticatedPayment, RequestKey, ReservationRequest
 from act.stores.sqlite import charges, mandates
 from act.stores.sqlite.charges import ChargeRow
 from act.stores.sqlite.connection import Database
@@ -114,13 +115,16 @@ class SqliteLedger:
             require_transition(row.record, ChargeState.VOIDED)
             return _close(connection, row, ChargeState.VOIDED, None, at, make_receipt)
 
-    def require_usable(self, mandate: MandateRecord) -> None:
-        """See `Ledger.require_usable`."""
+    def foresee(self, mandate: MandateRecord, payment: AuthenticatedPayment, limits: tuple[Limit, ...]) -> None:
+        """See `Ledger.foresee`."""
         with self._database.snapshot() as connection:
             found = mandates.find_mandate(connection, mandate.key)
-        if found is not None:
-            mandates.require_same(found, mandate)
-            require_usable(found.state)
+            mandates.require_pinnable(found, mandate, payment.pinned_before)
+            if found is not None:
+                require_usable(found.state)
+            charges.require_order_unpaid(connection, payment.request.payee, payment.request.order_no)
+            if found is not None:
+                charges.judge_limits(connection, found.id, limits, payment.request.amount.minor)
 
     def revoke(
         self, mandate: MandateRecord, at: int, make_receipt: ReceiptMaker, *, pinned_before: int | None = None

@@ -15,7 +15,16 @@ from act.errors import Refused
 from act.payment.ledger import Entry, MandateRecord, ReceiptMaker
 from act.wire import cbor
 
-__all__ = ["MandateRow", "append", "find_mandate", "mandate_by_id", "pin", "require_same", "stored_receipt", "stored_refusal"]
+__all__ = [
+    "MandateRow",
+    "append",
+    "find_mandate",
+    "mandate_by_id",
+    "pin",
+    "require_pinnable",
+    "stored_receipt",
+    "stored_refusal",
+]
 
 _COLUMNS: Final = (
     "id, issuer, delegator_identity, delegation_id, identity, agent_id, currency, expires_at, pinned_at, state, last_sequence, "
@@ -55,22 +64,21 @@ def _mandate(row: tuple[Any, ...]) -> MandateRow:
     return MandateRow(row[0], record, row[8], MandateState(row[9]), row[10], row[11])
 
 
-def require_same(found: MandateRow, mandate: MandateRecord) -> None:
-    """Rule ACT-LED-01: raises `Refused` credential_conflict when another identity stands under the mandate's key."""
-    if found.record.identity != mandate.identity:
+def require_pinnable(found: MandateRow | None, mandate: MandateRecord, pinned_before: int | None) -> None:
+    """Raises `Refused` key_compromised (ACT-PAR-05) when this mandate was not recorded before its issuer's key was compromised,
+    credential_conflict (ACT-LED-01) when another identity stands under its key."""
+    is_recorded = found is not None and found.record.identity == mandate.identity
+    if pinned_before is not None and not (found is not None and is_recorded and found.pinned_at < pinned_before):
+        raise Refused("key_compromised", "mandate.iss", compromised_at=pinned_before)
+    if found is not None and not is_recorded:
         raise Refused("credential_conflict", "mandate.delegation_id")
 
 
 def pin(
     connection: sqlite3.Connection, found: MandateRow | None, mandate: MandateRecord, at: int, pinned_before: int | None
 ) -> MandateRow:
-    """The mandate's row, made now if this is its first use. Raises `Refused` credential_conflict (ACT-LED-01) when another
-    identity stands under its key, key_compromised (ACT-PAR-05) when it was not recorded before its issuer's key was
-    compromised."""
-    if found is not None:
-        require_same(found, mandate)
-    if pinned_before is not None and (found is None or found.pinned_at >= pinned_before):
-        raise Refused("key_compromised", "mandate.iss", compromised_at=pinned_before)
+    """The mandate's row, made now if this is its first use. Raises what `require_pinnable` raises."""
+    require_pinnable(found, mandate, pinned_before)
     if found is not None:
         return found
     key = mandate.key
