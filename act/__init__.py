@@ -7,9 +7,9 @@ from act.commerce.cart import Item, Order, pre_check, sign_order, verify_order
 from act.delegation.credential import Credential, mint, verify_mandate
 from act.delegation.mandate import Mandate
 from act.errors import CODES, ActError, InvalidCall, Refused, StoreFault
-from act.keys import KeyPair, PublicKey, Signer, load_private, load_public, save_private, save_public, to_jwk
+from act.keys import KeyPair, PublicKey, Signer, load_private, load_public, public_pem, save_private, save_public, to_jwk
 from act.money import Amount, format_minor
-from act.parties import Parties, PartiesFile, PartiesTable
+from act.parties import Parties, PartiesFile
 from act.payment.ledger import MandateStatus
 from act.payment.receipt import Receipt, verify_receipt
 from act.payment.recognize import recognize
@@ -34,7 +34,6 @@ __all__ = [
     "Order",
     "Parties",
     "PartiesFile",
-    "PartiesTable",
     "Payment",
     "PaymentService",
     "PublicKey",
@@ -51,6 +50,7 @@ __all__ = [
     "load_public",
     "mint",
     "pre_check",
+    "public_pem",
     "recognize",
     "save_private",
     "save_public",

@@ -37,6 +37,8 @@ def instant(at: datetime) -> int:
     if at.utcoffset() is None:
         raise InvalidCall("call_invalid", "at", expected="an aware datetime")
     elapsed = at - _EPOCH
+    if elapsed.days < 0:
+        raise InvalidCall("call_invalid", "at", expected="an instant from 1970 on")
     return elapsed.days * 86_400 + elapsed.seconds
 
 

@@ -12,13 +12,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Final, Literal, Protocol
+from typing import Annotated, Final, Literal, Protocol, TypeVar
 
-from pydantic import Field
+from pydantic import FailFast, Field
 
 from act.calendar import LATEST_INSTANT, parse_iso
 from act.documents import Document, naming_faults
-from act.envelope.claims import read_name, read_text
+from act.envelope.claims import MAX_LIST, read_name, read_text
 from act.errors import InvalidCall, Refused, StoreFault
 from act.keys import PublicKey, from_jwk
 from act.wire import json
@@ -27,6 +27,10 @@ __all__ = ["EnrolledKey", "Parties", "PartiesFile", "PartiesTable", "Party", "Ro
 
 MAX_FILE_BYTES: Final = 16 * 1024 * 1024
 """A file with ten thousand parties is some 4 MB."""
+
+
+MAX_PARTIES: Final = 20_000
+"""What a file of that size can hold; and reading stops at the first fault, because a list of faults may outgrow the file."""
 
 
 class Role(StrEnum):
@@ -141,6 +145,10 @@ class PartiesFile:
         return data, parse_parties(data)
 
 
+_Entry = TypeVar("_Entry")
+_Few = Annotated[list[_Entry], Field(max_length=MAX_LIST), FailFast()]
+
+
 class _Key(Document):
     jwk: dict[str, str]
     not_before: str
@@ -151,17 +159,17 @@ class _Key(Document):
 class _Party(Document):
     id: str
     name: str
-    roles: list[Literal["issuer", "principal", "payee", "psp"]]
-    delegator_namespaces: list[str] = Field(default_factory=list)
-    categories: list[str] = Field(default_factory=list)
-    keys: list[_Key]
+    roles: _Few[Literal["issuer", "principal", "payee", "psp"]]
+    delegator_namespaces: _Few[str] = Field(default_factory=list)
+    categories: _Few[str] = Field(default_factory=list)
+    keys: _Few[_Key]
 
 
 class _File(Document):
     format: Literal["act1-parties"]
     version: Annotated[int, Field(ge=1)]
     expires: str
-    parties: list[_Party]
+    parties: Annotated[list[_Party], Field(max_length=MAX_PARTIES), FailFast()]
 
 
 def parse_parties(data: bytes) -> PartiesTable:

@@ -9,7 +9,7 @@ from typing import Any
 
 import act
 from act.calendar import LATEST_INSTANT
-from act.parties import EnrolledKey, Party, Role
+from act.parties import EnrolledKey, PartiesTable, Party, Role
 
 __all__ = ["CURRENCY", "LEDGER", "NOW", "Afternoon", "Cast", "enrolled"]
 
@@ -63,9 +63,9 @@ class Cast:
         """New keys for everyone."""
         return cls(*(act.KeyPair.generate() for _ in range(4)))
 
-    def parties(self, *others: EnrolledKey) -> act.PartiesTable:
+    def parties(self, *others: EnrolledKey) -> PartiesTable:
         """The parties as the payment service knows them."""
-        return act.PartiesTable((
+        return PartiesTable((
             enrolled("wallet.example", Role.ISSUER, self.wallet.public_key, namespaces=["user:"]),
             enrolled("teashop.example", Role.PAYEE, self.shop.public_key, categories=["tea"]),
             enrolled(LEDGER, Role.PSP, self.psp.public_key),

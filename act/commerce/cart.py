@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from act.calendar import FUTURE_TOLERANCE_SECONDS, instant, read_instant, system_clock
 from act.delegation.chain import Chain
@@ -72,6 +72,7 @@ class Order:
 class UnverifiedOrder:
     """A decoded order that nobody has checked."""
 
+    kind: ClassVar[str] = "order"
     order: Order
     issued_at: int
     opened: Opened

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from pydantic import Field
+
 from act.calendar import parse_iso
-from act.commerce.cart import Item, Order
+from act.commerce.cart import MAX_QUANTITY, Item, Order
 from act.documents import Document, naming_faults, parse_document
 from act.money import Amount, exponent, format_minor
 
@@ -16,7 +18,7 @@ class _Item(Document):
     sku: str
     name: str
     category: str
-    quantity: int = 1
+    quantity: int = Field(default=1, ge=1, le=MAX_QUANTITY)
     unit_amount: str
 
 

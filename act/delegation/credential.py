@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import ClassVar, Final
 
 from act.calendar import FUTURE_TOLERANCE_SECONDS, instant, system_clock
 from act.delegation.constraints import Validity
@@ -27,6 +27,7 @@ __all__ = ["Credential", "CredentialCache", "UnverifiedCredential", "mint", "ope
 class UnverifiedCredential:
     """A decoded mandate whose issuer nobody has checked: good for display and for nothing else."""
 
+    kind: ClassVar[str] = "mandate"
     content: SignedMandate
     opened: Opened
     data: bytes
@@ -95,7 +96,8 @@ def mint(mandate: Mandate, *, signer: Signer, holder: PublicKey, at: datetime | 
     if not isinstance(mandate, Mandate):
         raise InvalidCall("call_invalid", "mandate", expected="an act.Mandate")
     claims = mandate_claims(mandate, holder, instant(at or system_clock()))
-    read_mandate(claims)
+    if read_mandate(claims).mandate != mandate:  # such as an amount in another currency than the mandate's
+        raise InvalidCall("call_invalid", "mandate", reason="its parts do not belong together")
     if mandate.constraint(Validity).end <= claims["iat"]:
         raise Refused("credential_expired", "mandate.validity_end_time")
     return seal(MANDATE, claims, signer)
@@ -132,11 +134,14 @@ class CredentialCache:
     full it starts over. Threads may share it.
     """
 
-    __slots__ = ("_capacity", "_entries", "_version")
+    __slots__ = ("_bytes", "_capacity_bytes", "_entries", "_version")
 
-    def __init__(self, capacity: int = 10_000) -> None:
-        self._capacity: Final = capacity
+    def __init__(self, capacity_bytes: int = 4 * 1024 * 1024) -> None:
+        """`capacity_bytes` counts credentials as received: some 7,000 of the usual size, and the memory they take is bounded
+        even if every one of them is as large and as finely divided as it may be."""
+        self._capacity_bytes: Final = capacity_bytes
         self._entries: dict[bytes, Credential] = {}
+        self._bytes = 0
         self._version = -1
 
     def find(self, data: bytes, parties: Parties) -> Credential | None:
@@ -145,6 +150,7 @@ class CredentialCache:
 
     def keep(self, data: bytes, credential: Credential, parties: Parties) -> None:
         """Remembers what `UnverifiedCredential.authenticate` returned for these bytes."""
-        if self._version != parties.version or len(self._entries) >= self._capacity:
-            self._entries, self._version = {}, parties.version
+        if self._version != parties.version or self._bytes + len(data) > self._capacity_bytes:
+            self._entries, self._bytes, self._version = {}, 0, parties.version
         self._entries[data] = credential
+        self._bytes += len(data)

@@ -15,7 +15,7 @@ from act.errors import InvalidCall, Refused
 from act.keys import SIGNATURE_SIZE, Algorithm, BadSignature, PublicKey, Signer
 from act.wire import cbor
 
-__all__ = ["MAX_OBJECT_BYTES", "Opened", "Unsigned", "open_object", "prepare", "seal"]
+__all__ = ["MAX_OBJECT_BYTES", "Opened", "Unsigned", "header", "open_object", "prepare", "seal"]
 
 MAX_OBJECT_BYTES: Final = 16_384
 """A mandate is some 500 bytes and an order with a full cart some 10,000; anything larger is not one of ours."""
@@ -68,13 +68,23 @@ class Unsigned:
         return (_headers.get(self.protected) or _read_header(self.protected))[1]
 
     def sign(self, signer: Signer) -> bytes:
-        """The signed object. Signing again gives the same object under the same identity."""
-        return cbor.encode_sign1(self.protected, self.payload, signer.sign(self.signing_input))
+        """The signed object. Signing again gives the same object under the same identity.
+
+        Raises `InvalidCall` when the signer returns something else than 64 bytes; what it raises itself passes through.
+        """
+        signature = signer.sign(self.signing_input)
+        if type(signature) is not bytes or len(signature) != SIGNATURE_SIZE:
+            raise InvalidCall("call_invalid", "signer", expected=f"a raw signature of {SIGNATURE_SIZE} bytes")
+        return cbor.encode_sign1(self.protected, self.payload, signature)
 
 
-def prepare(kind: Kind, claims: dict[str, Any], signer: Signer) -> Unsigned:
-    """Encodes claims under the signer's header. Raises `InvalidCall` for values that no envelope carries."""
-    protected = cbor.encode({_ALG: signer.alg.cose, _KID: signer.kid, _TYP: kind.cose_typ})
+def header(kind: Kind, signer: Signer) -> bytes:
+    """The protected header of every object of this kind that this signer signs."""
+    return cbor.encode({_ALG: signer.alg.cose, _KID: signer.kid, _TYP: kind.cose_typ})
+
+
+def prepare(protected: bytes, claims: dict[str, Any]) -> Unsigned:
+    """Encodes claims under a header; asks no signer. Raises `InvalidCall` for values that no envelope carries."""
     payload = cbor.encode({_LABELS[name]: value for name, value in claims.items()})
     signing_input = cbor.sig_structure(protected, payload)
     return Unsigned(protected, payload, signing_input, sha256(signing_input).digest())
@@ -82,7 +92,7 @@ def prepare(kind: Kind, claims: dict[str, Any], signer: Signer) -> Unsigned:
 
 def seal(kind: Kind, claims: dict[str, Any], signer: Signer) -> bytes:
     """The signed object as bytes. Raises `Refused` input_too_large, unsigned, for an object that no reader would take."""
-    unsigned = prepare(kind, claims, signer)
+    unsigned = prepare(header(kind, signer), claims)
     if len(cbor.encode_sign1(unsigned.protected, unsigned.payload, bytes(SIGNATURE_SIZE))) > MAX_OBJECT_BYTES:
         raise Refused("input_too_large", kind.name, limit_bytes=MAX_OBJECT_BYTES)
     return unsigned.sign(signer)

@@ -58,7 +58,7 @@ def private_pem(key: KeyPair, passphrase: bytes | None = None) -> str:
     """
     encryption: KeySerializationEncryption = NoEncryption()
     if passphrase is not None:
-        if not 0 < len(passphrase) <= 1023:
+        if type(passphrase) is not bytes or not 0 < len(passphrase) <= 1023:
             raise InvalidCall("call_invalid", "passphrase")
         encryption = BestAvailableEncryption(passphrase)
     return key.pkcs8_pem(encryption)

@@ -181,11 +181,17 @@ class Ledger(Protocol):
     acknowledged, and the same call may be made again.
     """
 
+    def owner(self) -> str | None:
+        """Whose ledger it is; None while nothing was written to it. Writes nothing."""
+
     def bind(self, ledger_id: str) -> None:
         """Makes the store this payment service's for good. Raises `StoreFault` store_wrong_ledger if it is another's."""
 
     def find(self, request: RequestKey, identity: bytes) -> Outcome | None:
-        """The stored outcome of a request, None if it is unknown; raises `Refused` duplicate_request for another identity."""
+        """The stored outcome of a request, None if it is unknown; raises `Refused` duplicate_request for another identity.
+
+        It is the charge as it now stands with the receipt of its reservation, or of its void if it was voided since.
+        """
 
     def reserve(self, request: ReservationRequest, mandate: MandateRecord, make_receipt: ReceiptMaker) -> Outcome:
         """Checks replay, pin, lifecycle, order and every limit, and holds the money, all in one transaction, or nothing.

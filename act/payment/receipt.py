@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 from uuid import UUID
 
 from act.calendar import FUTURE_TOLERANCE_SECONDS, instant, read_instant
 from act.commerce.cart import open_order
 from act.envelope.claims import Fields, read_digest, read_fields, read_id, read_map, read_text, read_texts
-from act.envelope.cose import Opened, Unsigned, open_object, prepare
+from act.envelope.cose import Opened, Unsigned, header, open_object, prepare
 from act.envelope.kinds import RECEIPT
 from act.errors import CODES, Refused
 from act.keys import Signer
@@ -59,6 +59,7 @@ class Receipt:
 class UnverifiedReceipt:
     """A decoded receipt that nobody has checked."""
 
+    kind: ClassVar[str] = "receipt"
     receipt: Receipt
     opened: Opened
 
@@ -78,10 +79,14 @@ class UnverifiedReceipt:
 
 
 def receipt_maker(ledger_id: str, issuer: str, signer: Signer) -> Callable[[Entry], Unsigned]:
-    """How this payment service turns an entry into a receipt; `issuer` is the mandate's, told of a revocation."""
+    """How this payment service turns an entry into a receipt; `issuer` is the mandate's, told of a revocation.
+
+    The signer is asked for its algorithm and key id here and for nothing in the transaction: it may be far away.
+    """
+    protected = header(RECEIPT, signer)
 
     def make(entry: Entry) -> Unsigned:
-        return prepare(RECEIPT, _claims(ledger_id, issuer, entry), signer)
+        return prepare(protected, _claims(ledger_id, issuer, entry))
 
     return make
 

@@ -10,7 +10,7 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from act.calendar import instant, read_instant, system_clock
 from act.commerce.cart import open_order
@@ -65,6 +65,7 @@ class PaymentRequest:
 class UnverifiedRequest:
     """A decoded request whose signature nobody has checked."""
 
+    kind: ClassVar[str] = "request"
     request: PaymentRequest
     opened: Opened
 
@@ -82,6 +83,7 @@ class UnverifiedRequest:
 class Payment:
     """Request, chain (root first) and order as one object, each as the bytes its signer made: what `authorize` takes."""
 
+    kind: ClassVar[str] = "payment"
     request: bytes
     chain: tuple[bytes, ...]
     order: bytes

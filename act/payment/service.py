@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, NoReturn
 
 from act.calendar import Clock, instant, system_clock
 from act.delegation.constraints import Currency, Validity
@@ -18,7 +18,7 @@ from act.delegation.credential import Credential, CredentialCache, open_credenti
 from act.delegation.lifecycle import MandateState
 from act.delegation.mandate import MandateKey
 from act.envelope.cose import Unsigned
-from act.errors import InvalidCall, Refused
+from act.errors import InvalidCall, Refused, StoreFault
 from act.keys import Signer
 from act.money import Amount
 from act.parties import Parties, Role
@@ -56,6 +56,12 @@ class Charge:
     def __init__(self) -> None:
         raise TypeError("a Charge is made by PaymentService.authorize and in no other way")
 
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a Charge is not pickled or copied: only its receipt proves anything elsewhere")
+
+    def __setstate__(self, state: object) -> NoReturn:
+        raise TypeError("a Charge is made by PaymentService.authorize and in no other way")
+
 
 @dataclass(frozen=True, slots=True)
 class Revocation:
@@ -91,39 +97,54 @@ class PaymentService:
         self._signers: Final = {each.kid: each for each in (*retired_signers, signer)}
         self._clock: Final = clock
         self._cache: Final = CredentialCache()
-        ledger.bind(ledger_id)
+        owner = ledger.owner()
+        if owner is not None and owner != ledger_id:
+            raise StoreFault("store_wrong_ledger", "ledger", belongs_to=owner, asked=ledger_id)
 
     def authorize(self, payment: Payment | bytes) -> Charge:
         """Verifies a payment and reserves its amount, or raises `Refused` and leaves every counter as it was.
 
         The same payment again returns the same charge (or raises the same recorded refusal) with `replayed`, even after the
-        request expired, the mandate was revoked or a key left the parties file. Raises `InvalidCall` when the parties do not
-        enrol the signer's key for this service: nobody could verify its receipts. Raises `StoreFault` when the ledger fails;
-        then send the same payment again.
+        request expired, the mandate was revoked or a key left the parties file; if the charge was voided since, it raises
+        `Refused` charge_closed. Raises `InvalidCall` when the parties do not enrol the signer's key for this service: nobody
+        could verify its receipts. Raises `StoreFault` when the ledger fails; then send the same payment again.
         """
         if isinstance(payment, bytes):
             payment = Payment.from_bytes(payment)
         if not isinstance(payment, Payment):
             raise InvalidCall("call_invalid", "payment", expected="an act.Payment or its bytes")
-        question = Question(self.ledger_id, instant(self._clock()), self._parties.expires_at)
-        self._require_own_key(question.at)
+        question = Question(self.ledger_id, self._now(), self._parties.expires_at)
         authenticated = None
         try:
             authenticated = authenticate(payment, self._parties, self._cache)
             request = decide(authenticated, question)
         except Refused as refusal:
-            return self._answer(self._stored(payment, authenticated, question, refusal))
+            return self._standing(self._stored(payment, authenticated, question, refusal))
         root = authenticated.chain.root
-        return self._answer(self._ledger.reserve(request, _record(root), self._receipts(root.mandate.issuer)))
+        self._ledger.bind(self.ledger_id)
+        return self._standing(self._ledger.reserve(request, _record(root), self._receipts(root.mandate.issuer)))
 
-    def _require_own_key(self, at: int) -> None:
-        """No money is held under a key whose receipts nobody could verify: the signer must be enrolled as this service's."""
+    def _standing(self, outcome: Outcome) -> Charge:
+        """The answer to a payment: no charge that was voided since, because its money is no longer reserved."""
+        if outcome.charge is not None and outcome.charge.state is ChargeState.VOIDED:
+            refusal = Refused("charge_closed", "charge", state=outcome.charge.state.value, charge=outcome.charge.id)
+            outcome = replace(outcome, charge=None, refusal=refusal)
+        return self._answer(outcome)
+
+    def _now(self) -> int:
+        """The instant of a call that may move something; raises `InvalidCall` unless the signer's key is enrolled as this
+        service's.
+
+        No money moves under a key whose receipts nobody could verify.
+        """
+        at = instant(self._clock())
         try:
             enrolled = self._parties.find(self._signer.kid, Role.PSP, at)
         except Refused:
             enrolled = None
         if enrolled is None or enrolled.party.id != self.ledger_id or enrolled.compromised_at is not None:
             raise InvalidCall("call_invalid", "signer", reason="the parties file does not enrol this key for this service")
+        return at
 
     def _stored(
         self, payment: Payment, authenticated: AuthenticatedPayment | None, question: Question, refusal: Refused
@@ -158,16 +179,18 @@ class PaymentService:
         """
         if not isinstance(amount, Amount):
             raise InvalidCall("call_invalid", "amount", expected="an act.Amount")
+        at = self._now()
         charge = self._ledger.charge(charge_id)
         if amount.currency != charge.amount.currency:
             raise Refused("currency_mismatch", "amount", charge=charge.amount.currency, capture=amount.currency)
         make = self._receipts(charge.request.mandate.issuer)
-        return self._answer(self._ledger.capture(charge_id, amount.minor, instant(self._clock()), make))
+        return self._answer(self._ledger.capture(charge_id, amount.minor, at, make))
 
     def void(self, charge_id: str) -> Charge:
         """Releases what is held; final. Raises `Refused`: charge_unknown, charge_closed. Again: the same charge, `replayed`."""
+        at = self._now()
         make = self._receipts(self._ledger.charge(charge_id).request.mandate.issuer)
-        return self._answer(self._ledger.void(charge_id, instant(self._clock()), make))
+        return self._answer(self._ledger.void(charge_id, at, make))
 
     def revoke(self, iac: bytes) -> Revocation:
         """Stops a mandate for good, whether it was used before or not; charges already held stay held.
@@ -176,12 +199,14 @@ class PaymentService:
         genuine, names another ledger, conflicts with a recorded one, or was not recorded before its issuer's key was
         compromised (then it is unusable anyway). When it returns, the mandate is stopped.
         """
+        at = self._now()
         credential = open_credential(iac).authenticate(self._parties)
         self._require_own(credential)
+        self._ledger.bind(self.ledger_id)
         record = _record(credential)
         outcome = self._ledger.revoke(
             record,
-            instant(self._clock()),
+            at,
             self._receipts(credential.mandate.issuer),
             pinned_before=credential.issuer_key(self._parties).compromised_at,
         )

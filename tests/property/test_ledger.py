@@ -209,6 +209,8 @@ class LedgerMachine(RuleBasedStateMachine):
             self._nothing_moved()
         else:
             self._moved({"mandate", "entry", "charge", "counter"})
+            if outcome.charge is not None and to is ChargeState.VOIDED:  # from now on a repetition is told of the void
+                self.receipts[outcome.charge.request_identity] = outcome.receipt
 
     @rule(number=st.sampled_from([1, 2, 3]), chance=st.integers(0, 3))
     def revoke(self, number: int, chance: int) -> None:

@@ -168,12 +168,19 @@ def _pay(scene: Scene, plan: str) -> None:
             sys.stdin.readline()
 
 
+def refused_words(refusal: act.Refused) -> tuple[str, str, int]:
+    """What became of a payment that was refused; one whose charge was voided since had become that charge."""
+    if refusal.code == "charge_closed":
+        return "charge", str(refusal.facts["charge"]), int(refusal.replayed)
+    return "refused", refusal.code, int(refusal.replayed)
+
+
 def _send(service: act.PaymentService, payment: bytes, number: int, then: str) -> Iterator[tuple[object, ...]]:
     """Sends one payment; yields what became of it."""
     try:
         charge = service.authorize(payment)
     except act.Refused as refusal:
-        yield number, "refused", refusal.code, int(refusal.replayed)
+        yield number, *refused_words(refusal)
         return
     yield number, "charge", charge.id, int(charge.replayed)
     try:
@@ -230,7 +237,7 @@ def _read_only(scene: Scene, plan: str) -> None:
     except act.StoreFault as fault:
         _say("open", "fault", fault.code)
     try:
-        act.SqliteLedger(scene.folder / "new.db")
+        act.SqliteLedger(scene.folder / "new.db").bind("psp-1")
     except act.StoreFault as fault:
         _say("new", "fault", fault.code)
 
@@ -240,19 +247,18 @@ def _create(scene: Scene) -> None:
     _say("ready")
     for line in sys.stdin:
         with closing(act.SqliteLedger(line.strip())) as ledger:
-            scene.service(ledger)
+            ledger.bind("psp-1")
         _say("made", line.strip())
 
 
 def _create_many(scene: Scene) -> None:
     """Makes one ledger after the other until it is stopped."""
-    service = scene.service
     _wait()
     number = 0
     while True:
         path = scene.folder / f"{number}.db"
         with closing(act.SqliteLedger(path)) as ledger:
-            service(ledger)
+            ledger.bind("psp-1")
         _say("made", path)
         number += 1
 

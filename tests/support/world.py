@@ -35,7 +35,7 @@ import act
 from act.envelope.cose import open_object
 from act.envelope.kinds import Kind
 from act.keys import PublicKey, Signer
-from act.parties import EnrolledKey, Party, Role
+from act.parties import EnrolledKey, PartiesTable, Party, Role
 from act.payment.verifier import ReservationRequest
 from act.wire import cbor
 
@@ -132,7 +132,7 @@ class MutableParties:
 
     def find(self, kid: bytes, role: Role, at: int) -> EnrolledKey:
         """See `act.Parties.find`."""
-        return act.PartiesTable(self.keys.values()).find(kid, role, at)
+        return PartiesTable(self.keys.values()).find(kid, role, at)
 
     def change(self, party_id: str, *, new_version: bool = True, **changes: Any) -> None:
         """Changes the one key of a party: not_before, not_after, compromised_at, or party=..."""
@@ -285,7 +285,9 @@ class World:
     def service(self, path: Path, **overrides: Any) -> act.PaymentService:
         """The payment service PSP on a SQLite ledger at `path` (made if missing)."""
         settings: dict[str, Any] = {"parties": self.parties, "signer": key(PSP), "clock": self.clock} | overrides
-        return act.PaymentService(settings.pop("ledger_id", PSP), ledger=act.SqliteLedger(path), **settings)
+        ledger_id, ledger = settings.pop("ledger_id", PSP), act.SqliteLedger(path)
+        ledger.bind(ledger_id)  # so that every table a test compares is there from the start
+        return act.PaymentService(ledger_id, ledger=ledger, **settings)
 
     def verify(self, payment: act.Payment | bytes, ledger: str = PSP) -> ReservationRequest:
         """The pure verifier's answer, now."""

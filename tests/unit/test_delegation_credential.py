@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 import pytest
 
 import act
+from act.delegation.constraints import MaxTotalAmount
 from act.delegation.credential import CredentialCache, open_credential
 from act.errors import InvalidCall
 from act.parties import PartiesTable, Party, Role
@@ -15,6 +17,7 @@ from tests.support.world import (
     AGENT,
     END_SECONDS,
     FAR_SECONDS,
+    NOW,
     NOW_SECONDS,
     OTHER_WALLET,
     PRINCIPAL,
@@ -279,8 +282,8 @@ def test_the_cache_forgets_with_every_version_of_the_parties() -> None:
 
 def test_the_cache_is_bounded() -> None:
     world = World()
-    cache = CredentialCache(capacity=3)
     minted = [world.mint() for _ in range(7)]
+    cache = CredentialCache(capacity_bytes=3 * len(minted[0]))
     for iac in minted:
         cache.keep(iac, open_credential(iac).authenticate(world.parties), world.parties)
         assert cache.find(iac, world.parties) is not None
@@ -294,3 +297,15 @@ def test_a_twin_of_an_es256_mandate_is_the_same_mandate() -> None:
     first, second = _verify(world, iac), _verify(world, twin(iac))
     assert twin(iac) != iac
     assert first == second
+
+
+def test_a_mandate_whose_parts_do_not_belong_together_is_never_signed() -> None:
+    """A total in another currency would be signed as the same number of the mandate's own."""
+    world = World()
+    mandate = world.mandate()
+    constraints = tuple(
+        MaxTotalAmount(act.Amount(20_000, "USD")) if isinstance(each, MaxTotalAmount) else each for each in mandate.constraints
+    )
+    with pytest.raises(InvalidCall) as caught:
+        act.mint(replace(mandate, constraints=constraints), signer=key(WALLET), holder=world.agent.public_key, at=NOW)
+    assert (caught.value.code, caught.value.where) == ("call_invalid", "mandate")

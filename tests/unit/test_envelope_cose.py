@@ -9,7 +9,7 @@ import cbor2
 import pytest
 
 import act
-from act.envelope.cose import MAX_OBJECT_BYTES, open_object, prepare, seal
+from act.envelope.cose import MAX_OBJECT_BYTES, header, open_object, prepare, seal
 from act.envelope.kinds import KINDS, MANDATE, ORDER, RECEIPT, REQUEST, Kind
 from act.errors import InvalidCall
 from act.wire import cbor
@@ -50,7 +50,7 @@ def test_the_bytes_are_a_cose_sign1_of_a_cwt() -> None:
 
 
 def test_identity_is_the_hash_of_what_was_signed() -> None:
-    unsigned = prepare(MANDATE, CLAIMS, P256)
+    unsigned = prepare(header(MANDATE, P256), CLAIMS)
     data = unsigned.sign(P256)
     tagged = cbor2.loads(data)
     signing_input = cbor2.dumps(["Signature1", tagged.value[0], b"", tagged.value[2]])
@@ -208,7 +208,7 @@ def test_nothing_is_signed_that_no_reader_would_take() -> None:
 @pytest.mark.parametrize("value", [None, 1.5, (1,), {"a": None}, 2**63, {1.5: "x"}, "\ud800"])
 def test_values_that_no_envelope_carries(value: object) -> None:
     with pytest.raises(InvalidCall):
-        prepare(REQUEST, CLAIMS | {"act": {"note": value}}, SIGNER)
+        prepare(header(REQUEST, SIGNER), CLAIMS | {"act": {"note": value}})
 
 
 # --- signatures ---------------------------------------------------------------------------------------------------------

@@ -284,3 +284,10 @@ def test_a_file_beyond_the_limit_is_refused_without_being_parsed(tmp_path: Path,
     with pytest.raises(InvalidCall) as caught:
         PartiesFile(path)
     assert caught.value.code == "parties_invalid"
+
+
+def test_a_file_full_of_faults_costs_no_more_than_reading_it() -> None:
+    faulty = json.dumps({"format": "act1-parties", "version": 1, "expires": "2027-01-01T00:00:00Z", "parties": [0] * 300_000})
+    with pytest.raises(InvalidCall) as caught:
+        parse_parties(faulty.encode())
+    assert caught.value.where.startswith("parties")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 import inspect
+import pickle
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -92,7 +93,11 @@ def test_only_the_service_makes_a_charge(world: World, service: PaymentService) 
             make()
     with pytest.raises(dataclasses.FrozenInstanceError):
         charge.amount = act.Amount(1, "CNY")  # type: ignore[misc]  # that is what is tested
-    assert copy.copy(charge) == charge
+    for way in (copy.copy, copy.deepcopy, pickle.dumps):
+        with pytest.raises(TypeError, match="not pickled or copied"):
+            way(charge)
+    with pytest.raises(TypeError, match="Charge is made by"):
+        object.__new__(Charge).__setstate__(["ch_fake"])
 
 
 def test_a_reservation_request_is_no_charge_and_buys_nothing(world: World, service: PaymentService, path: Path) -> None:
@@ -572,3 +577,79 @@ def test_status_is_of_this_ledger_this_mandate_and_this_moment(world: World, ser
         status = service.status(iac)
         assert status is not None
         assert status.state is state
+
+
+def test_a_payment_whose_charge_was_voided_is_refused_and_not_made_again(
+    world: World, service: PaymentService, path: Path
+) -> None:
+    payment = world.payment()
+    voided = service.void(service.authorize(payment).id)
+    with nothing_moves(path), refused("charge_closed", "charge") as caught:
+        service.authorize(payment)
+    assert caught.value.replayed is True
+    assert caught.value.receipt == voided.receipt
+    assert caught.value.facts == {"state": "VOIDED", "charge": voided.id}
+
+
+def test_a_payment_whose_charge_was_captured_is_answered_with_it(world: World, service: PaymentService, path: Path) -> None:
+    payment = world.payment()
+    held = service.authorize(payment)
+    service.capture(held.id, held.amount)
+    with nothing_moves(path):
+        again = service.authorize(payment)
+    assert (again.id, again.state, again.receipt, again.replayed) == (held.id, ChargeState.CAPTURED, held.receipt, True)
+
+
+@pytest.mark.parametrize("signer", [key("stranger"), key(AGENT), key(SHOP)], ids=["unknown", "agent", "shop"])
+def test_nothing_moves_under_a_key_whose_receipts_nobody_could_verify(
+    signer: act.KeyPair, world: World, service: PaymentService, path: Path
+) -> None:
+    iac = world.mint()
+    charge = service.authorize(world.payment(iac=iac))
+    wrong = world.service(path, signer=signer)
+    calls: list[Callable[[], object]] = [
+        lambda: wrong.capture(charge.id, charge.amount),
+        lambda: wrong.void(charge.id),
+        lambda: wrong.revoke(iac),
+    ]
+    for call in calls:
+        with nothing_moves(path), pytest.raises(InvalidCall) as caught:
+            call()
+        assert (caught.value.code, caught.value.where) == ("call_invalid", "signer")
+    assert service.capture(charge.id, charge.amount).state is ChargeState.CAPTURED
+
+
+@pytest.mark.parametrize("signature", [b"", bytes(63), bytes(65), None, "x" * 64])
+def test_a_signer_that_returns_no_signature_is_named(signature: Any, world: World, path: Path) -> None:
+    class Faulty:
+        """A signer that answers with something else."""
+
+        alg, kid = key(PSP).alg, key(PSP).kid
+
+        def sign(self, message: bytes) -> Any:
+            return signature
+
+    payment = world.payment()
+    with pytest.raises(InvalidCall) as caught:
+        world.service(path, signer=Faulty()).authorize(payment)
+    assert caught.value.where == "signer"
+    assert world.service(path).authorize(payment).replayed is True  # what was held is found again
+
+
+def test_a_refused_first_payment_leaves_no_ledger(world: World, tmp_path: Path) -> None:
+    path = tmp_path / "new.db"
+    service = PaymentService(PSP, parties=world.parties, ledger=act.SqliteLedger(path), signer=key(PSP), clock=world.clock)
+    with refused("single_limit_exceeded"):
+        service.authorize(world.payment(order=world.order("38.00")))
+    assert service.status(world.mint()) is None
+    assert list(tmp_path.iterdir()) == []
+    assert service.authorize(world.payment()).replayed is False
+    assert path.is_file()
+
+
+def test_reading_binds_a_ledger_to_nobody(world: World, tmp_path: Path) -> None:
+    path = tmp_path / "ledger.db"
+    PaymentService(PSP, parties=world.parties, ledger=act.SqliteLedger(path), signer=key(PSP), clock=world.clock)
+    reader = PaymentService(OTHER_PSP, parties=world.parties, ledger=act.SqliteLedger(path), signer=key(OTHER_PSP))
+    assert reader.status(world.mint(ledger=OTHER_PSP)) is None
+    assert world.service(path).authorize(world.payment()).replayed is False

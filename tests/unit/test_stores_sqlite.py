@@ -171,7 +171,7 @@ def test_the_same_request_gives_the_same_charge(ledger: SqliteLedger, path: Path
 def test_a_replay_survives_what_happened_since(ledger: SqliteLedger, path: Path, since: str) -> None:
     first = reserve(ledger)
     assert first.charge is not None
-    stands = first.charge
+    stands, receipt = first.charge, first.receipt
     match since:
         case "revoked":
             ledger.revoke(mandate(), LATER, MAKE_RECEIPT)
@@ -180,11 +180,12 @@ def test_a_replay_survives_what_happened_since(ledger: SqliteLedger, path: Path,
         case "captured":
             stands = _charge(ledger.capture(stands.id, 1_000, LATER, MAKE_RECEIPT))
         case "voided":
-            stands = _charge(ledger.void(stands.id, LATER, MAKE_RECEIPT))
+            voided = ledger.void(stands.id, LATER, MAKE_RECEIPT)
+            stands, receipt = _charge(voided), voided.receipt
     at = mandate().expires_at + 1 if since == "expired" else LATER
     with nothing_moves(path):
         again = reserve(ledger, at=at, limits=[limit(1)] if since == "other limits" else [limit(CAP)])
-    assert again == Outcome(first.receipt, stands, replayed=True)
+    assert again == Outcome(receipt, stands, replayed=True)
 
 
 def test_a_recorded_refusal_stays_told(ledger: SqliteLedger, path: Path) -> None:

@@ -64,7 +64,7 @@ def fault(action: Callable[[], object]) -> str:
 
 def test_a_new_ledger_is_durable_and_alone_in_its_folder(path: Path) -> None:
     ledger = opened(path)
-    inside = ledger._database._connection
+    inside: Any = ledger._database._connection
     settings = ("journal_mode", "synchronous", "foreign_keys", "trusted_schema", "application_id", "user_version")
     found = [inside.execute(f"PRAGMA {name}").fetchone()[0] for name in settings]
     assert found == ["wal", 2, 1, 0, APPLICATION_ID, SCHEMA_VERSION]
@@ -247,7 +247,7 @@ def test_a_ledger_locked_for_too_long_is_busy(path: Path, monkeypatch: pytest.Mo
 
 
 def test_a_full_ledger_takes_nothing_and_goes_on_when_there_is_space(path: Path, ledger: SqliteLedger) -> None:
-    inside = ledger._database._connection
+    inside: Any = ledger._database._connection
     (pages,) = inside.execute("PRAGMA page_count").fetchone()
     inside.execute(f"PRAGMA max_page_count = {pages}")
     fits = 0
@@ -263,6 +263,13 @@ def test_a_full_ledger_takes_nothing_and_goes_on_when_there_is_space(path: Path,
     assert outcome.charge is not None
     assert not outcome.replayed
     assert audit(path).held_minor == number
+
+
+def _inside(ledger: SqliteLedger) -> sqlite3.Connection:
+    """The connection of a ledger whose file exists."""
+    connection = ledger._database._connection
+    assert connection is not None
+    return connection
 
 
 class _Failing:
@@ -288,7 +295,7 @@ def test_a_reservation_that_fails_anywhere_is_not_acknowledged(
 ) -> None:
     reserve(ledger, 1)
     with monkeypatch.context() as broken, nothing_moves(path):
-        broken.setattr(ledger._database, "_connection", _Failing(ledger._database._connection, statement, ran=False))
+        broken.setattr(ledger._database, "_connection", _Failing(_inside(ledger), statement, ran=False))
         assert fault(lambda: reserve(ledger, 2)) == "store_unavailable"
     assert not reserve(ledger, 2).replayed
 
@@ -297,7 +304,7 @@ def test_a_commit_whose_success_was_not_heard_of_is_found_on_retry(
     path: Path, ledger: SqliteLedger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as broken:
-        broken.setattr(ledger._database, "_connection", _Failing(ledger._database._connection, "COMMIT", ran=True))
+        broken.setattr(ledger._database, "_connection", _Failing(_inside(ledger), "COMMIT", ran=True))
         assert fault(lambda: reserve(ledger)) == "store_unavailable"
     assert reserve(ledger).replayed
     assert audit(path).charges == {"HELD": 1}
@@ -309,7 +316,7 @@ def test_a_reading_that_fails_does_not_block_the_next_one(
 ) -> None:
     reserve(ledger)
     with monkeypatch.context() as broken:
-        broken.setattr(ledger._database, "_connection", _Failing(ledger._database._connection, statement, ran=True))
+        broken.setattr(ledger._database, "_connection", _Failing(_inside(ledger), statement, ran=True))
         assert fault(lambda: ledger.status(mandate().key)) == "store_unavailable"
     assert ledger.status(mandate().key) is not None
 
@@ -380,3 +387,24 @@ def test_damaged_bytes_never_end_in_anything_but_an_answer_or_an_error(used: Pat
         with suppress(ActError):
             _use_everything(path)
         path.unlink()
+
+
+@pytest.mark.parametrize("replaced", [False, True], ids=["deleted", "replaced"])
+def test_a_ledger_whose_file_is_gone_counts_no_more(path: Path, ledger: SqliteLedger, replaced: bool) -> None:
+    """Whoever opens the path now would count from zero: two ledgers would spend one mandate twice."""
+    reserve(ledger)
+    for rest in ("", "-wal", "-shm"):
+        path.with_name(f"{path.name}{rest}").unlink(missing_ok=True)
+    if replaced:
+        opened(path).close()
+    assert fault(lambda: reserve(ledger)) == "store_unavailable"
+
+
+def test_a_ledger_nobody_wrote_to_reads_as_empty_and_makes_no_file(path: Path) -> None:
+    with closing(SqliteLedger(path)) as ledger:
+        assert ledger.owner() is None
+        assert ledger.status(mandate().key) is None
+        assert not path.exists()
+        ledger.bind(PSP)
+        assert ledger.owner() == PSP
+    assert path.is_file()

@@ -28,7 +28,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 import act
 from act.errors import CODES, ActError, Fault
 from act.keys import PublicKey
-from act.parties import EnrolledKey, Role, parse_parties
+from act.parties import EnrolledKey, PartiesTable, Role, parse_parties
 from act.payment.receipt import open_receipt
 from act.wire import base64url, cbor
 from act.wire import json as strict_json
@@ -60,7 +60,7 @@ def vectors(*kinds: str) -> list[Any]:
 
 
 @cache
-def parties(name: str) -> act.PartiesTable:
+def parties(name: str) -> PartiesTable:
     """A parties document by name."""
     return parse_parties(json.dumps(loaded("parties")["documents"][name]).encode())
 

@@ -34,21 +34,28 @@ _PRIMARY_CODE: Final = 0xFF  # the low byte of an extended result code
 
 
 class Database:
-    """A connection to one ledger file, shared by the threads of one process under a lock."""
+    """A connection to one ledger file, shared by the threads of one process under a lock.
+
+    With `create`, a missing file is made at the first write; until then it reads as an empty ledger.
+    """
 
     def __init__(self, path: str | os.PathLike[str], *, create: bool) -> None:
         self.path: Final = Path(path)
         self._lock: Final = threading.Lock()
         self._process: Final = os.getpid()
+        self._is_closed = False
+        self._file: tuple[int, int] | None = None  # device and inode of the open file
+        self._connection: sqlite3.Connection | None = None
         with self._faults():
-            if create and not self.path.exists():
-                self._create()
-            self._connection: Final = self._open()
+            if not create or self.path.exists():
+                self._connection = self._open()
+            elif not self.path.parent.is_dir():
+                raise StoreFault("store_unavailable", str(self.path), reason="there is no such folder")
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
         """A write transaction, begun at once so that what is read in it cannot change before it commits."""
-        with self._exclusive() as connection:
+        with self._exclusive(write=True) as connection:
             try:
                 connection.execute("BEGIN IMMEDIATE")
                 yield connection
@@ -61,7 +68,7 @@ class Database:
     @contextlib.contextmanager
     def snapshot(self) -> Iterator[sqlite3.Connection]:
         """A read transaction: everything in it is seen as of one moment."""
-        with self._exclusive() as connection:
+        with self._exclusive(write=False) as connection:
             try:
                 connection.execute("BEGIN")
                 yield connection
@@ -72,14 +79,33 @@ class Database:
     def close(self) -> None:
         """Closes the file. Using the ledger afterwards is a `StoreFault`."""
         with self._lock:
-            self._connection.close()
+            self._is_closed = True
+            if self._connection is not None:
+                self._connection.close()
 
     @contextlib.contextmanager
-    def _exclusive(self) -> Iterator[sqlite3.Connection]:
+    def _exclusive(self, *, write: bool) -> Iterator[sqlite3.Connection]:
         if os.getpid() != self._process:
             raise InvalidCall("call_invalid", "ledger", reason="open the ledger anew after fork")
         with self._lock, self._faults():
+            if self._is_closed:
+                raise StoreFault("store_unavailable", str(self.path), reason="the ledger is closed")
+            if self._connection is None and (write or self.path.exists()):
+                if not self.path.exists():
+                    self._create()
+                self._connection = self._open()
+            if self._connection is None:
+                with contextlib.closing(_empty()) as nothing:
+                    yield nothing
+                return
+            if write:
+                self._require_same_file()
             yield self._connection
+
+    def _require_same_file(self) -> None:
+        """A file that was deleted or replaced under an open ledger must not be counted in: another opener would count anew."""
+        if _inode(self.path.stat()) != self._file:
+            raise StoreFault("store_unavailable", str(self.path), reason="the ledger's file was replaced")
 
     @contextlib.contextmanager
     def _faults(self) -> Iterator[None]:
@@ -127,6 +153,7 @@ class Database:
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute("PRAGMA foreign_keys = ON")
             connection.execute("PRAGMA trusted_schema = OFF")
+            self._file = _inode(self.path.stat())
         except BaseException:
             connection.close()
             raise
@@ -136,6 +163,17 @@ class Database:
         found = _pragma(connection, "application_id"), _pragma(connection, "user_version")
         if found != (APPLICATION_ID, SCHEMA_VERSION):
             raise StoreFault("store_unknown_version", str(self.path), found_version=found[1], known_version=SCHEMA_VERSION)
+
+
+def _empty() -> sqlite3.Connection:
+    """What a ledger that nobody has written to yet looks like."""
+    connection = sqlite3.connect(":memory:", isolation_level=None)
+    connection.executescript(SCHEMA)
+    return connection
+
+
+def _inode(status: os.stat_result) -> tuple[int, int]:
+    return status.st_dev, status.st_ino
 
 
 def _pragma(connection: sqlite3.Connection, name: str) -> Any:

@@ -8,6 +8,7 @@ import sqlite3
 from dataclasses import replace
 from typing import Final, Self
 
+from act.calendar import LATEST_INSTANT
 from act.delegation.lifecycle import TRANSITIONS, MandateState, require_usable
 from act.delegation.limits import Limit
 from act.delegation.mandate import MandateKey
@@ -38,15 +39,18 @@ __all__ = ["SqliteLedger"]
 class SqliteLedger:
     """An embedded ledger in one file (WAL, synchronous=FULL), for any number of threads and processes of one machine.
 
-    With `create` (the default) a missing file is made. Raises `StoreFault`: store_unavailable, store_read_only,
-    store_unknown_version for a file that is no ledger of this version. Open it anew after fork.
+    With `create` (the default) a missing file is made at the first write: what is refused before leaves none. Raises
+    `StoreFault`: store_unavailable, store_read_only, store_unknown_version for a file that is no ledger of this version. Open
+    it anew after fork.
     """
 
     def __init__(self, path: str | os.PathLike[str], *, create: bool = True) -> None:
         self._database: Final = Database(path, create=create)
+        self._owner: str | None = None  # who it was bound to never changes
 
     def close(self) -> None:
         """Closes the file; the ledger cannot be used afterwards."""
+        self._owner = None
         self._database.close()
 
     def __enter__(self) -> Self:
@@ -55,16 +59,23 @@ class SqliteLedger:
     def __exit__(self, *exception: object) -> None:
         self.close()
 
+    def owner(self) -> str | None:
+        """See `Ledger.owner`."""
+        if self._owner is None:
+            with self._database.snapshot() as connection:
+                row = connection.execute("SELECT ledger_id FROM ledger").fetchone()
+            self._owner = None if row is None else str(row[0])
+        return self._owner
+
     def bind(self, ledger_id: str) -> None:
         """See `Ledger.bind`."""
-        with self._database.snapshot() as connection:
-            row = connection.execute("SELECT ledger_id FROM ledger").fetchone()
-        if row is None:
+        owner = self.owner()
+        if owner is None:
             with self._database.transaction() as connection:
                 connection.execute("INSERT INTO ledger (only, ledger_id) VALUES (1, ?) ON CONFLICT DO NOTHING", (ledger_id,))
-                row = connection.execute("SELECT ledger_id FROM ledger").fetchone()
-        if row[0] != ledger_id:
-            raise StoreFault("store_wrong_ledger", str(self._database.path), belongs_to=row[0], asked=ledger_id)
+            owner = self.owner()
+        if owner != ledger_id:
+            raise StoreFault("store_wrong_ledger", str(self._database.path), belongs_to=owner or "", asked=ledger_id)
 
     def find(self, request: RequestKey, identity: bytes) -> Outcome | None:
         """See `Ledger.find`."""
@@ -196,7 +207,10 @@ def _stored_outcome(connection: sqlite3.Connection, row: MandateRow, request: Re
     ).fetchone()
     if charge_id is None:
         return Outcome(receipt, refusal=mandates.stored_refusal(connection, row.id, sequence), replayed=True)
-    return Outcome(receipt, charges.find_charge(connection, charge_id).record, replayed=True)
+    charge = charges.find_charge(connection, charge_id)
+    if charge.record.state is ChargeState.VOIDED:  # a receipt that money is held would no longer be true
+        return _closed_before(connection, charge)
+    return Outcome(receipt, charge.record, replayed=True)
 
 
 def _record_refusal(
@@ -228,7 +242,7 @@ def _record_reservation(
         0,
         ChargeState.HELD,
         request.at,
-        request.at + HOLD_SECONDS,
+        min(request.at + HOLD_SECONDS, LATEST_INSTANT),
     )
     charges.insert_charge(connection, row.id, charge)
     charges.debit(connection, row.id, charge.id, request.amount.minor, changes)
