@@ -247,10 +247,10 @@ def _rebuild(kind: type[ActError], code: str, where: str, facts: dict[str, int |
 
 
 class Refused(ActError):
-    """What was presented is refused. Nothing was reserved, and no other state moved but what the ledger rules say.
+    """What was presented is refused. Nothing was reserved, and no other state moved but what was recorded.
 
     A refusal that the ledger recorded carries its signed `receipt`; `replayed` tells that it was recorded earlier and is only
-    being repeated (ledger rule 5).
+    being repeated.
     """
 
     fault = Fault.TOKEN

@@ -58,7 +58,7 @@ CHARGE_TRANSITIONS: Final[dict[ChargeState, frozenset[ChargeState]]] = {
 """A hold closes once."""
 
 LIVE_STATES: Final = frozenset({ChargeState.HELD, ChargeState.CAPTURED})
-"""At most one charge per (payee, order_no) is in one of these (ledger rule 6)."""
+"""At most one charge per (payee, order_no) is in one of these (ACT-LED-04)."""
 
 
 class EntryKind(StrEnum):

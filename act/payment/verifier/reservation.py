@@ -15,7 +15,7 @@ __all__ = ["RequestKey", "ReservationRequest", "request_key"]
 
 @dataclass(frozen=True, slots=True)
 class RequestKey:
-    """Within what a request id is unique: the root mandate and the agent (ledger rule 5)."""
+    """Within what a request id is unique: the root mandate and the agent (ACT-PAY-04)."""
 
     mandate: MandateKey
     agent_id: str

@@ -108,7 +108,7 @@ def judge_limits(
 
 
 def limits_as_they_stand(connection: sqlite3.Connection, mandate_id: int, limits: Sequence[Limit]) -> tuple[CounterChange, ...]:
-    """Every limit before and after something that moves none: what the receipt of a refusal shows (ledger rule 9)."""
+    """Every limit before and after something that moves none: what the receipt of a refusal shows."""
     stands = []
     for limit in limits:
         used = _used(connection, mandate_id, limit)

@@ -188,7 +188,7 @@ class SqliteLedger:
 
 
 RECORDED_REFUSALS: Final = frozenset({"credential_revoked", "credential_suspended", "total_limit_exceeded"})
-"""Refusals by money or lifecycle: what the request was told stays told (ledger rule 5)."""
+"""Refusals by money or lifecycle: what the request was told stays told."""
 
 
 def _stored_outcome(connection: sqlite3.Connection, row: MandateRow, request: RequestKey, identity: bytes) -> Outcome | None:
