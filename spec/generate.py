@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from act.calendar import FUTURE_TOLERANCE_SECONDS
-from act.commerce.cart import MAX_QUANTITY
+from act.commerce.document import MAX_QUANTITY
 from act.delegation.constraints import REGISTRY
 from act.delegation.lifecycle import TRANSITIONS
 from act.envelope.claims import MAX_LIST, MAX_TEXT

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any, ClassVar, Final
 
 from act.calendar import FUTURE_TOLERANCE_SECONDS, instant, read_instant, system_clock
+from act.commerce.document import MAX_QUANTITY, read_order_document
 from act.delegation.chain import Chain
 from act.delegation.constraints import DelegationMode
 from act.delegation.credential import Credential
@@ -22,9 +23,6 @@ from act.money import Amount
 from act.parties import EnrolledKey, Parties, Role
 
 __all__ = ["AuthenticatedOrder", "Item", "Order", "UnverifiedOrder", "open_order", "pre_check", "sign_order", "verify_order"]
-
-MAX_QUANTITY: Final = 1_000_000
-"""Beyond any cart; keeps a line's product far inside what an amount can hold."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +57,9 @@ class Order:
 
         A missing `amount` is what the items add up to. Raises `InvalidCall` draft_invalid with the place and the reason.
         """
-        from act.commerce.document import order_from_json  # the document's model needs this module first
-
-        return order_from_json(document)
+        fields = read_order_document(document)
+        items = tuple(Item(**item) for item in fields.pop("items"))
+        return cls(items=items, **fields)
 
     def item_categories(self) -> frozenset[str]:
         """Every label on the order."""

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from pydantic import Field
 
 from act.calendar import parse_iso
-from act.commerce.cart import MAX_QUANTITY, Item, Order
 from act.documents import Document, naming_faults, parse_document
 from act.money import Amount, exponent, format_minor
 
-__all__ = ["order_from_json"]
+__all__ = ["MAX_QUANTITY", "read_order_document"]
+
+MAX_QUANTITY: Final = 1_000_000
+"""Beyond any cart; keeps a line's product far inside what an amount can hold."""
 
 
 class _Item(Document):
@@ -33,29 +35,29 @@ class _Document(Document):
     expires_at: str
 
 
-def order_from_json(document: str | bytes | dict[str, Any]) -> Order:
-    """An order from its JSON document, given as text or as what `act.wire.json.decode` returns.
+def read_order_document(document: str | bytes | dict[str, Any]) -> dict[str, Any]:
+    """The fields of an `Order` by name (each item a dict of its own), from its JSON document, given as text or decoded.
 
     A missing `amount` is what the items add up to. Raises `InvalidCall` draft_invalid with the place and the reason.
     """
     with naming_faults("draft_invalid"):
-        return _order(_Document.model_validate(parse_document(document)))
+        return _fields(_Document.model_validate(parse_document(document)))
 
 
-def _order(model: _Document) -> Order:
+def _fields(model: _Document) -> dict[str, Any]:
     exponent(model.currency, "currency")
     items = []
     for place, item in enumerate(model.items):
         unit_amount = Amount.parse(item.unit_amount, model.currency, f"items.{place}.unit_amount")
-        items.append(Item(item.sku, item.name, item.category, item.quantity, unit_amount))
-    total_minor = sum(item.quantity * item.unit_amount.minor for item in items)
-    amount = model.amount if model.amount is not None else format_minor(max(total_minor, 0), model.currency)
-    return Order(
-        model.payee,
-        model.agent_id,
-        model.delegator_identity,
-        model.order_no,
-        tuple(items),
-        Amount.parse(amount, model.currency, "amount"),
-        parse_iso(model.expires_at, "expires_at"),
-    )
+        items.append(item.model_dump() | {"unit_amount": unit_amount})
+    total_minor = sum(item["quantity"] * item["unit_amount"].minor for item in items)
+    amount = model.amount if model.amount is not None else format_minor(total_minor, model.currency)
+    return {
+        "payee": model.payee,
+        "agent_id": model.agent_id,
+        "delegator_identity": model.delegator_identity,
+        "order_no": model.order_no,
+        "items": items,
+        "amount": Amount.parse(amount, model.currency, "amount"),
+        "expires_at": parse_iso(model.expires_at, "expires_at"),
+    }

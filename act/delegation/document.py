@@ -11,14 +11,13 @@ from typing import Any, Final
 from uuid import UUID, uuid4
 
 from act.calendar import parse_iso
-from act.delegation.constraints import REGISTRY, Currency
-from act.delegation.mandate import DEFAULT_MODE, Mandate, build_constraints
+from act.delegation.constraints import DEFAULT_MODE, REGISTRY, Currency, build_constraints
 from act.documents import Document, naming_faults, parse_document
 from act.errors import InvalidCall, Refused
 from act.money import Amount
 from act.wire import cbor
 
-__all__ = ["DEFAULT_CURRENCY", "mandate_from_json"]
+__all__ = ["DEFAULT_CURRENCY", "read_mandate_document"]
 
 DEFAULT_CURRENCY: Final = "CNY"
 """ADD-IAC-ISS: currency is optional and CNY when absent. What is signed always says it."""
@@ -61,16 +60,16 @@ class _Document(Document):
     ext: _Ext = _Ext()
 
 
-def mandate_from_json(document: str | bytes | dict[str, Any]) -> Mandate:
-    """A mandate from its JSON document, given as text or as what `act.wire.json.decode` returns.
+def read_mandate_document(document: str | bytes | dict[str, Any]) -> dict[str, Any]:
+    """The fields of a `Mandate` by name, from its JSON document, given as text or as what `act.wire.json.decode` returns.
 
     A missing `delegation_id` is drawn at random. Raises `InvalidCall` draft_invalid with the place and the reason.
     """
     with naming_faults("draft_invalid"):
-        return _mandate(_Document.model_validate(parse_document(document)))
+        return _fields(_Document.model_validate(parse_document(document)))
 
 
-def _mandate(model: _Document) -> Mandate:
+def _fields(model: _Document) -> dict[str, Any]:
     stated = model.model_dump(exclude_none=True)
     raw: dict[str, Any] = {path: value for path, value in stated.items() if path in REGISTRY}
     raw |= {f"ext.commerce.{name}": value for name, value in stated["ext"].get("commerce", {}).items()}
@@ -90,18 +89,20 @@ def _mandate(model: _Document) -> Mandate:
         raise Refused("claim_missing", "user_confirmation_timestamp", reason="method and time go together")
     if model.ext.vendor_private is not None:
         _require_encodable(model.ext.vendor_private)
-    return Mandate(
-        _delegation_id(model.delegation_id),
-        model.issuer,
-        model.ledger,
-        model.delegator_identity,
-        model.agent_id,
-        model.intent_id,
-        build_constraints(raw),
-        model.user_confirmation_method,
-        None if confirmed_at is None else parse_iso(confirmed_at, "user_confirmation_timestamp"),
-        model.ext.vendor_private,
-    )
+    return {
+        "delegation_id": _delegation_id(model.delegation_id),
+        "issuer": model.issuer,
+        "ledger": model.ledger,
+        "delegator_identity": model.delegator_identity,
+        "agent_id": model.agent_id,
+        "intent_id": model.intent_id,
+        "constraints": build_constraints(raw),
+        "user_confirmation_method": model.user_confirmation_method,
+        "user_confirmation_timestamp": (
+            None if confirmed_at is None else parse_iso(confirmed_at, "user_confirmation_timestamp")
+        ),
+        "vendor_private": model.ext.vendor_private,
+    }
 
 
 def _require_encodable(vendor_private: dict[str, Any]) -> None:

@@ -8,20 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any, Final, TypeVar
 from uuid import UUID
 
 from act.calendar import read_instant
-from act.delegation.constraints import (
-    REGISTRY,
-    Constraint,
-    Currency,
-    MaxSingleAmount,
-    MaxTotalAmount,
-    MinSingleAmount,
-    Validity,
-)
+from act.delegation.constraints import DEFAULT_MODE, REGISTRY, Constraint, Validity, build_constraints
+from act.delegation.document import read_mandate_document
 from act.envelope.claims import Fields, read_fields, read_id, read_map, read_text
 from act.errors import InvalidCall, Refused
 from act.keys import PublicKey
@@ -63,10 +55,7 @@ _ACT: Final = Fields(
 )
 _TOP_LEVEL: Final = ("delegation_mode", "max_total_amount", "allowed_payment_methods")
 _BLOCKS: Final = frozenset(path.split(".")[1] for path in REGISTRY if path.startswith("ext."))
-_LADDER: Final = (MinSingleAmount, MaxSingleAmount, MaxTotalAmount)
 C = TypeVar("C", bound=Constraint)
-DEFAULT_MODE: Final = "SPECIFIED"
-"""ADD-IAC-ISS: delegation_mode is optional and SPECIFIED when absent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,9 +94,7 @@ class Mandate:
         Amounts are decimal strings or JSON numbers, times ISO 8601 UTC. A missing `delegation_id` is drawn at random. Raises
         `InvalidCall` draft_invalid with the place and the reason.
         """
-        from act.delegation.document import mandate_from_json  # the document's model needs this module first
-
-        return mandate_from_json(document)
+        return cls(**read_mandate_document(document))
 
     def constraint(self, kind: type[C]) -> C:
         """The mandate's constraint of that kind; raises `InvalidCall` when it has none."""
@@ -182,32 +169,6 @@ def _read_constraints(body: dict[str, Any], window: tuple[int, int]) -> tuple[tu
         return build_constraints(raw), vendor_private
     except Refused as refusal:
         raise refusal.within("mandate.act") from None
-
-
-def build_constraints(raw: Mapping[str, Any]) -> tuple[Constraint, ...]:
-    """Constraints from wire values by path, checked one by one and against each other (ACT-CON-12). Refusals name the path."""
-    try:
-        currency = Currency.read(raw["currency"], "").code
-    except Refused as refusal:
-        raise refusal.within("currency") from None
-    constraints: dict[str, Constraint] = {}
-    path = ""
-    try:
-        for path, kind in REGISTRY.items():
-            if path in raw:
-                constraints[path] = kind.read(raw[path], currency)
-    except Refused as refusal:
-        raise refusal.within(path) from None
-    _require_consistent(constraints)
-    return tuple(constraints.values())
-
-
-def _require_consistent(constraints: Mapping[str, Constraint]) -> None:
-    """ADD-INT-ICS: min_single_amount <= max_single_amount <= max_total_amount."""
-    ladder = [bound for kind in _LADDER if isinstance(bound := constraints.get(kind.path), kind)]
-    for lower, upper in pairwise(ladder):
-        if lower.amount.minor > upper.amount.minor:
-            raise Refused("constraint_conflict", lower.path, above=upper.path)
 
 
 def mandate_claims(mandate: Mandate, holder: PublicKey, issued_at: int) -> dict[str, Any]:

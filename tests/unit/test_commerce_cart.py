@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 import act
-from act.commerce.cart import MAX_QUANTITY, AuthenticatedOrder, open_order
+from act.commerce.cart import AuthenticatedOrder, open_order
+from act.commerce.document import MAX_QUANTITY
 from act.delegation.credential import open_credential
 from act.errors import InvalidCall
 from act.parties import Role

@@ -1,27 +1,16 @@
-"""The closed registry of constraints. A payment is allowed only if every constraint of its mandate permits it.
+"""Constraints: a payment is allowed only if every constraint of its mandate permits it.
 
-The order is the order of judgement and of reporting: window, mode, money, then semantics (PSD-PAY-DEL).
+The registry's order is the order of judgement and of reporting: window, mode, money, then semantics (PSD-PAY-DEL).
 """
-
-from __future__ import annotations
-
-from collections.abc import Mapping
-from types import MappingProxyType
-from typing import Final
 
 from act.delegation.constraints.amounts import MaxSingleAmount, MaxTotalAmount, MinSingleAmount
 from act.delegation.constraints.base import Constraint, Enforcer, Language
-from act.delegation.constraints.scope import (
-    AllowedCategories,
-    AllowedMerchants,
-    AllowedPaymentMethods,
-    ForbiddenCategories,
-    ForbiddenMerchants,
-)
+from act.delegation.constraints.registry import DEFAULT_MODE, REGISTRY, build_constraints
 from act.delegation.constraints.terms import BOUNDED, SPECIFIED, Currency, DelegationMode, Validity
 
 __all__ = [
     "BOUNDED",
+    "DEFAULT_MODE",
     "REGISTRY",
     "SPECIFIED",
     "Constraint",
@@ -33,21 +22,5 @@ __all__ = [
     "MaxTotalAmount",
     "MinSingleAmount",
     "Validity",
+    "build_constraints",
 ]
-
-_CONSTRAINTS: Final[tuple[type[Constraint], ...]] = (
-    Validity,
-    DelegationMode,
-    Currency,
-    MaxSingleAmount,
-    MinSingleAmount,
-    AllowedPaymentMethods,
-    MaxTotalAmount,
-    AllowedMerchants,
-    ForbiddenMerchants,
-    AllowedCategories,
-    ForbiddenCategories,
-)
-
-REGISTRY: Final[Mapping[str, type[Constraint]]] = MappingProxyType({kind.path: kind for kind in _CONSTRAINTS})
-"""Path -> constraint, in the order of judgement. What is not here is not known, and a mandate that carries it is refused."""
