@@ -191,7 +191,8 @@ def _printable(text: str) -> str:
 class ActError(Exception):
     """What every error of this library has: a stable `code`, its `rule`, `where` it is, and `facts` as plain data.
 
-    `where` is a path into the presented object, such as `request.act.amount`; it is empty when the whole object is meant.
+    `where` is a path into the presented object, such as `request.act.amount`, or the ACT path of the constraint that refused,
+    such as `ext.commerce.max_single_amount`; it is empty when the whole object is meant.
     Names in it may be a stranger's, so it is printable, with other characters escaped, and has at most 1,024 characters.
     `facts` holds small plain values (integers, short strings) that a program may use; it never holds a secret.
     """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import logging
 
@@ -10,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import act
+from act.envelope.claims import _UNSEEN
 from act_cli import manners
 from act_cli.manners import Exit, Manners, error_document, exit_of, facts_in_words, to_json, visible
 
@@ -36,7 +38,22 @@ def test_what_is_not_printable_is_written_out(text: str, shown: str) -> None:
 @given(st.text())
 def test_whatever_is_shown_is_printable(text: str) -> None:
     assert visible(text).isprintable()
-    assert visible(text) == text or not text.isprintable()
+    assert visible(text) == text or not text.isprintable() or _UNSEEN.search(text)
+
+
+def test_what_no_identifier_may_hold_is_never_shown_as_itself() -> None:
+    """The command's own list and the library's are one: whatever an identifier is refused for is written out."""
+    assert manners._UNSEEN.pattern == _UNSEEN.pattern
+    for code in range(0x110000):
+        character = chr(code)
+        if _UNSEEN.match(character):
+            assert visible(character) != character, hex(code)
+            assert character not in to_json({"name": character}).strip("\n").replace("\n", "").replace(" ", ""), hex(code)
+
+
+@pytest.mark.parametrize("text", ["\u3164", "\u115f", "\u1160", "\ufe0f", "\u034f", "\u17b4", "\uffa0", "\ue000", "\U000e0100"])
+def test_fillers_and_selectors_are_written_out(text: str) -> None:
+    assert visible(f"Tea{text}Shop") == "Tea" + text.encode("ascii", "backslashreplace").decode() + "Shop"
 
 
 @given(st.dictionaries(st.text(), st.text() | st.integers() | st.booleans() | st.none()))
@@ -161,6 +178,24 @@ def test_with_json_errors_go_to_stdout_and_notes_nowhere(capsys: pytest.CaptureF
     assert list(document) == KEYS
     assert (document["outcome"], document["where"], document["meaning"]) == ("usage", "act mint", "Missing option '--key'")
     assert err == ""
+
+
+def test_what_is_no_object_is_not_told_to_be_encoded_again(capsys: pytest.CaptureFixture[str]) -> None:
+    error = act.Refused("cbor_invalid", looks_like="JSON")
+    Manners([]).fail(error)
+    assert "it looks like JSON" in (err := capsys.readouterr().err)
+    assert "encode it again" not in err
+    assert "'act pay'" in error_document(error)["remedy"]
+
+
+@pytest.mark.parametrize(
+    "columns, width",
+    [("70", 70), ("10", 60), ("9999", 100), ("0", 80), ("9" * 5000, 80), ("\u00b2", 80), ("\uff17\uff10", 80), ("", 80)],
+)
+def test_columns_is_taken_where_it_is_a_number(monkeypatch: pytest.MonkeyPatch, columns: str, width: int) -> None:
+    monkeypatch.setenv("COLUMNS", columns)
+    monkeypatch.setenv("LINES", columns)
+    assert Manners([]).console(io.StringIO()).width == width
 
 
 def test_a_warning_of_the_library_is_one_line_with_advice(capsys: pytest.CaptureFixture[str]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import sys
 
 import pytest
@@ -20,8 +21,8 @@ def _utf_8(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(io.BytesIO(), "utf-8"))
 
 
-def rendered(*renderables: RenderableType) -> str:
-    console = Console(file=io.StringIO(), width=80, color_system=None, markup=False, emoji=False, highlight=False)
+def rendered(*renderables: RenderableType, width: int = 80) -> str:
+    console = Console(file=io.StringIO(), width=width, color_system=None, markup=False, emoji=False, highlight=False)
     with console.capture() as capture:
         for renderable in renderables:
             console.print(renderable)
@@ -60,13 +61,23 @@ def test_a_bar_is_as_wide_as_it_should_be_and_shows_whatever_there_is(data: st.D
 def test_without_unicode_the_signs_are_ascii(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(io.BytesIO(), "iso-8859-1"))
     assert words.bar(5000, 2500, 10000, 8).plain == "####++.."
-    assert words.legend(1, 2, 4, "JPY").plain.isascii()
+    assert all(part.plain.isascii() for part in words.Legend(1, 2, 4, "JPY").parts())
 
 
 def test_the_legend_says_the_numbers_exactly() -> None:
-    assert words.legend(15400, 2700, 20000, "CNY").plain == (
-        "█ captured CNY 154.00   ▓ held CNY 27.00   ░ left CNY 19.00   of CNY 200.00"
-    )
+    parts = [part.plain for part in words.Legend(15400, 2700, 20000, "CNY").parts()]
+    assert parts == ["█ captured CNY 154.00", "▓ held CNY 27.00", "░ left CNY 19.00", "of CNY 200.00"]
+
+
+@pytest.mark.parametrize("width", [60, 70, 77, 78, 80, 100])
+def test_where_the_line_is_short_the_bar_gives_way_and_every_number_is_whole(width: int) -> None:
+    lines = rendered(words.usage_bar(15400, 2700, 20000, "CNY", 70), width=width).splitlines()
+    assert max(map(len, lines)) <= width
+    bar, *numbers = lines
+    assert len(bar.rstrip()) == 2 + min(70, width - 2)
+    assert len(numbers) == (1 if width >= 78 else 4)
+    parts = [part.plain for part in words.Legend(15400, 2700, 20000, "CNY").parts()]
+    assert re.split(r"  +", " ".join(line.strip() + "  " for line in numbers).strip()) == parts
 
 
 @pytest.mark.parametrize("language, line", [("en", "at most CNY 200.00 in total"), ("zh", "总计不超过 CNY 200.00")])

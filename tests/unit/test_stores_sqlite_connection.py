@@ -408,3 +408,15 @@ def test_a_ledger_nobody_wrote_to_reads_as_empty_and_makes_no_file(path: Path) -
         ledger.bind(PSP)
         assert ledger.owner() == PSP
     assert path.is_file()
+
+
+def test_a_change_of_folder_does_not_lead_to_another_ledger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    monkeypatch.chdir(tmp_path)
+    with closing(SqliteLedger("ledger.db")) as ledger:
+        monkeypatch.chdir(elsewhere)
+        ledger.bind(PSP)
+        assert reserve(ledger).charge is not None
+    assert os.listdir(elsewhere) == []
+    assert (tmp_path / "ledger.db").is_file()

@@ -41,15 +41,16 @@ class Database:
 
     def __init__(self, path: str | os.PathLike[str], *, create: bool) -> None:
         self.path: Final = Path(path)
+        self._absolute: Final = self.path.absolute()  # a later change of folder must not lead to another file
         self._lock: Final = threading.Lock()
         self._process: Final = os.getpid()
         self._is_closed = False
         self._file: tuple[int, int] | None = None  # device and inode of the open file
         self._connection: sqlite3.Connection | None = None
         with self._faults():
-            if not create or self.path.exists():
+            if not create or self._absolute.exists():
                 self._connection = self._open()
-            elif not self.path.parent.is_dir():
+            elif not self._absolute.parent.is_dir():
                 raise StoreFault("store_unavailable", str(self.path), reason="there is no such folder")
 
     @contextlib.contextmanager
@@ -90,8 +91,8 @@ class Database:
         with self._lock, self._faults():
             if self._is_closed:
                 raise StoreFault("store_unavailable", str(self.path), reason="the ledger is closed")
-            if self._connection is None and (write or self.path.exists()):
-                if not self.path.exists():
+            if self._connection is None and (write or self._absolute.exists()):
+                if not self._absolute.exists():
                     self._create()
                 self._connection = self._open()
             if self._connection is None:
@@ -104,7 +105,7 @@ class Database:
 
     def _require_same_file(self) -> None:
         """A file that was deleted or replaced under an open ledger must not be counted in: another opener would count anew."""
-        if _inode(self.path.stat()) != self._file:
+        if _inode(self._absolute.stat()) != self._file:
             raise StoreFault("store_unavailable", str(self.path), reason="the ledger's file was replaced")
 
     @contextlib.contextmanager
@@ -125,7 +126,7 @@ class Database:
 
     def _create(self) -> None:
         """Builds the file under another name and links it to its own: two creators cannot mix, a crash leaves no half."""
-        draft = self.path.with_name(f".{self.path.name}.{secrets.token_hex(8)}.new")
+        draft = self._absolute.with_name(f".{self.path.name}.{secrets.token_hex(8)}.new")
         try:
             with contextlib.closing(sqlite3.connect(draft, isolation_level=None)) as connection:
                 connection.executescript(
@@ -133,8 +134,8 @@ class Database:
                     f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;"
                 )
             with contextlib.suppress(FileExistsError):  # another process was first: its file is as good
-                os.link(draft, self.path)
-            folder = os.open(self.path.parent, os.O_RDONLY | os.O_DIRECTORY)
+                os.link(draft, self._absolute)
+            folder = os.open(self._absolute.parent, os.O_RDONLY | os.O_DIRECTORY)
             try:
                 os.fsync(folder)
             finally:
@@ -144,16 +145,16 @@ class Database:
                 draft.with_name(f"{draft.name}{rest}").unlink(missing_ok=True)
 
     def _open(self) -> sqlite3.Connection:
-        if not self.path.is_file():
+        if not self._absolute.is_file():
             raise StoreFault("store_unavailable", str(self.path), reason="there is no such ledger")
-        address = f"{self.path.absolute().as_uri()}?mode=rw"  # never makes a file, and a name like :memory: is only a name
+        address = f"{self._absolute.as_uri()}?mode=rw"  # never makes a file, and a name like :memory: is only a name
         connection = sqlite3.connect(address, uri=True, isolation_level=None, check_same_thread=False, timeout=BUSY_SECONDS)
         try:
             self._require_ledger(connection)
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute("PRAGMA foreign_keys = ON")
             connection.execute("PRAGMA trusted_schema = OFF")
-            self._file = _inode(self.path.stat())
+            self._file = _inode(self._absolute.stat())
         except BaseException:
             connection.close()
             raise
