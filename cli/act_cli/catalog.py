@@ -32,7 +32,7 @@ COMMANDS: Final = (
     Entry("capture", "ledger", "capture", "Take what is held for a charge, and release the rest."),
     Entry("void", "ledger", "void", "Release what is held for a charge."),
     Entry("revoke", "ledger", "revoke", "Stop a mandate for good."),
-    Entry("status", "ledger", "status", "Show what a mandate has left, and its charges."),
+    Entry("status", "status", "status", "Show what a mandate has left, and its charges."),
 )
 
 INTRODUCTION: Final = (

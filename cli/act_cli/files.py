@@ -15,12 +15,14 @@ from pathlib import Path
 from typing import Final
 
 import act
+from act_cli.manners import discard_stdout
 
 __all__ = [
     "MAX_INPUT_BYTES",
     "STANDARD",
     "in_file",
     "load_parties",
+    "read_draft_file",
     "read_input",
     "read_passphrase",
     "require_free",
@@ -55,6 +57,15 @@ def read_input(path: str) -> bytes:
     return data
 
 
+def read_draft_file(path: str) -> bytes:
+    """The bytes of a draft. As `read_input`, but one that is too large is `InvalidCall` draft_invalid, as any bad draft; the
+    file is named by `in_file`."""
+    try:
+        return read_input(path)
+    except act.Refused as refusal:
+        raise act.InvalidCall("draft_invalid", reason=refusal.meaning, limit_bytes=MAX_INPUT_BYTES) from None
+
+
 def in_file(path: str, error: act.InvalidCall) -> act.InvalidCall:
     """The same error about an input, its place led by the file it stands in."""
     name = _name(path, "standard input")
@@ -76,7 +87,10 @@ def read_passphrase(path: str | None) -> bytes | None:
     """
     if path is None:
         return None
-    data = read_input(path)
+    try:
+        data = read_input(path)
+    except act.Refused as refusal:
+        raise act.InvalidCall("key_unusable", refusal.where, reason="no passphrase in its first line") from None
     passphrase = data.split(b"\n", 1)[0].removesuffix(b"\r")
     if not 0 < len(passphrase) <= MAX_PASSPHRASE_BYTES:
         raise act.InvalidCall("key_unusable", _name(path, "standard input"), reason="no passphrase in its first line")
@@ -123,31 +137,52 @@ def _precious(path: str) -> str | None:
 def write_output(path: str, data: bytes, *, force: bool = False) -> None:
     """Writes a file whole or not at all; with `force` a regular file of that name is replaced. `-` is standard output.
 
-    Raises `StoreFault`: file_exists, file_unwritable. Whatever is raised, what stood under the name before still does.
+    Raises `StoreFault`: file_exists, file_unwritable. Whatever is raised, the name is as it was before, with one exception: if
+    the very last step fails, syncing the folder after a forced replacement, the name has the new file, whole.
     """
     if path == STANDARD:
-        sys.stdout.flush()
-        sys.stdout.buffer.write(data)
-        sys.stdout.buffer.flush()
+        _write_stdout(data)
         return
     require_free(path, force=force)
     target = Path(path)
-    temporary = target.parent / f".act.{secrets.token_hex(8)}.tmp"
     try:
+        # Opened before anything is made: a folder that may be written but not read could not be synced afterwards.
+        folder = os.open(target.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
-            _write_new(temporary, data)
-            if force:
-                temporary.replace(target)
-            else:
-                os.link(temporary, target, follow_symlinks=False)
+            _place(target, data, force=force)
+            _sync_name(folder, target, force=force)
         finally:
-            with contextlib.suppress(OSError):
-                temporary.unlink()
-        _sync_folder(target.parent)
+            os.close(folder)
     except FileExistsError:
         raise act.StoreFault("file_exists", path) from None
     except OSError as error:
         raise act.StoreFault("file_unwritable", path, reason=_cause(error)) from None
+
+
+def _write_stdout(data: bytes) -> None:
+    try:
+        sys.stdout.flush()
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
+    except BrokenPipeError:
+        raise  # nobody reads any more, which has an exit code of its own
+    except OSError as error:
+        discard_stdout()
+        raise act.StoreFault("file_unwritable", "standard output", reason=_cause(error)) from None
+
+
+def _place(target: Path, data: bytes, *, force: bool) -> None:
+    """Gives the data its name, all of it at once."""
+    temporary = target.parent / f".act.{secrets.token_hex(8)}.tmp"
+    try:
+        _write_new(temporary, data)
+        if force:
+            temporary.replace(target)
+        else:
+            os.link(temporary, target, follow_symlinks=False)
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
 
 
 def _write_new(path: Path, data: bytes) -> None:
@@ -158,13 +193,14 @@ def _write_new(path: Path, data: bytes) -> None:
         os.fsync(descriptor)
 
 
-def _sync_folder(folder: Path) -> None:
-    """Makes the new name itself survive a power loss."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+def _sync_name(folder: int, target: Path, *, force: bool) -> None:
+    """Makes the new name itself survive a power loss. If that fails, a name that was not there before is taken away again."""
     try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        os.fsync(folder)
+    except OSError:
+        if not force:
+            target.unlink()
+        raise
 
 
 def _name(path: str, standard: str) -> str:

@@ -9,6 +9,7 @@ from typing import Any, Final, Literal
 
 import act
 from act_cli.manners import error_document, instant_text
+from act_cli.objects import recognized
 
 __all__ = ["Question", "Verdict", "judge", "verdict_view"]
 
@@ -68,10 +69,10 @@ def judge(data: bytes, question: Question) -> Verdict:
     """Judges one object by its kind. Never raises `Refused`: a refusal is a verdict."""
     kind = "unknown"
     try:
-        found = act.recognize(data)
-        if isinstance(found, act.Payment):
+        found = recognized(data)
+        kind = found.kind
+        if kind == "payment":
             return _payment(found, question)
-        kind = found.opened.kind.name
         if kind == "mandate":
             return _mandate(data, question)
         if kind == "order":
@@ -173,21 +174,21 @@ def _read_payment(payment: act.Payment) -> tuple[act.Mandate | None, str | None,
     mandate, bound, asked = None, None, None
     for part in (*payment.chain[:1], payment.request):
         try:
-            found = act.recognize(part)
+            found: Any = act.recognize(part)
         except act.Refused:
             continue  # the verifier says what is wrong with it
-        if isinstance(found, act.Payment):
-            continue
-        if hasattr(found, "content"):
+        if found.kind == "mandate":
             mandate = found.content.mandate
-            bound = next(each.encode() for each in mandate.constraints if each.path == "currency")
-        elif hasattr(found, "request"):
+            bound = next(each.encode() for each in found.content.mandate.constraints if each.path == "currency")
+        elif found.kind == "request":
             asked = found.request.amount.currency
     return mandate, bound, asked
 
 
-FUTURE_TOLERANCE: Final = timedelta(seconds=10)
+FUTURE_TOLERANCE_SECONDS: Final = 10
 """How far a receipt's time may lie ahead, as `act.verify_receipt` grants it."""
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def _receipt(data: bytes, found: Any, question: Question) -> Verdict:
@@ -211,11 +212,17 @@ def _receipt(data: bytes, found: Any, question: Question) -> Verdict:
 
 
 def _statement(found: Any, paid: bool, currency: str | None, question: Question) -> Verdict:
-    """A receipt without its order: what a payment service stated. That money is there is not accepted on this ground."""
-    if question.at >= _moment_of(question.parties.expires_at):
+    """A receipt without its order: what a payment service stated. That money is there is not accepted on this ground.
+
+    `act.verify_receipt` cannot be asked: it takes an order, and a refusal or a revocation is about none. So its three checks
+    that need no order are repeated here; without them a statement would pass that was signed in the future, by a service
+    nobody asked about, or judged with parties that are out of date.
+    """
+    now = (question.at - _EPOCH) // timedelta(seconds=1)
+    if now >= question.parties.expires_at:
         raise act.Refused("parties_expired", "parties", ended_at=question.parties.expires_at)
     receipt: act.Receipt = found.authenticate(question.parties)
-    if _moment_of(receipt.issued_at) > question.at + FUTURE_TOLERANCE:
+    if receipt.issued_at > now + FUTURE_TOLERANCE_SECONDS:
         raise act.Refused("receipt_mismatch", "receipt.iat", issued_at=receipt.issued_at)
     if question.ledger_id is not None and receipt.issuer != question.ledger_id:
         raise act.Refused("receipt_mismatch", "receipt.iss", named=receipt.issuer, expected=question.ledger_id)
@@ -235,7 +242,3 @@ def _statement(found: Any, paid: bool, currency: str | None, question: Question)
         ("that anything is held or paid: it says that nothing is",),
         currency=currency,
     )
-
-
-def _moment_of(seconds: int) -> datetime:
-    return datetime.fromtimestamp(seconds, UTC)

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final, NoReturn
 
 from act_cli import catalog
-from act_cli.manners import Exit, Manners, WarningHandler
+from act_cli.manners import Exit, Manners, WarningHandler, discard_stdout
 
 __all__ = ["main", "run"]
 
@@ -81,9 +81,5 @@ def _warnings_shown(manners: Manners) -> Iterator[None]:
 
 
 def _discard_stdout(code: Exit) -> Exit:
-    """What is still buffered has nowhere to go, and the interpreter must not try again when it ends."""
-    with contextlib.suppress(OSError, ValueError, AttributeError):
-        null = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(null, sys.stdout.fileno())
-        os.close(null)
+    discard_stdout()
     return code

@@ -6,6 +6,7 @@ a file, a ledger or a command line) is shown through `visible`, so that it can n
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import os
@@ -21,7 +22,19 @@ if TYPE_CHECKING:
 
     import act
 
-__all__ = ["Exit", "Manners", "error_document", "exit_of", "facts_in_words", "instant_text", "money", "to_json", "visible"]
+__all__ = [
+    "Exit",
+    "Manners",
+    "discard_stdout",
+    "error_document",
+    "exit_of",
+    "facts_in_words",
+    "instant_text",
+    "money",
+    "remedy_of",
+    "to_json",
+    "visible",
+]
 
 
 class Exit(IntEnum):
@@ -43,11 +56,26 @@ MIN_WIDTH, MAX_WIDTH = 60, 100
 
 _SHORT: Final = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
+_UNSEEN: Final = re.compile(
+    "[\x00-\x1f\x7f-\xa0\xad\u034f\u061c\u115f\u1160\u1680\u17b4\u17b5\u180b-\u180f\u2000-\u200f\u2028-\u202f"
+    "\u205f-\u206f\u3000\u3164\ud800-\uf8ff\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\ufffe\uffff"
+    "\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
+    "\U000f0000-\U0010ffff]"
+)
+"""What the library refuses in an identifier, because it cannot be seen; some of it counts as printable all the same. A test
+compares this list with the library's."""
+
 
 def visible(text: object) -> str:
-    """The text with whatever is not printable written out: controls, bidi and zero-width marks, lone surrogates."""
+    """The text with whatever cannot be seen written out: controls, bidi and zero-width marks, fillers, lone surrogates."""
     plain = str(text)
-    return plain if plain.isprintable() else "".join(each if each.isprintable() else _escape(each) for each in plain)
+    if plain.isascii() and plain.isprintable():
+        return plain
+    return "".join(each if _is_seen(each) else _escape(each) for each in plain)
+
+
+def _is_seen(character: str) -> bool:
+    return character.isprintable() and not _UNSEEN.match(character)
 
 
 def _escape(character: str) -> str:
@@ -57,9 +85,9 @@ def _escape(character: str) -> str:
 
 
 def to_json(document: Mapping[str, Any]) -> str:
-    """One JSON document for programs and people: what is not printable is a \\u escape, everything else is itself."""
+    """One JSON document for programs and people: what cannot be seen is a \\u escape, everything else is itself."""
     text = json.dumps(document, ensure_ascii=False, indent=2, allow_nan=False)
-    return re.sub(r"[^\n]", lambda match: match[0] if match[0].isprintable() else json.dumps(match[0])[1:-1], text).replace(
+    return re.sub(r"[^\n -~]", lambda match: match[0] if _is_seen(match[0]) else json.dumps(match[0])[1:-1], text).replace(
         "\x7f", "\\u007f"
     )
 
@@ -88,7 +116,15 @@ _MONEY_FACTS: Final = {
     "items_minor": "the items add up to",
     "amount_minor": "the amount says",
 }
-_OTHER_FACTS: Final = {"reason": "", "asked": "asked for", "named": "it names", "this": "this is", "key_of": "the key is of"}
+_OTHER_FACTS: Final = {
+    "reason": "",
+    "asked": "asked for",
+    "named": "it names",
+    "this": "this is",
+    "key_of": "the key is of",
+    "looks_like": "it looks like",
+    "agent_key": "the mandate is for agent key",
+}
 _KEY_REASONS: Final = {
     "too_large": "it is too large for a key",
     "not_pem": "it holds no key in PEM form",
@@ -131,6 +167,13 @@ def exit_of(error: act.ActError) -> Exit:
     return Exit.USAGE if error.code == "call_invalid" else Exit.INPUT
 
 
+def remedy_of(error: act.ActError) -> str:
+    """What to do about an error. To encode again what never was an object of ACT would help nobody."""
+    if "looks_like" in error.facts:
+        return "give an object that 'act mint', 'act order', 'act pay' or 'act authorize' wrote"
+    return error.remedy
+
+
 _OUTCOMES: Final = {Exit.REFUSED: "refused", Exit.USAGE: "usage", Exit.INPUT: "unusable", Exit.INTERNAL: "internal"}
 
 
@@ -148,7 +191,7 @@ def error_document(error: act.ActError, currency: str | None = None, asked_in: s
         "rule": error.rule,
         "where": error.where,
         "meaning": error.meaning,
-        "remedy": error.remedy,
+        "remedy": remedy_of(error),
         "facts": facts,
         "replayed": bool(getattr(error, "replayed", False)),
     }
@@ -167,6 +210,8 @@ class Manners:
         """The currency of the money a refusal may speak of, once the command knows it."""
         self.subject: str = ""
         """The file that is being judged, for a refusal to name; "-" is standard input."""
+        self.stdout_lost = False
+        """Whether standard output turned out to take nothing, so that an error must go to stderr, with --json as well."""
         for stream in (sys.stdout, sys.stderr):
             if hasattr(stream, "reconfigure"):
                 stream.reconfigure(errors="backslashreplace")
@@ -177,8 +222,10 @@ class Manners:
 
         file = stream or sys.stdout
         coloured = _wants_colour(file)
-        console = Console(
+        return Console(
             file=file,
+            width=min(max(_columns(file), MIN_WIDTH), MAX_WIDTH),
+            height=25,  # both are given, because what COLUMNS and LINES hold need not be a number that anything can read
             force_terminal=coloured,
             color_system="auto" if coloured else None,
             markup=False,
@@ -186,10 +233,6 @@ class Manners:
             highlight=False,
             legacy_windows=False,
         )
-        wanted = os.environ.get("COLUMNS", "")
-        width = console.width if file.isatty() else int(wanted) if wanted.isdecimal() and wanted.isascii() else WIDTH
-        console.width = min(max(width, MIN_WIDTH), MAX_WIDTH)
-        return console
 
     def answer(self, document: Mapping[str, Any], renderables: Iterable[RenderableType] = ()) -> None:
         """The command's result: the document with --json, otherwise the renderables. Call it once, at the end."""
@@ -214,9 +257,9 @@ class Manners:
         sys.stdout.write(re.sub(r"[ ]+$", "", capture.get(), flags=re.MULTILINE))
         sys.stdout.flush()
 
-    def note(self, text: str) -> None:
-        """One line for the person at the terminal. `text` is escaped here. Nothing with --json."""
-        if not self.as_json:
+    def note(self, text: str, *, always: bool = False) -> None:
+        """One line for the person at the terminal. `text` is escaped here. With --json only if it is `always` to be said."""
+        if always or not self.as_json:
             sys.stderr.write(visible(text) + "\n")
 
     def warn(self, text: str) -> None:
@@ -228,16 +271,17 @@ class Manners:
 
         One line, except that a refused payment gives the facts and the remedy a line each. `extra` joins the JSON document.
         """
-        if self.as_json:
-            sys.stdout.write(to_json(error_document(error, self.currency) | extra) + "\n")
-            return exit_of(error)
-        facts = facts_in_words(error.facts, self.currency)
         code = exit_of(error)
+        if self.as_json and not self.stdout_lost:
+            about_file = {"file": self.subject} if self.subject and code is Exit.REFUSED else {}
+            sys.stdout.write(to_json(error_document(error, self.currency) | about_file | extra) + "\n")
+            return code
+        facts = facts_in_words(error.facts, self.currency)
         subject = "" if code is not Exit.REFUSED else "standard input" if self.subject == "-" else self.subject
         place = ": ".join(part for part in (subject, error.where) if part)
         if code is not Exit.REFUSED or error.rule.startswith(FORM_RULES):
             about = ": ".join(part for part in (place, facts) if part)
-            self._error(f"{error.code}: {error.meaning}" + (f" ({about})" if about else "") + f"; {error.remedy}")
+            self._error(f"{error.code}: {error.meaning}" + (f" ({about})" if about else "") + f"; {remedy_of(error)}")
             return code
         again = ", as it was when this was first asked" if getattr(error, "replayed", False) else ""
         self._error(f"{error.code}: {error.meaning}{again}" + (f" ({place})" if place else ""))
@@ -288,6 +332,24 @@ class WarningHandler(logging.Handler):
         if text.startswith("key_file_exposed"):
             text += "; others can read this private key, so give its file mode 0600"
         self._manners.warn(text)
+
+
+def discard_stdout() -> None:
+    """What is still buffered has nowhere to go, and the interpreter must not try again when it ends."""
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, sys.stdout.fileno())
+        os.close(null)
+
+
+def _columns(stream: TextIO) -> int:
+    """COLUMNS where it is a sensible number, otherwise a terminal's own width, otherwise WIDTH."""
+    wanted = os.environ.get("COLUMNS", "")
+    if re.fullmatch(r"[0-9]{1,4}", wanted) and int(wanted) > 0:
+        return int(wanted)
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        return (stream.isatty() and os.get_terminal_size(stream.fileno()).columns) or WIDTH
+    return WIDTH
 
 
 def _wants_colour(stream: TextIO) -> bool:

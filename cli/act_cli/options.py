@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 import click
 
 import act
-from act_cli.files import read_passphrase
+from act_cli.files import STANDARD, read_passphrase
 
 __all__ = [
     "at",
     "force",
+    "in_ledger",
     "json_flag",
     "ledger",
     "ledger_id",
+    "load_retired",
     "load_signer",
     "out",
     "parse_instant",
@@ -27,6 +29,7 @@ __all__ = [
     "read_instant",
     "read_request_id",
     "receipt_out",
+    "retired_keys",
     "signing_key",
     "under",
 ]
@@ -74,7 +77,12 @@ def json_flag(function: F) -> F:
 def parties(function: F) -> F:
     """--parties."""
     option: Option[F] = click.option(
-        "--parties", "parties_path", metavar="FILE", required=True, help="Who may sign as what, and when: the parties file."
+        "--parties",
+        "parties_path",
+        metavar="FILE",
+        required=True,
+        help="Who may sign as what, and when: a JSON file, described in spec/parties.md. 'act demo' writes a sample: "
+        "act-demo/parties.json.",
     )
     return option(function)
 
@@ -87,6 +95,18 @@ def signing_key(whose: str) -> Callable[[F], F]:
         return key(passphrase_file("Its passphrase: the first line of this file.")(function))
 
     return add
+
+
+def retired_keys(function: F) -> F:
+    """--retired-key, repeatable."""
+    option: Option[F] = click.option(
+        "--retired-key",
+        "retired_paths",
+        metavar="PEM",
+        multiple=True,
+        help="Private key the payment service signed with before, to repeat the receipts it made; repeat for more.",
+    )
+    return option(function)
 
 
 def passphrase_file(help_text: str) -> Callable[[F], F]:
@@ -150,12 +170,33 @@ def load_signer(key_path: str, passphrase_path: str | None) -> act.KeyPair:
     return act.load_private(key_path, read_passphrase(passphrase_path))
 
 
+def load_retired(paths: Sequence[str], passphrase_path: str | None) -> list[act.KeyPair]:
+    """The key pairs that --retired-key names; those that are encrypted have the passphrase of --key.
+
+    Raises `StoreFault` file_unreadable, `InvalidCall` key_unusable.
+    """
+    pairs = []
+    for path in paths:
+        try:
+            pairs.append(act.load_private(path))
+        except act.InvalidCall as error:
+            if error.facts.get("reason") != "passphrase_needed" or passphrase_path in (None, STANDARD):
+                raise
+            pairs.append(act.load_private(path, read_passphrase(passphrase_path)))
+    return pairs
+
+
+def in_ledger(path: str, error: act.StoreFault) -> act.StoreFault:
+    """A fault that names its file, also where only the service knew what was wrong."""
+    return act.StoreFault(error.code, path, **error.facts) if error.where == "ledger" else error
+
+
 def read_amount(text: str, currency: str, option: str) -> act.Amount:
     """An amount from the command line; raises `click.BadParameter` that names the option."""
     try:
         return act.Amount.parse(text, currency)
     except act.Refused as refusal:
-        raise under(option, refusal) from None
+        raise under("--currency" if refusal.code == "currency_unknown" else option, refusal) from None
 
 
 def under(option: str, error: act.ActError) -> click.BadParameter:

@@ -57,6 +57,9 @@ class Command(click.Command):
 def _require_command(ctx: click.Context) -> None:
     """A group alone: the help goes to stderr, and the exit code says that something is missing."""
     if ctx.invoked_subcommand is None:
+        manners = ctx.find_object(Manners)
+        if manners is not None and manners.as_json:
+            ctx.exit(manners.fail_usage("Missing command", ctx.command_path))
         click.echo(ctx.get_help(), err=True)
         ctx.exit(Exit.USAGE)
 
@@ -73,6 +76,9 @@ class Group(click.Group):
             "invoke_without_command": True,
             "subcommand_metavar": "COMMAND [ARGS]...",
         }
+        # Read by `Manners`; here so that it may stand before the command's name, too.
+        as_json = click.Option(["--json"], is_flag=True, expose_value=False, help="As --json of the command that follows.")
+        kwargs["params"] = [as_json, *kwargs.get("params", ())]
         super().__init__(callback=_require_command, **kwargs)
         self.example: Final = example
 

@@ -157,18 +157,18 @@ def payment_parts(payment: act.Payment) -> list[tuple[str, bytes, Any]]:
     parts = []
     for name, part in named:
         found = act.recognize(part)
-        if isinstance(found, act.Payment) or found.opened.kind.name != name:
-            raise act.Refused("kind_unexpected", f"payment.{name}", expected=name)
+        if found.kind != name:
+            raise act.Refused("kind_unexpected", f"payment.{name}", expected=name, found=found.kind)
         parts.append((name, part, found))
     return parts
 
 
 def object_view(data: bytes, found: Any) -> dict[str, Any]:
     """What `act.recognize` made of an object's bytes: its kind, size, identity and key, and its content under its kind."""
-    if isinstance(found, act.Payment):
+    kind = found.kind
+    if kind == "payment":
         parts = [object_view(part, opened) for _, part, opened in payment_parts(found)]
-        return {"kind": "payment", "bytes": len(data), "payment": {"parts": parts}}
-    kind = found.opened.kind.name
+        return {"kind": kind, "bytes": len(data), "payment": {"parts": parts}}
     document = {
         "kind": kind,
         "bytes": len(data),
@@ -216,6 +216,11 @@ class LimitUse(NamedTuple):
     held_minor: int
 
 
+def _taken(charge: Any) -> str | None:
+    """What was captured, None for nothing: as `act.Charge` says it."""
+    return act.format_minor(charge.captured_minor, charge.amount.currency) if charge.captured_minor else None
+
+
 def status_view(state: str, currency: str, limits: Iterable[LimitUse], charges: Iterable[Any]) -> dict[str, Any]:
     """What a mandate has left, and its charges as the ledger records them."""
     return {
@@ -236,7 +241,7 @@ def status_view(state: str, currency: str, limits: Iterable[LimitUse], charges: 
                 "id": charge.id,
                 "state": charge.state.value,
                 "amount": charge.amount.text,
-                "captured": act.format_minor(charge.captured_minor, charge.amount.currency),
+                "captured": _taken(charge),
                 "payee": charge.payee,
                 "order_no": charge.order_no,
                 "request_id": charge.request.request_id.hex(),

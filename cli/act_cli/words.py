@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal
 from uuid import UUID
 
-from rich.console import Group, RenderableType
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
+from rich.measure import Measurement
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
@@ -20,8 +21,11 @@ from act_cli.manners import instant_text, money, visible
 from act_cli.views import payment_parts, plain
 
 __all__ = [
+    "MIN_BAR_WIDTH",
+    "FlexibleBar",
     "Glyphs",
     "Language",
+    "Legend",
     "bar",
     "blank",
     "bullets",
@@ -30,7 +34,6 @@ __all__ = [
     "facts",
     "glyphs",
     "heading",
-    "legend",
     "mandate_words",
     "object_words",
     "usage_bar",
@@ -44,6 +47,8 @@ Fact = tuple[str, str | Text | None]
 CAPTURED_STYLE: Final = "green"
 HELD_STYLE: Final = "yellow"
 LEFT_STYLE: Final = "bright_black"
+
+MIN_BAR_WIDTH: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,22 +141,50 @@ def _cells(part: int, whole: int, width: int) -> int:
     return (2 * part * width + whole) // (2 * whole)
 
 
-def legend(captured: int, held: int, cap: int, currency: str) -> Text:
-    """The bar's numbers, with its signs."""
-    marks = glyphs()
-    return Text.assemble(
-        (marks.captured, CAPTURED_STYLE),
-        f" captured {money(captured, currency)}   ",
-        (marks.held, HELD_STYLE),
-        f" held {money(held, currency)}   ",
-        (marks.left, LEFT_STYLE),
-        f" left {money(cap - captured - held, currency)}   of {money(cap, currency)}",
-    )
+@dataclass(frozen=True, slots=True)
+class FlexibleBar:
+    """A bar of at most `width` cells: where the line is short it gives way, because numbers must not."""
+
+    captured: int
+    held: int
+    cap: int
+    width: int
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        yield bar(self.captured, self.held, self.cap, max(min(self.width, options.max_width), MIN_BAR_WIDTH))
+
+    def __rich_measure__(self, console: Console, options: ConsoleOptions) -> Measurement:
+        return Measurement(min(MIN_BAR_WIDTH, self.width), self.width)
+
+
+@dataclass(frozen=True, slots=True)
+class Legend:
+    """A bar's numbers with its signs, in one line or, where that is too long, in one line each."""
+
+    captured: int
+    held: int
+    cap: int
+    currency: str
+
+    def parts(self) -> tuple[Text, ...]:
+        """Each number with its sign and what it is."""
+        marks, left = glyphs(), self.cap - self.captured - self.held
+        return (
+            Text.assemble((marks.captured, CAPTURED_STYLE), f" captured {money(self.captured, self.currency)}"),
+            Text.assemble((marks.held, HELD_STYLE), f" held {money(self.held, self.currency)}"),
+            Text.assemble((marks.left, LEFT_STYLE), f" left {money(left, self.currency)}"),
+            Text(f"of {money(self.cap, self.currency)}"),
+        )
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        line = Text("   ").join(self.parts())
+        yield from [line] if line.cell_len <= options.max_width else self.parts()
 
 
 def usage_bar(captured: int, held: int, cap: int, currency: str, width: int = 60) -> RenderableType:
     """A bar over its legend."""
-    return Padding.indent(Group(bar(captured, held, cap, width), legend(captured, held, cap, currency)), 2)
+    shown = Group(FlexibleBar(captured, held, cap, width), Legend(captured, held, cap, currency))
+    return Padding.indent(shown, 2)
 
 
 def mandate_words(mandate: act.Mandate, language: Language = "en") -> list[str]:
@@ -161,9 +194,9 @@ def mandate_words(mandate: act.Mandate, language: Language = "en") -> list[str]:
 
 def object_words(data: bytes, found: Any, name: str, language: Language = "en") -> list[RenderableType]:
     """An unverified object, as `act.recognize` returned it, for people: a heading and what it says."""
-    if isinstance(found, act.Payment):
+    kind = found.kind
+    if kind == "payment":
         return _payment(data, found, name, language)
-    kind = found.opened.kind.name
     return [heading(kind, name, len(data)), blank(), *_content(found, kind, language)]
 
 
@@ -206,7 +239,8 @@ def _mandate_facts(found: Any) -> list[Fact]:
 def _items(order: act.Order) -> RenderableType:
     table = Table(box=None, padding=(0, 2, 0, 0), show_edge=False, header_style="dim")
     for title in ("qty", "item", "category", "sku", "each"):
-        table.add_column(title, justify="right" if title in ("qty", "each") else "left", overflow="fold")
+        is_number = title in ("qty", "each")
+        table.add_column(title, justify="right" if is_number else "left", no_wrap=is_number, overflow="fold")
     for item in order.items:
         cells = (str(item.quantity), item.name, item.category, item.sku, item.unit_amount.text)
         table.add_row(*(Text(visible(cell)) for cell in cells))
@@ -268,8 +302,8 @@ def _counters(receipt: act.Receipt) -> list[RenderableType]:
         grid = Table.grid(padding=(0, 2, 0, 0))
         before = change.captured_before_minor, change.held_before_minor
         for label, (captured, held) in (("before", before), ("after", (change.captured_minor, change.held_minor))):
-            grid.add_row(Text(label, style="dim"), bar(captured, held, change.cap_minor, 50))
-        numbers = legend(change.captured_minor, change.held_minor, change.cap_minor, currency)
+            grid.add_row(Text(label, style="dim"), FlexibleBar(captured, held, change.cap_minor, 50))
+        numbers = Legend(change.captured_minor, change.held_minor, change.cap_minor, currency)
         shown += [blank(), dim(f"  {change.name}"), Padding.indent(grid, 2), Padding.indent(numbers, 2)]
     return shown
 

@@ -20,6 +20,7 @@ from tests.support.world import AGENT, OTHER_PSP, PRINCIPAL, PSP, SHOP, WALLET, 
 
 ERROR_KEYS = {"outcome", "code", "rule", "where", "meaning", "remedy", "facts", "replayed"}
 PARTIES = ("--parties", "parties.json")
+NEW_LEDGER = f"ledger.db: new ledger of {PSP}\n"
 
 
 @pytest.fixture
@@ -28,7 +29,7 @@ def desk(tmp_path: Path) -> Desk:
 
 
 def accepted(done: Done) -> dict[str, Any]:
-    assert (done.code, done.err) == (0, "")
+    assert (done.code, done.err.removeprefix(NEW_LEDGER)) == (0, "")
     assert done.document["outcome"] == "accepted"
     return done.document
 
@@ -88,7 +89,7 @@ def test_the_whole_path(tmp_path: Path) -> None:
     assert again["replayed"] is True
     charge = again["charge"]
     assert (charge["state"], charge["amount"], charge["currency"]) == ("HELD", "18.00", "CNY")
-    captured = run("capture", charge["id"], "15.00", *service, "--receipt-out", "captured.cbor")
+    captured = run("capture", charge["id"], "15.00", *service, *who, "--receipt-out", "captured.cbor")
     assert captured.code == 0, captured.err
     assert run("verify", "captured.cbor", "held.cbor", "--order", "o.cbor", *who).code == 0
     status = run("status", "m.cbor", "--ledger", "new.db", *who)
@@ -221,10 +222,29 @@ def test_what_inspect_shows_of_a_mandate_can_be_minted_again(desk: Desk) -> None
     assert {name: value for name, value in again["mandate"].items() if name != "holder"} == shown
 
 
+@pytest.mark.parametrize("shape", ["whole", "member"])
+@pytest.mark.parametrize("kind", ["mandate", "order"])
+def test_what_inspect_shows_can_be_signed_again_as_it_is(desk: Desk, kind: str, shape: str) -> None:
+    later = datetime.now(UTC) + timedelta(hours=1)
+    end = {"mandate": "validity_end_time", "order": "expires_at"}[kind]
+    whole = desk.call("inspect", f"{kind}.cbor", "--json").document
+    whole[kind][end] = later.strftime("%Y-%m-%dT%H:%M:%SZ")
+    desk.write("shown.json", json.dumps(whole if shape == "whole" else whole[kind]).encode())
+    sign = {"mandate": ("mint", *SIGN), "order": ("order", "--key", "shop.pem")}[kind]
+    again = accepted(desk.call(*sign, "--from", "shown.json", "--out", "again.cbor", "--json"))
+    assert again[kind] == whole[kind]
+
+
+def test_a_name_that_stands_twice_in_what_was_shown_is_still_a_mistake(desk: Desk) -> None:
+    shown = desk.call("inspect", "mandate.cbor", "--json").raw.replace(b'"issuer":', b'"issuer": "a", "issuer":', 1)
+    desk.write("twice.json", shown)
+    assert desk.call("mint", "--from", "twice.json", *SIGN, "--out", "again.cbor").code == 3
+
+
 def test_documents_come_from_stdin_and_objects_go_to_stdout(desk: Desk) -> None:
     done = desk.spawn("mint", "--from", "-", *SIGN, "--out", "-", stdin=json.dumps(_draft()).encode())
     assert done.code == 0
-    assert act.recognize(done.raw).opened.kind.name == "mandate"  # type: ignore[union-attr]  # it is no payment
+    assert act.recognize(done.raw).kind == "mandate"
     assert "bytes to standard output" in done.err
     inspected = desk.spawn("inspect", "-", stdin=done.raw)
     assert inspected.code == 0
@@ -287,7 +307,10 @@ def test_a_private_key_is_never_written_to_stdout(desk: Desk) -> None:
 
 def test_one_name_for_both_halves_of_a_key_makes_none(desk: Desk) -> None:
     before = listing(desk.folder)
-    assert desk.call("keys", "new", "--out", "k.pem", "--public-out", "k.pem").code == 3
+    for other in ("k.pem", "./k.pem"):
+        done = desk.call("keys", "new", "--out", "k.pem", "--public-out", other)
+        assert done.code == 2
+        assert "--out and --public-out both name k.pem" in done.err
     assert listing(desk.folder) == before
 
 
@@ -323,7 +346,7 @@ def test_inspect_speaks_chinese(desk: Desk) -> None:
 
 def test_a_refusal_that_was_recorded_has_a_receipt_and_comes_back_the_same(desk: Desk) -> None:
     desk.authorize()
-    assert desk.call("revoke", "mandate.cbor", *desk.service_options, *PARTIES).code == 0
+    assert desk.call("revoke", "mandate.cbor", *desk.service_options).code == 0
     second = desk.world.payment(iac=desk.mandate)
     desk.write("second.cbor", second.to_bytes())
     first = desk.authorize("second.cbor", "--receipt-out", "r1.cbor", "--json")
@@ -390,7 +413,7 @@ def test_only_authorize_makes_a_ledger(desk: Desk, command: str) -> None:
     arguments = {
         "capture": ("ch_1", "--all", *desk.service_options),
         "void": ("ch_1", *desk.service_options),
-        "revoke": ("mandate.cbor", *desk.service_options, *PARTIES),
+        "revoke": ("mandate.cbor", *desk.service_options),
         "status": ("mandate.cbor", "--ledger", "ledger.db", *PARTIES),
     }[command]
     done = desk.call(command, *arguments)
@@ -444,7 +467,7 @@ def test_a_mandate_is_shown_as_expired_once_it_is(desk: Desk) -> None:
 def test_the_receipt_on_stdout_is_nothing_but_the_receipt(desk: Desk) -> None:
     done = desk.authorize("payment.cbor", "--receipt-out", "-")
     assert done.code == 0
-    assert act.recognize(done.raw).opened.kind.name == "receipt"  # type: ignore[union-attr]  # it is no payment
+    assert act.recognize(done.raw).kind == "receipt"
     assert "the receipt is on standard output" in done.err
     assert desk.authorize("payment.cbor", "--receipt-out", "-", "--json").code == 2
 
@@ -497,6 +520,18 @@ def test_an_encoding_that_cannot_write_a_sign_gets_it_written_out(desk: Desk) ->
     done = desk.spawn("inspect", "mandate.cbor", "--lang", "zh", environment={"PYTHONIOENCODING": "ascii"})
     assert done.code == 0
     assert done.raw.isascii()
+
+
+def test_any_columns_will_do(desk: Desk) -> None:
+    for columns in ("9" * 5000, "\u00b2", "-7", "x"):
+        done = desk.spawn("inspect", "mandate.cbor", environment={"COLUMNS": columns, "LINES": columns})
+        assert (done.code, done.err) == (0, "")
+        assert "9" * 50 not in _on_a_terminal(desk, "inspect", "mandate.cbor", COLUMNS=columns)
+
+
+def test_json_may_stand_before_the_command(desk: Desk) -> None:
+    assert desk.call("--json", "inspect", "mandate.cbor").document["kind"] == "mandate"
+    assert desk.call("keys", "--json", "show", "wallet.pem").document["outcome"] == "accepted"
 
 
 def test_a_reader_who_leaves_is_no_error(desk: Desk) -> None:

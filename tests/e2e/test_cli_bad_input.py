@@ -40,14 +40,18 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Desk:
     desk.write("broken.json", b'{"issuer": ')
     desk.write("list.json", b"[]")
     desk.write("empty", b"")
+    desk.write("shown-order.json", desk.call("inspect", "order.cbor", "--json").raw)
     desk.write("junk", bytes(range(256)))
     desk.write("large", bytes(300_000))
+    desk.write("words.txt", b"just text")
     desk.write("parties2.json", json.dumps(parties_document(desk.world.parties) | {"version": 0}).encode())
     desk.write("nodb.db", b"this is no database, whatever its name may say" * 100)
     desk.write("there", b"old")
     desk.folder.joinpath("folder").mkdir()
     with closing(act.SqliteLedger(desk.folder / "other.db")) as ledger:
-        act.PaymentService(OTHER_PSP, parties=act.PartiesTable([]), ledger=ledger, signer=key(OTHER_PSP))
+        parties = desk.world.parties
+        service = act.PaymentService(OTHER_PSP, parties=parties, ledger=ledger, signer=key(OTHER_PSP))
+        service.revoke(desk.world.mint(ledger=OTHER_PSP))
     return desk
 
 
@@ -57,7 +61,24 @@ CASES: dict[str, tuple[tuple[str, ...], int, str]] = {
     "empty object": (("inspect", "empty"), 1, "cbor_invalid"),
     "junk": (("inspect", "junk"), 1, "cbor_invalid"),
     "too large": (("inspect", "large"), 1, "input_too_large"),
-    "JSON for an object": (("inspect", "parties.json"), 1, "cbor_invalid"),
+    "JSON for an object": (("inspect", "parties.json"), 1, "JSON"),
+    "PEM for an object": (("inspect", "wallet.pub.pem"), 1, "a PEM file, such as a key"),
+    "empty file for an object": (("authorize", "empty", *SERVICE, *PARTIES), 1, "an empty file"),
+    "text for an object": (("status", "words.txt", "--ledger", "ledger.db", *PARTIES), 1, "text"),
+    "ledger for an object": (("revoke", "other.db", *SERVICE, *PARTIES), 1, "a ledger"),
+    "mandate for a payment": (("authorize", "mandate.cbor", *SERVICE, *PARTIES), 1, "mandate.cbor"),
+    "payment for a mandate": (("revoke", "payment.cbor", *SERVICE, *PARTIES), 1, "kind_unexpected"),
+    "mandate for a receipt's order": (("verify", "order.cbor", "--order", "mandate.cbor", *PARTIES), 1, "mandate.cbor"),
+    "junk for an order": (("pay", "junk", *PAY), 1, "junk"),
+    "another agent's key": (
+        ("pay", "order.cbor", "--mandate", "mandate.cbor", "--key", "thief.pem", "--out", "o"),
+        3,
+        key("thief").kid.hex(),
+    ),
+    "too large a draft of a mandate": (("mint", "--from", "large", *SIGN), 3, "draft_invalid"),
+    "too large a draft of an order": (("order", "--from", "large", "--key", "shop.pem", "--out", "o"), 3, "draft_invalid"),
+    "too large a passphrase": (("keys", "show", "wallet.pem", "--passphrase-file", "large"), 3, "key_unusable"),
+    "order's whole document for a mandate": (("mint", "--from", "shown-order.json", *SIGN), 3, "shown-order.json"),
     "missing mandate.json": (("mint", "--from", "missing", *SIGN), 3, "file_unreadable"),
     "unknown field": (("mint", "--from", "unknown.json", *SIGN), 3, "unknown.json: max_daily_amount"),
     "amount with an exponent": (("mint", "--from", "float.json", *SIGN), 3, "draft_invalid"),
@@ -72,8 +93,8 @@ CASES: dict[str, tuple[tuple[str, ...], int, str]] = {
     ),
     "mandate for an order": (("pay", "mandate.cbor", *PAY), 1, "kind_unexpected"),
     "order for a mandate": (("status", "order.cbor", "--ledger", "ledger.db", *PARTIES), 1, "kind_unexpected"),
-    "payment for an order": (("pay", "payment.cbor", *PAY), 1, "envelope_invalid"),
-    "order for a payment": (("authorize", "order.cbor", *SERVICE, *PARTIES), 1, "c"),
+    "payment for an order": (("pay", "payment.cbor", *PAY), 1, "kind_unexpected"),
+    "order for a payment": (("authorize", "order.cbor", *SERVICE, *PARTIES), 1, "kind_unexpected"),
     "missing parties file": (("verify", "mandate.cbor", "--parties", "missing"), 3, "file_unreadable"),
     "broken parties file": (("verify", "mandate.cbor", "--parties", "broken.json"), 3, "broken.json"),
     "invalid parties file": (("verify", "mandate.cbor", "--parties", "parties2.json"), 3, "parties2.json: version"),
@@ -199,7 +220,8 @@ MINT = ("mint", "--issuer", WALLET, "--ledger-id", PSP, "--principal", "user:lin
         (("--max-total", "-0.00", "--valid-for", "1"), "--max-total"),
         (("--max-total", "\uff1200.00", "--valid-for", "1"), "--max-total"),
         (("--max-total", "200", "--valid-for", "1"), "--max-total"),
-        (("--max-total", "200.00", "--currency", "XXX", "--valid-for", "1"), "currency_unknown"),
+        (("--max-total", "200.00", "--currency", "XXX", "--valid-for", "1"), "Invalid value for --currency"),
+        (("--max-total", "200.00", "--from-time", "9999-12-31T00:00:00Z", "--valid-for", "87600"), "--valid-for"),
         (("--max-total", "200.00", "--max-single", "30", "--valid-for", "1"), "--max-single"),
         (("--max-total", "20.00", "--max-single", "30.00", "--valid-for", "1"), "constraint_conflict"),
         (("--max-total", "200.00"), "--until or --valid-for"),
@@ -227,6 +249,13 @@ def test_a_usage_error_is_json_when_json_is_wanted(desk: Desk) -> None:
     done = desk.call("mint", "--json", "--free")
     assert (done.code, done.err) == (2, "")
     assert (done.document["outcome"], done.document["where"]) == ("usage", "act mint")
+
+
+@pytest.mark.parametrize("arguments, where", [(("--json",), "act"), (("keys", "--json"), "act keys")])
+def test_json_without_a_command_is_a_document_that_says_so(desk: Desk, arguments: tuple[str, ...], where: str) -> None:
+    done = desk.call(*arguments)
+    assert (done.code, done.err) == (2, "")
+    assert (done.document["where"], done.document["meaning"]) == (where, "Missing command")
 
 
 def test_a_defect_is_one_line_and_code_70(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -314,6 +343,14 @@ def test_markup_of_the_renderer_in_foreign_text_is_text(desk: Desk) -> None:
     assert "[red]1[/red]:tea:" in desk.call("inspect", "o.cbor").out
 
 
+def test_a_folder_whose_name_would_steer_the_terminal(desk: Desk) -> None:
+    for options in ((), ("--json",)):
+        assert desk.call("demo", "--dir", f"\x1b[31mdd\u3164{len(options)}", *options).code == 0
+    done = desk.call("demo", "--dir", "\x1b[31mdd")
+    assert done.code == 0
+    assert "\\x1b[31mdd" in harmless(done)
+
+
 # --- permissions, disks, pipes: as processes ----------------------------------------------------------------------------
 
 
@@ -365,6 +402,31 @@ def test_a_folder_that_may_not_be_written(shared_desk: Desk) -> None:
         assert done.code == 3, command
         assert any(code in one_line(done) for code in ("file_unwritable", "store_unavailable"))
     assert listing(shared_desk.folder) == before
+
+
+def test_a_folder_that_may_be_written_but_not_read(shared_desk: Desk) -> None:
+    """The new name could not be synced there, so none is made."""
+    shared_desk.folder.chmod(0o333)
+    before = listing(shared_desk.folder) if os.geteuid() == 0 else None
+    for command in (("pay", "order.cbor", *PAY), ("pay", "order.cbor", *PAY[:-1], "request.cbor", "--force")):
+        done = without_key_warnings(shared_desk.spawn_as_nobody(*command))
+        assert done.code == 3
+        assert "file_unwritable" in one_line(done)
+    shared_desk.folder.chmod(0o755)
+    assert before in (None, listing(shared_desk.folder))
+    assert not shared_desk.folder.joinpath("out.cbor").exists()
+
+
+def test_status_needs_no_right_to_write_the_ledger(shared_desk: Desk) -> None:
+    assert shared_desk.authorize().code == 0
+    ledger = shared_desk.folder / "ledger.db"
+    ledger.chmod(0o444)
+    shared_desk.folder.chmod(0o777)  # SQLite keeps its two companion files beside a ledger while it is read
+    before = ledger.read_bytes()
+    done = shared_desk.spawn_as_nobody("status", "mandate.cbor", "--ledger", "ledger.db", *PARTIES, "--json")
+    assert (done.code, done.err) == (0, "")
+    assert done.document["limits"][0]["held"] == "18.00"
+    assert ledger.read_bytes() == before
 
 
 def test_a_ledger_that_may_only_be_read(shared_desk: Desk) -> None:

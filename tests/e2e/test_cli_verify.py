@@ -155,9 +155,27 @@ def test_a_receipt_of_another_ledger_is_refused(paid: Desk) -> None:
 
 def test_a_receipt_from_the_future_is_refused(desk: Desk) -> None:
     desk.authorize()
-    assert desk.call("revoke", "mandate.cbor", *desk.service_options, *PARTIES, "--receipt-out", "stop.cbor").code == 0
+    assert desk.call("revoke", "mandate.cbor", *desk.service_options, "--receipt-out", "stop.cbor").code == 0
     done = verify(desk, "stop.cbor", "--json")  # the revocation has the machine's own time, long after AT
     assert (done.code, done.document["results"][0]["findings"][0]["where"]) == (1, "receipt.iat")
+
+
+def test_a_receipt_can_be_judged_to_the_last_second_of_the_calendar(paid: Desk) -> None:
+    assert paid.call("revoke", "mandate.cbor", *paid.service_options, "--receipt-out", "stop.cbor").code == 0
+    for companions in ((), ("--order", "order.cbor")):
+        done = paid.call("verify", "stop.cbor", *companions, *PARTIES, "--at", "9999-12-31T23:59:55Z", "--json")
+        assert (done.code, done.document["results"][0]["findings"][0]["code"]) == (1, "parties_expired")
+    desk_document = parties_document(paid.world.parties) | {"expires": "9999-12-31T23:59:59Z"}
+    paid.write("parties.json", json.dumps(desk_document).encode())
+    done = paid.call("verify", "stop.cbor", *PARTIES, "--at", "9999-12-31T23:59:55Z", "--json")
+    assert (done.code, done.document["outcome"]) == (0, "accepted")
+
+
+def test_what_is_no_object_is_said_in_words(desk: Desk) -> None:
+    done = verify(desk, "parties.json")
+    assert done.code == 1
+    assert "it looks like JSON" in done.out
+    assert "encode it again" not in done.out
 
 
 def test_a_tampered_receipt_is_refused_with_and_without_its_order(paid: Desk) -> None:
@@ -170,7 +188,7 @@ def test_a_tampered_receipt_is_refused_with_and_without_its_order(paid: Desk) ->
 
 def test_a_refusal_is_a_genuine_statement_and_no_payment(desk: Desk) -> None:
     desk.authorize()
-    assert desk.call("revoke", "mandate.cbor", *desk.service_options, *PARTIES, "--receipt-out", "stop.cbor").code == 0
+    assert desk.call("revoke", "mandate.cbor", *desk.service_options, "--receipt-out", "stop.cbor").code == 0
     order = desk.world.order()
     desk.write("o.cbor", order)
     desk.write("p.cbor", desk.world.payment(iac=desk.mandate, order=order).to_bytes())

@@ -85,7 +85,7 @@ def test_every_object_is_a_file_of_its_kind(played: tuple[Desk, Done]) -> None:
     for path in folder.glob("*.cbor"):
         if path.name != "payment-0015.cbor":  # the one with the changed byte can be read, and is looked at below
             found = act.recognize(path.read_bytes())
-            kind = "payment" if isinstance(found, act.Payment) else found.opened.kind.name
+            kind = found.kind
             kinds[kind] = kinds.get(kind, 0) + 1
             assert path.name.startswith(kind)
     assert kinds == {"mandate": 1, "order": 17, "payment": 17, "receipt": 11}
@@ -146,6 +146,22 @@ def test_the_lines_still_work_long_after_the_requests_expired(played: tuple[Desk
     signed = act.recognize(act.Payment.from_bytes(folder_of(played).joinpath("payment-0001.cbor").read_bytes()).request)
     expires = signed.request.expires_at  # type: ignore[union-attr]  # it is a request
     assert datetime.fromisoformat(at[1]) < datetime.fromtimestamp(expires, UTC)
+
+
+@pytest.mark.parametrize("columns", ["60", "66", "77"])
+def test_on_a_narrow_screen_the_bar_shrinks_and_no_number_does(tmp_path: Path, columns: str) -> None:
+    done = Desk(tmp_path / "desk").spawn("demo", environment={"COLUMNS": columns})
+    assert done.code == 0
+    lines = [line for line in done.out.splitlines() if " -m act_cli " not in line and "every object" not in line]
+    assert max(map(len, lines)) <= int(columns)
+    left = 20_000
+    for number, (_, cup, price) in enumerate(CUPS, start=1):
+        left -= act.Amount.parse(price, "CNY").minor
+        (line,) = (line for line in lines if f" {cup} " in line)
+        assert line.split()[:2] == [str(number), price]
+        assert act.format_minor(left, "CNY") in line.split()
+    for part in ("captured CNY 154.00", "held CNY 27.00", "left CNY 19.00", "of CNY 200.00"):
+        assert part in done.out
 
 
 # --- folders, JSON, failures -------------------------------------------------------------------------------------------

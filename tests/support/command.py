@@ -82,12 +82,12 @@ class Desk:
 
     def authorize(self, payment: str = "payment.cbor", *more: str) -> Done:
         """`act authorize` at the world's instant, with the desk's own ledger.db."""
-        return self.call("authorize", payment, *self.service_options, "--parties", "parties.json", "--at", AT, *more)
+        return self.call("authorize", payment, *self.service_options, "--at", AT, *more)
 
     @property
     def service_options(self) -> tuple[str, ...]:
         """The options of every command of the payment service."""
-        return "--ledger", "ledger.db", "--ledger-id", PSP, "--key", "psp.pem"
+        return "--ledger", "ledger.db", "--ledger-id", PSP, "--key", "psp.pem", "--parties", "parties.json"
 
     def call(self, *arguments: str, stdin: bytes = b"") -> Done:
         """Runs a command in this process."""

@@ -85,6 +85,25 @@ def test_interrupted_in_the_middle_nothing_is_there(
     assert listing(tmp_path) == {"old": b"old"}
 
 
+@pytest.mark.parametrize("force", [False, True])
+def test_if_the_folder_cannot_be_synced_no_new_name_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, force: bool) -> None:
+    sync, calls = os.fsync, []
+
+    def fail_second(descriptor: int) -> None:
+        calls.append(descriptor)
+        if len(calls) == 2:
+            raise OSError(errno.EIO, "Input/output error")
+        sync(descriptor)
+
+    if force:
+        tmp_path.joinpath("out").write_bytes(b"old")
+    monkeypatch.setattr(os, "fsync", fail_second)
+    with pytest.raises(act.StoreFault) as caught:
+        files.write_output(str(tmp_path / "out"), b"new", force=force)
+    assert (caught.value.code, len(calls)) == ("file_unwritable", 2)
+    assert listing(tmp_path) == ({"out": b"new"} if force else {})  # what was replaced is gone; what replaced it is whole
+
+
 def test_input_is_bounded_before_anything_looks_at_it(tmp_path: Path) -> None:
     path = tmp_path / "large"
     path.write_bytes(bytes(files.MAX_INPUT_BYTES))

@@ -7,10 +7,10 @@ from typing import Any, cast
 
 import click
 
-import act
 from act_cli import options, views, words
 from act_cli.files import STANDARD, read_input
 from act_cli.manners import Manners
+from act_cli.objects import recognized
 from act_cli.program import Command, example
 
 __all__ = ["inspect"]
@@ -30,7 +30,7 @@ def inspect(manners: Manners, path: str, lang: str) -> None:
     """
     data = read_input(path)
     manners.subject = path
-    found = act.recognize(data)
+    found = recognized(data)
     document = views.object_view(data, found)
     shown = words.object_words(data, found, "" if path == STANDARD else path, cast(words.Language, lang))
     name = "FILE" if path == STANDARD else path

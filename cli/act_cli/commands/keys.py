@@ -8,9 +8,6 @@ import os
 from typing import Any
 
 import click
-from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurvePublicKey
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 import act
 from act_cli import options, words
@@ -41,6 +38,8 @@ def new(manners: Manners, out_path: str, public_out: str | None, alg: str, passp
     if STANDARD in (out_path, public_out):
         raise click.UsageError("Keys go to files, never to standard output")
     public_path = public_out or f"{out_path.removesuffix('.pem')}.pub.pem"
+    if os.path.realpath(out_path) == os.path.realpath(public_path):
+        raise click.UsageError(f"--out and --public-out both name {out_path}; the two keys need a file each")
     for path in (out_path, public_path):
         require_free(path)
     passphrase = read_passphrase(passphrase_path)
@@ -102,14 +101,4 @@ def _load(path: str, passphrase: bytes | None) -> act.PublicKey:
 
 
 def _document(key: act.PublicKey) -> dict[str, Any]:
-    return {"kid": key.kid.hex(), "alg": key.alg.value, "pem": _public_pem(key), "jwk": act.to_jwk(key)}
-
-
-def _public_pem(key: act.PublicKey) -> str:
-    """The text that `act.save_public` writes to a file."""
-    library_key: Ed25519PublicKey | EllipticCurvePublicKey
-    if key.alg.value == "Ed25519":
-        library_key = Ed25519PublicKey.from_public_bytes(key.raw)
-    else:
-        library_key = EllipticCurvePublicKey.from_encoded_point(SECP256R1(), key.raw)
-    return library_key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode("ascii")
+    return {"kid": key.kid.hex(), "alg": key.alg.value, "pem": act.public_pem(key), "jwk": act.to_jwk(key)}

@@ -1,24 +1,26 @@
-"""What the payment service does with its ledger: authorize, capture, void, revoke, and status."""
+"""What the payment service does with its ledger: authorize, capture, void and revoke. What is done already is always said."""
 
 from __future__ import annotations
 
 import contextlib
+import os
+import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
-from pathlib import Path
+from typing import Any
 
 import click
-from rich.console import RenderableType
 from rich.text import Text
 
 import act
 from act_cli import options, views, words
-from act_cli.files import STANDARD, load_parties, read_input, write_output
-from act_cli.manners import Exit, Manners, instant_text
+from act_cli.files import STANDARD, load_parties, write_output
+from act_cli.manners import Exit, Manners, discard_stdout, error_document, facts_in_words, instant_text
+from act_cli.objects import read_object
 from act_cli.outputs import require_output
 from act_cli.program import Command, example
 
-__all__ = ["authorize", "capture", "revoke", "status", "void"]
+__all__ = ["authorize", "capture", "revoke", "void"]
 
 
 @click.command(cls=Command)
@@ -27,6 +29,7 @@ __all__ = ["authorize", "capture", "revoke", "status", "void"]
 @options.ledger_id
 @options.parties
 @options.signing_key("the payment service")
+@options.retired_keys
 @options.receipt_out
 @options.at("Decide as of this instant [default: now].")
 @options.json_flag
@@ -36,41 +39,30 @@ act authorize payment.cbor --ledger ledger.db --ledger-id psp-1 \\
   --parties parties.json --key psp.pem --receipt-out receipt.cbor
 """)
 def authorize(
-    manners: Manners,
-    payment_path: str,
-    ledger_path: str,
-    ledger_id: str,
-    parties_path: str,
-    key_path: str,
-    passphrase_path: str | None,
-    receipt_path: str | None,
-    force: bool,
-    at: datetime | None,
+    manners: Manners, /, payment_path: str, receipt_path: str | None, force: bool, at: datetime | None, **given: Any
 ) -> Exit:
     """Decide a payment and hold its money in the ledger.
 
     Both happen in one step. The same payment again gives the same answer and holds nothing twice. A refusal that the ledger
-    recorded has a receipt, too. A ledger that is not there yet is made.
+    recorded has a receipt, too. A ledger that is not there yet is made with the first payment that is recorded in it.
     """
     require_output(manners, receipt_path, "--receipt-out", force=force)
-    manners.subject = payment_path
-    payment = act.Payment.from_bytes(read_input(payment_path))
+    _, payment = read_object(manners, payment_path, "payment")
     manners.currency = _currency_of(payment)
-    parties = load_parties(parties_path)
-    signer = options.load_signer(key_path, passphrase_path)
-    is_new = not Path(ledger_path).exists()
-    with _ledger(ledger_path, create=True) as ledger:
-        service = act.PaymentService(ledger_id, parties=parties, ledger=ledger, signer=signer, clock=_clock(at))
-        if is_new:
-            manners.note(f"{ledger_path}: new ledger of {ledger_id}")
+    ledger_path = given["ledger_path"]
+    is_new = not os.path.exists(ledger_path)
+    with _service(**given, create=True, at=at) as (service, _):
+        decided: act.Charge | act.Refused
         try:
-            charge = service.authorize(payment)
+            decided = service.authorize(payment)
         except act.Refused as refusal:
-            written = refusal.receipt is not None and receipt_path is not None
-            if refusal.receipt is not None and receipt_path is not None:
-                write_output(receipt_path, refusal.receipt, force=force)
-            return manners.fail(refusal, receipt_file=receipt_path if written else None)
-    return _report(manners, charge, receipt_path, force=force)
+            decided = refusal
+    created = is_new and os.path.exists(ledger_path)
+    if created:
+        manners.note(f"{ledger_path}: new ledger of {given['ledger_id']}", always=True)
+    if isinstance(decided, act.Refused):
+        return _refuse(manners, decided, receipt_path, force=force, ledger_created=created)
+    return _report(manners, decided, receipt_path, force=force, ledger_created=created)
 
 
 @click.command(cls=Command)
@@ -79,25 +71,27 @@ def authorize(
 @click.option("--all", "everything", is_flag=True, help="Take all that is held.")
 @options.ledger
 @options.ledger_id
+@options.parties
 @options.signing_key("the payment service")
+@options.retired_keys
 @options.receipt_out
 @options.json_flag
 @click.pass_obj
 @example("""
-act capture CHARGE 18.00 --ledger ledger.db --ledger-id psp-1 --key psp.pem
-act capture CHARGE --all --ledger ledger.db --ledger-id psp-1 --key psp.pem
+act capture CHARGE 18.00 --ledger ledger.db --ledger-id psp-1 \\
+  --parties parties.json --key psp.pem
+act capture CHARGE --all --ledger ledger.db --ledger-id psp-1 \\
+  --parties parties.json --key psp.pem
 """)
 def capture(
     manners: Manners,
+    /,
     charge_id: str,
     amount: str | None,
     everything: bool,
-    ledger_path: str,
-    ledger_id: str,
-    key_path: str,
-    passphrase_path: str | None,
     receipt_path: str | None,
     force: bool,
+    **given: Any,
 ) -> Exit:
     """Take what is held for a charge, and release the rest.
 
@@ -106,9 +100,7 @@ def capture(
     if (amount is None) is not everything:
         raise click.UsageError("Give either AMOUNT or --all")
     require_output(manners, receipt_path, "--receipt-out", force=force)
-    signer = options.load_signer(key_path, passphrase_path)
-    with _ledger(ledger_path) as ledger:
-        service = _service_of(ledger, ledger_id, signer)
+    with _service(**given) as (service, ledger):
         held = ledger.charge(charge_id).amount
         manners.currency = held.currency
         taken = held if amount is None else options.read_amount(amount, held.currency, "AMOUNT")
@@ -120,29 +112,24 @@ def capture(
 @click.argument("charge_id", metavar="CHARGE")
 @options.ledger
 @options.ledger_id
+@options.parties
 @options.signing_key("the payment service")
+@options.retired_keys
 @options.receipt_out
 @options.json_flag
 @click.pass_obj
-@example("act void CHARGE --ledger ledger.db --ledger-id psp-1 --key psp.pem")
-def void(
-    manners: Manners,
-    charge_id: str,
-    ledger_path: str,
-    ledger_id: str,
-    key_path: str,
-    passphrase_path: str | None,
-    receipt_path: str | None,
-    force: bool,
-) -> Exit:
+@example("""
+act void CHARGE --ledger ledger.db --ledger-id psp-1 \\
+  --parties parties.json --key psp.pem
+""")
+def void(manners: Manners, /, charge_id: str, receipt_path: str | None, force: bool, **given: Any) -> Exit:
     """Release what is held for a charge.
 
     The mandate has it left again. A hold closes once; the same void again changes nothing.
     """
     require_output(manners, receipt_path, "--receipt-out", force=force)
-    signer = options.load_signer(key_path, passphrase_path)
-    with _ledger(ledger_path) as ledger:
-        charge = _service_of(ledger, ledger_id, signer).void(charge_id)
+    with _service(**given) as (service, _):
+        charge = service.void(charge_id)
     return _report(manners, charge, receipt_path, force=force)
 
 
@@ -152,6 +139,7 @@ def void(
 @options.ledger_id
 @options.parties
 @options.signing_key("the payment service")
+@options.retired_keys
 @options.receipt_out
 @options.json_flag
 @click.pass_obj
@@ -159,105 +147,63 @@ def void(
 act revoke mandate.cbor --ledger ledger.db --ledger-id psp-1 \\
   --parties parties.json --key psp.pem
 """)
-def revoke(
-    manners: Manners,
-    mandate_path: str,
-    ledger_path: str,
-    ledger_id: str,
-    parties_path: str,
-    key_path: str,
-    passphrase_path: str | None,
-    receipt_path: str | None,
-    force: bool,
-) -> Exit:
+def revoke(manners: Manners, /, mandate_path: str, receipt_path: str | None, force: bool, **given: Any) -> Exit:
     """Stop a mandate for good. What is already held stays held.
 
     The ledger must be there: a revocation in a new file would stop nothing.
     """
     require_output(manners, receipt_path, "--receipt-out", force=force)
-    manners.subject = mandate_path
-    data = read_input(mandate_path)
-    parties = load_parties(parties_path)
-    signer = options.load_signer(key_path, passphrase_path)
-    with _ledger(ledger_path) as ledger:
-        revocation = act.PaymentService(ledger_id, parties=parties, ledger=ledger, signer=signer).revoke(data)
-    _write_receipt(receipt_path, revocation.receipt, force, "the mandate is stopped")
+    data, _ = read_object(manners, mandate_path, "mandate")
+    with _service(**given) as (service, _):
+        revocation = service.revoke(data)
     key = revocation.mandate
-    return _answer(
-        manners,
-        receipt_path,
-        {"mandate": views.mandate_key_view(key), "replayed": revocation.replayed},
-        Text.assemble((" STOPPED ", "bold black on green"), f" mandate {key.delegation_id}"),
-        ("means", f"no payment under it is authorized by {ledger_id} any more; what is held stays held"),
-        ("replayed", "yes: it was stopped before, and nothing changed now" if revocation.replayed else None),
-    )
-
-
-@click.command(cls=Command)
-@click.argument("mandate_path", metavar="MANDATE")
-@options.ledger
-@options.parties
-@options.json_flag
-@click.pass_obj
-@example("act status mandate.cbor --ledger ledger.db --parties parties.json")
-def status(manners: Manners, mandate_path: str, ledger_path: str, parties_path: str) -> Exit:
-    """Show what a mandate has left, and its charges.
-
-    The mandate must be genuine, and the ledger must be the one it names.
-    """
-    manners.subject = mandate_path
-    data = read_input(mandate_path)
-    found = act.recognize(data)
-    if isinstance(found, act.Payment) or not hasattr(found, "content"):
-        raise act.Refused("kind_unexpected", "mandate", expected="mandate")
-    mandate: act.Mandate = found.content.mandate
-    parties = load_parties(parties_path)
-    with _ledger(ledger_path) as ledger:
-        # Nothing is signed here, so the service's own key is not needed.
-        service = act.PaymentService(mandate.ledger, parties=parties, ledger=ledger, signer=act.KeyPair.generate())
-        known = service.status(data)
-    terms = {constraint.path: constraint for constraint in mandate.constraints}
-    currency, (_, end) = terms["currency"].encode(), terms["validity"].encode()
-    state = known.state.value if known is not None else "Active"
-    if state == "Active" and datetime.now(UTC) >= datetime.fromtimestamp(end, UTC):
-        state = "Expired"
-    counters = known.counters if known is not None else ()
-    limits = [views.LimitUse(each.name, each.cap_minor, each.captured_minor, each.held_minor) for each in counters]
-    if not limits:  # nothing was charged yet, so the total is untouched
-        total = terms["max_total_amount"]
-        limits = [views.LimitUse(total.path, act.Amount.parse(total.encode(), currency).minor, 0, 0)]
-    charges = known.charges if known is not None else ()
-    shown: list[RenderableType] = [
-        Text(f" {state.upper()} ", style="bold black on green" if state == "Active" else "bold white on red"),
-        words.facts(
-            ("mandate id", str(mandate.delegation_id)),
-            ("principal", mandate.delegator_identity),
-            ("agent", mandate.agent_id),
-            ("ledger", mandate.ledger),
-            ("valid", f"until just before {instant_text(end)}"),
-            ("used", None if known is not None else "never at this ledger"),
-        ),
-    ]
-    for limit in limits:
-        bar = words.usage_bar(limit.captured_minor, limit.held_minor, limit.cap_minor, currency)
-        shown += [words.blank(), words.dim(f"  {limit.name}"), bar]
-    if charges:
-        shown += [words.blank(), words.charge_table(charges)]
-    key = views.mandate_key_view(mandate)
-    view = views.status_view(state, currency, limits, charges)
-    manners.answer({"outcome": "accepted", "mandate": key, "known": known is not None, **view}, shown)
-    return Exit.ACCEPTED
+    with _saying(manners, f"the mandate {key.delegation_id} is stopped"):
+        _write_receipt(receipt_path, revocation.receipt, force=force)
+        return _answer(
+            manners,
+            receipt_path,
+            {"mandate": views.mandate_key_view(key), "replayed": revocation.replayed},
+            Text.assemble((" STOPPED ", "bold black on green"), f" mandate {key.delegation_id}"),
+            ("means", f"no payment under it is authorized by {given['ledger_id']} any more; what is held stays held"),
+            ("replayed", "yes: it was stopped before, and nothing changed now" if revocation.replayed else None),
+        )
 
 
 @contextlib.contextmanager
-def _ledger(path: str, *, create: bool = False) -> Iterator[act.SqliteLedger]:
-    with contextlib.closing(act.SqliteLedger(path, create=create)) as ledger:
-        yield ledger
-
-
-def _service_of(ledger: act.SqliteLedger, ledger_id: str, signer: act.Signer) -> act.PaymentService:
-    """A service for what concerns charges only: no mandate is verified, so no parties are needed."""
-    return act.PaymentService(ledger_id, parties=act.PartiesTable([]), ledger=ledger, signer=signer)
+def _service(
+    *,
+    ledger_path: str,
+    ledger_id: str,
+    parties_path: str,
+    key_path: str,
+    passphrase_path: str | None,
+    retired_paths: tuple[str, ...],
+    create: bool = False,
+    at: datetime | None = None,
+) -> Iterator[tuple[act.PaymentService, act.SqliteLedger]]:
+    """The payment service that the options describe, and its ledger; what is wrong with it is said of the option or file."""
+    parties = load_parties(parties_path)
+    signer = options.load_signer(key_path, passphrase_path)
+    retired = options.load_retired(retired_paths, passphrase_path)
+    try:
+        with contextlib.closing(act.SqliteLedger(ledger_path, create=create)) as ledger:
+            yield (
+                act.PaymentService(
+                    ledger_id, parties=parties, ledger=ledger, signer=signer, retired_signers=retired, clock=_clock(at)
+                ),
+                ledger,
+            )
+    except act.InvalidCall as error:
+        if error.where == "signer":
+            reason = f"the parties file does not enrol this key as psp for {ledger_id}, or not at this time"
+            raise act.InvalidCall(error.code, f"--key {key_path}", reason=reason) from None
+        if error.where == "retired_signers":
+            kid = error.facts.get("kid", "")
+            reason = f"the receipt of what was done before was made with the key {kid}: give that key with --retired-key"
+            raise act.InvalidCall(error.code, "--retired-key", reason=reason) from None
+        raise
+    except act.StoreFault as error:
+        raise options.in_ledger(ledger_path, error) from None
 
 
 def _clock(at: datetime | None) -> Callable[[], datetime]:
@@ -267,42 +213,77 @@ def _clock(at: datetime | None) -> Callable[[], datetime]:
 def _currency_of(payment: act.Payment) -> str | None:
     """The currency the payment's order says, so that a refusal can name its money; whether it is right is decided elsewhere."""
     try:
-        found = act.recognize(payment.order)
+        found: Any = act.recognize(payment.order)
     except act.Refused:
         return None
-    if isinstance(found, act.Payment) or found.opened.kind.name != "order" or not hasattr(found, "order"):
-        return None
-    return str(found.order.amount.currency)
+    return str(found.order.amount.currency) if found.kind == "order" else None
 
 
-def _write_receipt(path: str | None, receipt: bytes, force: bool, done: str) -> None:
-    """Writes a receipt of what is done already. If that fails, the error says that it is done and how to get the receipt."""
-    if path is None:
-        return
-    try:
+def _write_receipt(path: str | None, receipt: bytes, *, force: bool) -> None:
+    if path is not None:
         write_output(path, receipt, force=force)
+
+
+@contextlib.contextmanager
+def _saying(manners: Manners, done: str) -> Iterator[None]:
+    """While a receipt and an answer are written: if that fails, the error says what is done all the same."""
+    done = f"{done}, and the same command again gives the receipt"
+    try:
+        yield
+        sys.stdout.flush()
     except act.StoreFault as error:
-        reason = f"{error.facts.get('reason', error.meaning)}; {done}, and the same command again gives the receipt"
-        raise act.StoreFault(error.code, error.where, reason=reason) from None
+        raise act.StoreFault(error.code, error.where, reason=f"{error.facts.get('reason', error.meaning)}; {done}") from None
+    except BrokenPipeError:
+        manners.warn(f"nobody reads standard output any more; {done}")
+        raise
+    except OSError as error:
+        discard_stdout()
+        manners.stdout_lost = True
+        raise act.StoreFault("file_unwritable", "standard output", reason=f"{error.strerror}; {done}") from None
 
 
-def _report(manners: Manners, charge: act.Charge, receipt_path: str | None, *, force: bool) -> Exit:
-    """What became of a charge."""
-    _write_receipt(receipt_path, charge.receipt, force, f"charge {charge.id} is {charge.state.value}")
-    taken = charge.captured if charge.captured is not None else charge.amount
-    document = {"charge": views.charge_view(charge), "replayed": charge.replayed}
-    heading = Text.assemble((f" {charge.state.value} ", "bold black on green"), f" {taken}")
-    return _answer(
-        manners,
-        receipt_path,
-        document,
-        heading,
-        ("charge", charge.id),
-        ("payee", charge.payee),
-        ("order", charge.order_no),
-        ("held until", instant_text(charge.hold_expires_at) if charge.state.value == "HELD" else None),
-        ("replayed", "yes: it was decided before, and nothing moved now" if charge.replayed else None),
+def _refuse(manners: Manners, refusal: act.Refused, receipt_path: str | None, *, force: bool, ledger_created: bool) -> Exit:
+    """A refusal comes first, whatever becomes of its receipt."""
+    lost: act.StoreFault | None = None
+    receipt_file = receipt_path if refusal.receipt is not None else None
+    try:
+        if refusal.receipt is not None:
+            _write_receipt(receipt_path, refusal.receipt, force=force)
+    except act.StoreFault as error:
+        lost = error
+    except BrokenPipeError:
+        discard_stdout()
+        lost = act.StoreFault("file_unwritable", "standard output", reason="nobody reads it any more")
+    code = manners.fail(
+        refusal,
+        receipt_file=receipt_file if lost is None else None,
+        receipt_error=error_document(lost) if lost is not None else None,
+        ledger_created=ledger_created,
     )
+    if lost is not None:
+        why = facts_in_words(lost.facts, None) or lost.meaning
+        manners.warn(f"the receipt of this refusal was not written: {lost.code} ({lost.where}: {why})")
+    return code
+
+
+def _report(manners: Manners, charge: act.Charge, receipt_path: str | None, *, force: bool, **more: object) -> Exit:
+    """What became of a charge."""
+    taken = charge.captured if charge.captured is not None else charge.amount
+    document = {"charge": views.charge_view(charge), "replayed": charge.replayed, **more}
+    heading = Text.assemble((f" {charge.state.value} ", "bold black on green"), f" {taken}")
+    with _saying(manners, f"charge {charge.id} is {charge.state.value}"):
+        _write_receipt(receipt_path, charge.receipt, force=force)
+        return _answer(
+            manners,
+            receipt_path,
+            document,
+            heading,
+            ("charge", charge.id),
+            ("payee", charge.payee),
+            ("order", charge.order_no),
+            ("held until", instant_text(charge.hold_expires_at) if charge.state.value == "HELD" else None),
+            ("replayed", "yes: it was decided before, and nothing moved now" if charge.replayed else None),
+        )
 
 
 def _answer(manners: Manners, receipt_path: str | None, document: dict[str, object], heading: Text, *facts: words.Fact) -> Exit:

@@ -9,7 +9,8 @@ import click
 
 import act
 from act_cli import options
-from act_cli.files import in_file, read_input
+from act_cli.drafts import read_draft
+from act_cli.files import in_file
 from act_cli.manners import Manners
 from act_cli.outputs import deliver, require_output
 from act_cli.program import Command, example
@@ -84,7 +85,8 @@ def mint(
 ) -> None:
     """Sign a mandate: what an agent may spend, and where.
 
-    Everything a mandate does not allow is refused. The JSON document has ACT's field names, as 'act inspect --json' shows them.
+    Everything a mandate does not allow is refused. The JSON document has ACT's field names. What 'act inspect --json' shows
+    of a mandate will do, whole or its member "mandate"; the agent's key in it is left out, because --holder names it.
     """
     require_output(manners, out_path, "--out", force=force)
     mandate = _from_options(given) if from_path is None else _from_file(from_path, given)
@@ -98,7 +100,7 @@ def _from_file(path: str, given: dict[str, Any]) -> act.Mandate:
     if stray:
         raise click.UsageError(f"--from and --{stray[0].replace('_', '-')} exclude each other")
     try:
-        return act.Mandate.from_json(read_input(path))
+        return act.Mandate.from_json(read_draft(path, "mandate"))
     except act.InvalidCall as error:
         raise in_file(path, error) from None
 
@@ -123,7 +125,10 @@ def _document(given: dict[str, Any], now: datetime) -> dict[str, Any]:
     start = given["from_time"] or now
     if (given["until"] is None) == (given["valid_for"] is None):
         raise click.UsageError("Give either --until or --valid-for")
-    end = given["until"] or start + timedelta(hours=given["valid_for"])
+    try:
+        end = given["until"] or start + timedelta(hours=given["valid_for"])
+    except OverflowError:
+        raise click.BadParameter("the mandate would end after the year 9999", param_hint="--valid-for") from None
     document: dict[str, Any] = {
         "issuer": given["issuer"],
         "ledger": given["ledger_id"],

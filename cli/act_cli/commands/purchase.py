@@ -10,8 +10,10 @@ import click
 
 import act
 from act_cli import options
-from act_cli.files import STANDARD, in_file, read_input
+from act_cli.drafts import read_draft
+from act_cli.files import STANDARD, in_file
 from act_cli.manners import Manners
+from act_cli.objects import read_object
 from act_cli.outputs import deliver, require_output
 from act_cli.program import Command, example
 
@@ -66,7 +68,7 @@ def order(
     """Sign an order, as its merchant.
 
     It says what is sold to one agent, at what price, and for how long the price holds. The amount is what the items add up
-    to. The JSON document has the names that 'act inspect --json' shows.
+    to. The JSON document is what 'act inspect --json' shows of an order, whole or its member "order".
     """
     require_output(manners, out_path, "--out", force=force)
     terms = _from_options(given) if from_path is None else _from_file(from_path, given)
@@ -80,7 +82,7 @@ def _from_file(path: str, given: dict[str, Any]) -> act.Order:
     if stray:
         raise click.UsageError(f"--from and {stray[0]} exclude each other")
     try:
-        return act.Order.from_json(read_input(path))
+        return act.Order.from_json(read_draft(path, "order"))
     except act.InvalidCall as error:
         raise in_file(path, error) from None
 
@@ -154,31 +156,27 @@ def pay(
     """Sign a payment for an order, as the agent.
 
     The payment holds the request, the mandate and the order, and lives for 120 seconds. Signing decides nothing: whether it
-    is allowed, and whether the money is there, 'act authorize' answers. Sending the same payment again is always safe.
+    is allowed, and whether the money is there, 'act authorize' answers; 'act verify' foretells what can be told without the
+    ledger. Sending the same payment again is always safe.
     """
     require_output(manners, out_path, "--out", force=force)
     if order_path == mandate_path == STANDARD:
         raise click.UsageError("Only one of ORDER and --mandate can be standard input")
-    mandate, terms = read_input(mandate_path), read_input(order_path)
-    if ledger_id is None:
-        manners.subject = mandate_path
-        ledger_id = _ledger_named_by(mandate)
+    terms, _ = read_object(manners, order_path, "order")
+    mandate, found = read_object(manners, mandate_path, "mandate")
     manners.subject = ""
+    if ledger_id is None:
+        ledger_id = str(found.content.mandate.ledger)  # believed without proof: the payment service will check it
+    signer = options.load_signer(key_path, passphrase_path)
+    if signer.kid != found.holder.kid:
+        raise act.InvalidCall("draft_invalid", key_path, agent_key=found.holder.kid.hex(), this=signer.kid.hex())
     payment = act.sign_payment(
         terms,
         chain=[mandate],
         audience=ledger_id,
-        signer=options.load_signer(key_path, passphrase_path),
+        signer=signer,
         payment_method=method,
         payment_tool_reference=tool,
         request_id=request_id,
     )
     deliver(manners, out_path, payment.to_bytes(), f"payment at {ledger_id}", force=force)
-
-
-def _ledger_named_by(mandate: bytes) -> str:
-    """The mandate's own word for its ledger. Believed without proof: the payment service will check it."""
-    found = act.recognize(mandate)
-    if isinstance(found, act.Payment) or not hasattr(found, "content"):
-        raise act.Refused("kind_unexpected", "mandate", expected="mandate")
-    return str(found.content.mandate.ledger)

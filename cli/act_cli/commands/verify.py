@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Any
 
 import click
 from rich.console import RenderableType
@@ -13,7 +14,8 @@ import act
 from act_cli import options, words
 from act_cli.files import STANDARD, load_parties, read_input
 from act_cli.judgement import Question, Verdict, judge, verdict_view
-from act_cli.manners import Exit, Manners, facts_in_words, visible
+from act_cli.manners import Exit, Manners, facts_in_words, remedy_of, visible
+from act_cli.objects import read_object
 from act_cli.program import Command, example
 
 __all__ = ["verify"]
@@ -50,7 +52,7 @@ def verify(
         raise click.UsageError("Standard input can be read only once")
     parties = load_parties(parties_path)
     inputs = [(path, read_input(path)) for path in paths]
-    order = read_input(order_path) if order_path is not None else None
+    order = read_object(manners, order_path, "order")[0] if order_path is not None else None
     question = Question(parties, at or datetime.now(UTC), ledger_id, order, _orders(inputs))
     verdicts = [(path, judge(data, question)) for path, data in inputs]
     if order is not None and not any(verdict.kind == "receipt" for _, verdict in verdicts):
@@ -69,14 +71,13 @@ def _orders(inputs: list[tuple[str, bytes]]) -> dict[bytes, bytes]:
     orders: dict[bytes, bytes] = {}
     for _, data in inputs:
         try:
-            found = act.recognize(data)
-            if isinstance(found, act.Payment):
+            found: Any = act.recognize(data)
+            offered = data
+            if found.kind == "payment":
                 found = act.recognize(offered := found.order)
-            else:
-                offered = data
         except act.Refused:
             continue  # its own verdict says so
-        if not isinstance(found, act.Payment) and found.opened.kind.name == "order":
+        if found.kind == "order":
             orders[found.opened.identity] = offered
     return orders
 
@@ -102,7 +103,7 @@ def _shown(path: str, verdict: Verdict) -> list[RenderableType]:
         place = f" ({finding.where})" if finding.where else ""
         shown.append(words.bullets([f"{finding.code}: {finding.meaning}{place}"], "red", marks.no))
         facts = facts_in_words(finding.facts, verdict.bound_currency or verdict.currency, verdict.currency)
-        for line in filter(None, (facts, finding.remedy)):
+        for line in filter(None, (facts, remedy_of(finding))):
             shown.append(Padding.indent(words.dim(line), 4))
     if verdict.needs:
         shown += [words.dim("  to judge it, give"), words.bullets([verdict.needs], "yellow")]

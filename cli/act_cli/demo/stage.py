@@ -10,7 +10,8 @@ from datetime import UTC
 from pathlib import Path
 from typing import Any, Final
 
-from rich.console import RenderableType
+from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
+from rich.measure import Measurement
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
@@ -19,7 +20,7 @@ import act
 from act_cli import words
 from act_cli.demo.afternoon import Step, Usage
 from act_cli.demo.cast import AGENT, CAP, CURRENCY, LEDGER_ID, SHOPS, WRONG_SHOP, Cast
-from act_cli.manners import error_document, facts_in_words
+from act_cli.manners import error_document, facts_in_words, visible
 
 __all__ = ["called_as", "closing", "next_lines", "opening", "shown", "step_view"]
 
@@ -33,7 +34,7 @@ def opening(cast: Cast) -> list[RenderableType]:
     folder = f"{cast.folder}{os.sep}"
     return [
         words.blank(),
-        Text.assemble(("The milk-tea afternoon", "bold"), (f"   every object is a file in {folder}", "dim")),
+        Text.assemble(("The milk-tea afternoon", "bold"), (f"   every object is a file in {visible(folder)}", "dim")),
         words.blank(),
         Text("Lin's wallet signs what Lin's agent may do", style="bold"),
         words.bullets(words.mandate_words(cast.mandate), "green"),
@@ -62,30 +63,41 @@ def shown(step: Step, number: int) -> list[RenderableType]:
 
 def _cup_table() -> Table:
     grid = Table.grid(padding=(0, 1, 0, 0))
-    for width, right in ((2, True), (6, True), (15, False), (17, False), (BAR_WIDTH, False), (6, True), (4, False)):
-        grid.add_column(width=width, justify="right" if right else "left", no_wrap=True)
+    for width, right in ((2, True), (6, True), (15, False), (17, False), (None, False), (6, True), (4, False)):
+        # The bar alone has no fixed width: where the line is short it shrinks, and every number stays whole.
+        grid.add_column(width=width, justify="right" if right else "left", no_wrap=width is not None)
     return grid
 
 
 def _cup_header() -> Table:
-    marks = words.glyphs()
     grid = _cup_table()
-    signs = Text.assemble(
-        (marks.captured, words.CAPTURED_STYLE),
-        (" captured ", "dim"),
-        (marks.held, words.HELD_STYLE),
-        (" held ", "dim"),
-        (marks.left, words.LEFT_STYLE),
-        (" left", "dim"),
-    )
-    grid.add_row("", *(Text(title, style="dim") for title in (CURRENCY, "shop", "cup")), signs, Text("left", style="dim"))
+    grid.add_row("", *(Text(title, style="dim") for title in (CURRENCY, "shop", "cup")), _Signs(), Text("left", style="dim"))
     return grid
+
+
+class _Signs:
+    """What the bar's signs mean, over the bar; nothing where the bar had to shrink: the closing legend says it, too."""
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        marks = words.glyphs()
+        signs = Text.assemble(
+            (marks.captured, words.CAPTURED_STYLE),
+            (" captured ", "dim"),
+            (marks.held, words.HELD_STYLE),
+            (" held ", "dim"),
+            (marks.left, words.LEFT_STYLE),
+            (" left", "dim"),
+        )
+        yield signs if signs.cell_len <= options.max_width else Text("")
+
+    def __rich_measure__(self, console: Console, options: ConsoleOptions) -> Measurement:
+        return Measurement(words.MIN_BAR_WIDTH, BAR_WIDTH)
 
 
 def _cup(step: Step, mark: Text) -> RenderableType:
     usage = step.usage
     left = act.format_minor(CAP_MINOR - usage.captured_minor - usage.held_minor, CURRENCY)
-    bar = words.bar(usage.captured_minor, usage.held_minor, CAP_MINOR, BAR_WIDTH)
+    bar = words.FlexibleBar(usage.captured_minor, usage.held_minor, CAP_MINOR, BAR_WIDTH)
     amount = step.amount.text if step.amount is not None else ""
     state = Text("held", style=words.HELD_STYLE) if step.outcome == "held" else ""
     grid = _cup_table()

@@ -1,0 +1,61 @@
+"""Files that hold objects: which kind of object a file holds, and what it looks like if it holds none."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Final
+
+import act
+from act_cli.files import read_input
+from act_cli.manners import Manners
+
+__all__ = ["read_object", "recognized"]
+
+_SIGNED: Final = b"\xd2"
+"""How a signed object begins (the tag of COSE_Sign1), whatever is wrong with the rest of it; few texts do."""
+
+_CONTROL: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+
+
+def recognized(data: bytes) -> Any:
+    """What `act.recognize` makes of the bytes. Raises `Refused`; of a file that is something else altogether it says what that
+    looks like."""
+    try:
+        return act.recognize(data)
+    except act.Refused as refusal:
+        looks_like = _looks_like(data)
+        if looks_like is None:
+            raise
+        raise act.Refused(refusal.code, looks_like=looks_like) from None
+
+
+def _looks_like(data: bytes) -> str | None:
+    """In words, what a file is that people take for an object; None for bytes that begin as no such file does."""
+    if data.startswith(_SIGNED):
+        return None
+    if data.startswith(b"SQLite format 3\x00"):
+        return "a ledger"
+    try:
+        text = data.decode("utf-8-sig").strip()
+    except UnicodeDecodeError:
+        return None
+    if not text:
+        return "an empty file"
+    if text.startswith("-----BEGIN "):
+        return "a PEM file, such as a key"
+    if _CONTROL.search(text):
+        return None
+    return "JSON" if text[0] in "{[" else "text"
+
+
+def read_object(manners: Manners, path: str, kind: str) -> tuple[bytes, Any]:
+    """The bytes of a file and what `act.recognize` made of them, which must be of this kind; refusals name the file.
+
+    Raises `Refused`, kind_unexpected for an object of another kind, and as `read_input` does.
+    """
+    data = read_input(path)
+    manners.subject = path
+    found = recognized(data)
+    if found.kind != kind:
+        raise act.Refused("kind_unexpected", expected=kind, found=found.kind)
+    return data, found
