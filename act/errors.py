@@ -6,8 +6,9 @@ the table and never parsed. Codes are append-only: a code is never renamed, reus
 
 The order of the table is the order in which a verifier reports: form, proof of the agent, proof of mandate and order, replay,
 then the rules of PSD-PAY-DEL (IAC, order, money, semantics). When one object is wrong in two ways, the code that stands higher
-is the one raised; of two faults of form, which come before everything else, the one that is met first. What is left of a total,
-and whether an order was paid, a ledger judges in its transaction, after everything that needs no memory.
+is the one raised; of two faults of form, which come before everything else, the one that is met first. What a ledger remembers
+it judges in its transaction; a payment that a rule refuses is still reported for what the ledger has against it if that ranks
+higher.
 """
 
 from __future__ import annotations

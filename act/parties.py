@@ -29,6 +29,9 @@ MAX_FILE_BYTES: Final = 16 * 1024 * 1024
 """A file with ten thousand parties is some 4 MB."""
 
 
+MAX_MEMBERS: Final = 16
+"""More than any object of the file has."""
+
 MAX_PARTIES: Final = 20_000
 """What a file of that size can hold; and reading stops at the first fault, because a list of faults may outgrow the file."""
 
@@ -150,7 +153,7 @@ _Few = Annotated[list[_Entry], Field(max_length=MAX_LIST), FailFast()]
 
 
 class _Key(Document):
-    jwk: dict[str, str]
+    jwk: Annotated[dict[str, str], Field(max_length=MAX_MEMBERS)]
     not_before: str
     not_after: str
     compromised_at: str | None = None
@@ -175,7 +178,9 @@ class _File(Document):
 def parse_parties(data: bytes) -> PartiesTable:
     """The parties in a file's bytes. Raises `InvalidCall` parties_invalid with the place of the first fault."""
     with naming_faults("parties_invalid"):
-        model = _File.model_validate(json.decode(data, max_bytes=MAX_FILE_BYTES))
+        plain = json.decode(data, max_bytes=MAX_FILE_BYTES)
+        _require_few_members(plain)
+        model = _File.model_validate(plain)
         for i, party in enumerate(model.parties):
             _require_texts(party, f"parties.{i}")
             if any(namespace[-1].isalnum() for namespace in party.delegator_namespaces):
@@ -191,6 +196,17 @@ def parse_parties(data: bytes) -> PartiesTable:
     if len(set(ids)) != len(ids):
         raise InvalidCall("parties_invalid", "parties", reason="one party stands twice")
     return PartiesTable(keys, version=model.version, expires_at=expires_at)
+
+
+def _require_few_members(value: object) -> None:
+    """No object of the file has more than a few members, so that naming unknown ones cannot cost more than the file."""
+    if isinstance(value, dict):
+        if len(value) > MAX_MEMBERS:
+            raise Refused("claim_invalid", expected=f"at most {MAX_MEMBERS} members in an object")
+        value = list(value.values())
+    if isinstance(value, list):
+        for each in value:
+            _require_few_members(each)
 
 
 def _require_texts(party: _Party, where: str) -> None:

@@ -248,7 +248,15 @@ def pre_check(
     order.require_in_force(now)
     scenario = mandate.constraint(DelegationMode).scenario
     purchase = purchase_of(order.order, order.payee_key.party.categories, payment_method, scenario, now)
-    chain = Chain(credential)
-    chain.permits(purchase)
-    for limit in chain.limits(now):
-        judge(limit, Usage(0, (used_minor or {}).get(limit.name, 0)), purchase.amount.minor)
+    chain, findings = Chain(credential), []
+    try:
+        chain.permits(purchase)
+    except Refused as refusal:
+        findings.append(refusal)
+    try:
+        for limit in chain.limits(now):
+            judge(limit, Usage(0, (used_minor or {}).get(limit.name, 0)), purchase.amount.minor)
+    except Refused as refusal:
+        findings.append(refusal)
+    if findings:  # the cumulative limit ranks before semantics, as at the payment service
+        raise min(findings, key=lambda finding: finding.precedence)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar, Final
+from uuid import UUID
 
 from act.calendar import FUTURE_TOLERANCE_SECONDS, instant, system_clock
 from act.delegation.constraints import Validity
@@ -95,6 +96,10 @@ def mint(mandate: Mandate, *, signer: Signer, holder: PublicKey, at: datetime | 
     """
     if not isinstance(mandate, Mandate):
         raise InvalidCall("call_invalid", "mandate", expected="an act.Mandate")
+    if not isinstance(mandate.delegation_id, UUID):
+        raise InvalidCall("call_invalid", "mandate.delegation_id", expected="a UUID")
+    if not isinstance(holder, PublicKey):
+        raise InvalidCall("call_invalid", "holder", expected="an act.PublicKey")
     claims = mandate_claims(mandate, holder, instant(at or system_clock()))
     if read_mandate(claims).mandate != mandate:  # such as an amount in another currency than the mandate's
         raise InvalidCall("call_invalid", "mandate", reason="its parts do not belong together")

@@ -101,7 +101,7 @@ def _fields(model: _Document) -> dict[str, Any]:
         "user_confirmation_timestamp": (
             None if confirmed_at is None else parse_iso(confirmed_at, "user_confirmation_timestamp")
         ),
-        "vendor_private": model.ext.vendor_private,
+        "vendor_private": model.ext.vendor_private or None,
     }
 
 

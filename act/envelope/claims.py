@@ -80,8 +80,8 @@ def _inside(where: str, name: object) -> str:
 def read_text(value: object) -> str:
     """An identifier or label: 1 to `MAX_TEXT` characters that can be seen. It is compared byte for byte, never folded.
 
-    Refused are control and formatting characters (the bidirectional and zero-width ones among them), private use, surrogates
-    and every space but U+0020, from a pinned list: what Unicode assigns later must not make two verifiers disagree.
+    Refused are control characters, invisible formatting (bidirectional and zero-width characters among it), private use,
+    surrogates and every space but U+0020, from a pinned list: what Unicode assigns later must not make two verifiers disagree.
     """
     if type(value) is not str or not 0 < len(value) <= MAX_TEXT or (not _is_plain(value) and _UNSEEN.search(value)):
         raise Refused("claim_invalid", expected=f"1 to {MAX_TEXT} visible characters")
@@ -96,7 +96,7 @@ def _is_plain(text: str) -> bool:
 _UNSEEN: Final = re.compile(
     "[\x00-\x1f\x7f-\xa0\xad\u034f\u061c\u115f\u1160\u1680\u17b4\u17b5\u180b-\u180f\u2000-\u200f\u2028-\u202f"
     "\u205f-\u206f\u3000\u3164\ud800-\uf8ff\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\ufffe\uffff"
-    "\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
+    "\U00013430-\U0001343f\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
     "\U000f0000-\U0010ffff]"
 )
 _DISPLAY_ONLY: Final = {0x00A0: " ", 0x3000: " ", 0x200C: "", 0x200D: "", 0xFE0E: "", 0xFE0F: ""}

@@ -88,6 +88,11 @@ class Payment:
     chain: tuple[bytes, ...]
     order: bytes
 
+    def __post_init__(self) -> None:
+        parts = (self.request, self.order, *self.chain) if type(self.chain) is tuple else (None,)
+        if not all(type(part) is bytes for part in parts):
+            raise InvalidCall("call_invalid", "payment", expected="bytes, and a tuple of bytes as chain")
+
     def to_bytes(self) -> bytes:
         """The payment as one CBOR map. It is not signed: its parts are, and the request names the others."""
         return cbor.encode({"typ": PAYMENT_TYP, "chain": list(self.chain), "order": self.order, "request": self.request})

@@ -97,9 +97,7 @@ class PaymentService:
         self._signers: Final = {each.kid: each for each in (*retired_signers, signer)}
         self._clock: Final = clock
         self._cache: Final = CredentialCache()
-        owner = ledger.owner()
-        if owner is not None and owner != ledger_id:
-            raise StoreFault("store_wrong_ledger", "ledger", belongs_to=owner, asked=ledger_id)
+        self._is_mine()
 
     def authorize(self, payment: Payment | bytes) -> Charge:
         """Verifies a payment and reserves its amount, or raises `Refused` and leaves every counter as it was.
@@ -138,6 +136,7 @@ class PaymentService:
         No money moves under a key whose receipts nobody could verify.
         """
         at = instant(self._clock())
+        self._is_mine()
         try:
             enrolled = self._parties.find(self._signer.kid, Role.PSP, at)
         except Refused:
@@ -145,6 +144,21 @@ class PaymentService:
         if enrolled is None or enrolled.party.id != self.ledger_id or enrolled.compromised_at is not None:
             raise InvalidCall("call_invalid", "signer", reason="the parties file does not enrol this key for this service")
         return at
+
+    def _is_mine(self) -> bool:
+        """Whether the ledger is bound to this service yet; raises `StoreFault` store_wrong_ledger if it is another's."""
+        owner = self._ledger.owner()
+        if owner is not None and owner != self.ledger_id:
+            raise StoreFault("store_wrong_ledger", "ledger", belongs_to=owner, asked=self.ledger_id)
+        return owner is not None
+
+    def _held(self, charge_id: str) -> ChargeRecord:
+        """The charge of that id; raises `Refused` charge_unknown, in a ledger that nothing was written to as well."""
+        if type(charge_id) is not str:
+            raise InvalidCall("call_invalid", "charge_id", expected="a charge's id")
+        if not charge_id.isascii() or not self._is_mine():
+            raise Refused("charge_unknown", "charge")
+        return self._ledger.charge(charge_id)
 
     def _stored(
         self, payment: Payment, authenticated: AuthenticatedPayment | None, question: Question, refusal: Refused
@@ -157,7 +171,8 @@ class PaymentService:
             known = (request_key(authenticated), authenticated.request_identity) if authenticated else replay_key(payment)
             stored = self._ledger.find(*known)
         except Refused as reason:
-            raise (reason if authenticated and reason.code == "duplicate_request" else refusal) from None
+            refusal = reason if authenticated and reason.code == "duplicate_request" else refusal
+            stored = None
         if stored is None:
             raise self._weightiest(authenticated, question, refusal) if authenticated else refusal
         return stored
@@ -180,7 +195,7 @@ class PaymentService:
         if not isinstance(amount, Amount):
             raise InvalidCall("call_invalid", "amount", expected="an act.Amount")
         at = self._now()
-        charge = self._ledger.charge(charge_id)
+        charge = self._held(charge_id)
         if amount.currency != charge.amount.currency:
             raise Refused("currency_mismatch", "amount", charge=charge.amount.currency, capture=amount.currency)
         make = self._receipts(charge.request.mandate.issuer)
@@ -189,7 +204,7 @@ class PaymentService:
     def void(self, charge_id: str) -> Charge:
         """Releases what is held; final. Raises `Refused`: charge_unknown, charge_closed. Again: the same charge, `replayed`."""
         at = self._now()
-        make = self._receipts(self._ledger.charge(charge_id).request.mandate.issuer)
+        make = self._receipts(self._held(charge_id).request.mandate.issuer)
         return self._answer(self._ledger.void(charge_id, at, make))
 
     def revoke(self, iac: bytes) -> Revocation:
@@ -218,6 +233,7 @@ class PaymentService:
 
         Raises `Refused` if the mandate is not genuine, names another ledger or is not the one recorded under its delegation_id.
         """
+        self._is_mine()
         credential = open_credential(iac).authenticate(self._parties)
         self._require_own(credential)
         known = self._ledger.status(credential.key)

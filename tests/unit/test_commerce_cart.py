@@ -309,6 +309,11 @@ PRE_CHECKED: dict[str, dict[str, Any]] = {
         "order": {"at": NOW_SECONDS - 900},
     },
     "used up": {"used": "12.01", "mandate": {"max_total_amount": "30.00"}},
+    "used up, and a wrong label": {
+        "used": "12.01",
+        "mandate": {"max_total_amount": "30.00"},
+        "order": {"category": "gift_card"},
+    },
     "right": {},
 }
 

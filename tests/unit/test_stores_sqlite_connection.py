@@ -420,3 +420,11 @@ def test_a_change_of_folder_does_not_lead_to_another_ledger(tmp_path: Path, monk
         assert reserve(ledger).charge is not None
     assert os.listdir(elsewhere) == []
     assert (tmp_path / "ledger.db").is_file()
+
+
+@pytest.mark.parametrize("rest", ["-wal", "-shm", "-journal"])
+def test_no_new_ledger_is_made_beside_the_remains_of_another(path: Path, rest: str) -> None:
+    path.with_name(f"{path.name}{rest}").write_bytes(b"what is left of a ledger")
+    with closing(SqliteLedger(path)) as ledger:
+        assert fault(lambda: ledger.bind(PSP)) == "store_unavailable"
+    assert not path.exists()

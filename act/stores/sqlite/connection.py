@@ -126,6 +126,10 @@ class Database:
 
     def _create(self) -> None:
         """Builds the file under another name and links it to its own: two creators cannot mix, a crash leaves no half."""
+        beside = (self._absolute.with_name(f"{self.path.name}{rest}") for rest in ("-wal", "-shm", "-journal"))
+        if any(each.exists() for each in beside) and not self._absolute.exists():
+            # SQLite would play them into the new file. (Another creator's file is there before they are.)
+            raise StoreFault("store_unavailable", str(self.path), reason="a ledger was here, and its other files still are")
         draft = self._absolute.with_name(f".{self.path.name}.{secrets.token_hex(8)}.new")
         try:
             with contextlib.closing(sqlite3.connect(draft, isolation_level=None)) as connection:

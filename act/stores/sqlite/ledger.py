@@ -88,7 +88,11 @@ class SqliteLedger:
         with self._database.transaction() as connection:
             found = mandates.find_mandate(connection, mandate.key)
             if found is not None:
-                stored = _stored_outcome(connection, found, request.request, request.request_identity)
+                try:
+                    stored = _stored_outcome(connection, found, request.request, request.request_identity)
+                except Refused:  # a taken id is told to the agent of a trusted mandate only
+                    mandates.require_trusted(found, mandate, request.pinned_before)
+                    raise
                 if stored is not None:
                     return stored
             row = mandates.pin(connection, found, mandate, request.at, request.pinned_before)

@@ -22,6 +22,7 @@ __all__ = [
     "mandate_by_id",
     "pin",
     "require_pinnable",
+    "require_trusted",
     "stored_receipt",
     "stored_refusal",
 ]
@@ -64,13 +65,19 @@ def _mandate(row: tuple[Any, ...]) -> MandateRow:
     return MandateRow(row[0], record, row[8], MandateState(row[9]), row[10], row[11])
 
 
-def require_pinnable(found: MandateRow | None, mandate: MandateRecord, pinned_before: int | None) -> None:
-    """Raises `Refused` key_compromised (ACT-PAR-05) when this mandate was not recorded before its issuer's key was compromised,
-    credential_conflict (ACT-LED-01) when another identity stands under its key."""
+def require_trusted(found: MandateRow | None, mandate: MandateRecord, pinned_before: int | None) -> None:
+    """Rule ACT-PAR-05: raises `Refused` key_compromised when this very mandate was not recorded before its issuer's key was
+    compromised."""
     is_recorded = found is not None and found.record.identity == mandate.identity
     if pinned_before is not None and not (found is not None and is_recorded and found.pinned_at < pinned_before):
         raise Refused("key_compromised", "mandate.iss", compromised_at=pinned_before)
-    if found is not None and not is_recorded:
+
+
+def require_pinnable(found: MandateRow | None, mandate: MandateRecord, pinned_before: int | None) -> None:
+    """What `require_trusted` asks, and rule ACT-LED-01: raises `Refused` credential_conflict when another identity stands under
+    the mandate's key."""
+    require_trusted(found, mandate, pinned_before)
+    if found is not None and found.record.identity != mandate.identity:
         raise Refused("credential_conflict", "mandate.delegation_id")
 
 
@@ -114,8 +121,8 @@ def append(
     receipt = make_receipt(entry)
     connection.execute(
         "INSERT INTO entry "
-        "(mandate, sequence, kind, at, charge, amount_minor, code, place, facts, receipt_protected, receipt_payload) "
-        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "(mandate, sequence, kind, at, charge, amount_minor, code, place, facts, receipt_protected, receipt_payload, "
+        "receipt_identity) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             row.id,
             entry.sequence,
@@ -128,6 +135,7 @@ def append(
             cbor.encode(dict(refusal.facts)) if refusal else None,
             receipt.protected,
             receipt.payload,
+            receipt.identity,
         ),
     )
     connection.execute(
@@ -139,11 +147,14 @@ def append(
 
 def stored_receipt(connection: sqlite3.Connection, mandate_id: int, sequence: int) -> Unsigned:
     """The receipt of an entry, as it was made then."""
-    protected, payload = connection.execute(
-        "SELECT receipt_protected, receipt_payload FROM entry WHERE mandate = ? AND sequence = ?", (mandate_id, sequence)
+    protected, payload, identity = connection.execute(
+        "SELECT receipt_protected, receipt_payload, receipt_identity FROM entry WHERE mandate = ? AND sequence = ?",
+        (mandate_id, sequence),
     ).fetchone()
     signing_input = cbor.sig_structure(protected, payload)
-    return Unsigned(protected, payload, signing_input, sha256(signing_input).digest())
+    if sha256(signing_input).digest() != identity:  # nothing damaged is signed, and nobody but the store is to blame
+        raise ValueError("a stored receipt is damaged")
+    return Unsigned(protected, payload, signing_input, identity)
 
 
 def stored_refusal(connection: sqlite3.Connection, mandate_id: int, sequence: int) -> Refused:

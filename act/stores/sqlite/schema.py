@@ -86,6 +86,7 @@ CREATE TABLE entry (
     facts BLOB,
     receipt_protected BLOB NOT NULL,
     receipt_payload BLOB NOT NULL,
+    receipt_identity BLOB NOT NULL,
     PRIMARY KEY (mandate, sequence)
 ) STRICT, WITHOUT ROWID;
 CREATE TRIGGER entry_is_never_changed BEFORE UPDATE ON entry BEGIN SELECT RAISE(ABORT, 'entries are append-only'); END;
