@@ -42,22 +42,6 @@ from tests.support.world import (
     spent,
 )
 
-
-@pytest.fixture
-def world() -> World:
-    return World()
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "ledger.db"
-
-
-@pytest.fixture
-def service(world: World, path: Path) -> PaymentService:
-    return world.service(path)
-
-
 # --- a charge -----------------------------------------------------------------------------------------------------------
 
 

@@ -30,21 +30,6 @@ from tests.support.world import (
 )
 
 
-@pytest.fixture
-def world() -> World:
-    return World()
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "ledger.db"
-
-
-@pytest.fixture
-def service(world: World, path: Path) -> PaymentService:
-    return world.service(path)
-
-
 @pytest.mark.parametrize(
     "signer", [key("stranger"), key(WALLET), key(OTHER_PSP)], ids=["unknown", "a wallet", "another service"]
 )
