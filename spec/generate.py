@@ -55,11 +55,12 @@ _READING: Final = (
     ("ACT-KEY-01", OURS, "A public key is the canonical encoding of a point of prime order."),
 )
 _SELF_CONTAINED: Final = (
-    ("ACT-PAY-15", OURS, "The chain is one mandate: this version knows no links to sub-agents."),
+    ("ACT-CHN-01", OURS, "Mandate and links stand in one envelope: a chain does not mix COSE and JOSE."),
     ("ACT-ORD-01", "CID-CART-CFM", "The order's items add up to its amount."),
     ("ACT-PAY-16", "ADD-IAC-LCM", "The mandate's status is kept by the ledger that the mandate names."),
     ("ACT-IAC-01", "ADD-INT-ICS", "The mandate's window ends after it starts."),
     ("ACT-CON-11", "ADD-IAC-ISS", "Every constraint of the mandate is one of the registry."),
+    ("ACT-CON-13", "ADD-IAC-ISS", "Every block of the mandate's `ext` is one of the registry."),
     ("ACT-CON-12", "ADD-INT-ICS", "min_single_amount <= max_single_amount <= max_total_amount, as far as they are there."),
 )
 _SIGNATURES: Final = (
@@ -68,8 +69,19 @@ _SIGNATURES: Final = (
     ("ACT-PAR-03", "ADD-IAC-ISS", "The key belongs to the party that the object names."),
     ("ACT-PAR-04", "ADD-IAC-ISS", "An issuer speaks for the delegators of its namespaces only."),
     ("ACT-PAY-02", "ADD-IAC-ISS", "The mandate's signature verifies."),
+    ("ACT-CHN-02", OURS, "A link is signed by the agent key that its parent names."),
     ("ACT-PAY-03", "CID-CART-CFM", "The order's signature verifies."),
     ("ACT-PAR-05", OURS, "No key is compromised; an issuer's key may be, for a mandate this ledger had recorded before."),
+)
+_CHAIN: Final = (
+    ("ACT-PAY-15", OURS, "A link's parent allows sub-agents (`ext.delegation.max_depth`)."),
+    ("ACT-CHN-03", OURS, "The chain is no deeper than every credential in it allows, and has at most 8 links."),
+    ("ACT-CHN-04", OURS, "A link names its parent by identity, and the parent's agent, ledger and principal."),
+    ("ACT-CHN-05", OURS, "No agent and no agent key stands twice in a chain."),
+    ("ACT-CHN-06", OURS, "A link's window lies within its parent's."),
+    ("ACT-CHN-07", OURS, "A link allows nothing that its parent does not."),
+    ("ACT-CHN-08", OURS, "A link names no payee that its parent does not allow."),
+    ("ACT-CHN-09", OURS, "A link orders no other behaviour than its parent."),
 )
 _LEDGER: Final = (
     (
@@ -165,12 +177,13 @@ def rules() -> str:
         ("1. Form, of whatever is read", _READING),
         ("2. What an object says of itself", _SELF_CONTAINED),
         ("3. Who signed", _SIGNATURES),
-        ("4. The payment against its own parts", tuple(_verifier())),
-        ("5. The mandate's constraints, in the registry's order", tuple(_constraints())),
-        ("6. What the ledger remembers, in one transaction", _LEDGER),
-        ("7. Capture and void", _CHARGES),
-        ("8. A receipt, as the payee judges it", _RECEIPTS),
-        ("9. Outside of any object: the call and the store", _OUTSIDE),
+        ("4. The chain", _CHAIN),
+        ("5. The payment against its own parts", tuple(_verifier())),
+        ("6. The mandate's constraints, in the registry's order", tuple(_constraints())),
+        ("7. What the ledger remembers, in one transaction", _LEDGER),
+        ("8. Capture and void", _CHARGES),
+        ("9. A receipt, as the payee judges it", _RECEIPTS),
+        ("10. Outside of any object: the call and the store", _OUTSIDE),
     )
     known = {each for _, rows in stages for rule, _, _ in rows for each in rule.split()}
     missing = {row.rule for row in CODES.values()} ^ known

@@ -12,7 +12,8 @@ from typing import Any, Final, TypeVar
 from uuid import UUID
 
 from act.calendar import read_instant
-from act.delegation.constraints import DEFAULT_MODE, REGISTRY, Constraint, Validity, build_constraints
+from act.delegation.constraints import Constraint, Validity
+from act.delegation.constraints.payload import DEFAULTS, read_constraints, write_constraints
 from act.delegation.document import read_mandate_document
 from act.envelope.claims import Fields, read_fields, read_id, read_map, read_text
 from act.errors import InvalidCall, Refused
@@ -53,8 +54,6 @@ _ACT: Final = Fields(
         "ext": read_map,
     },
 )
-_TOP_LEVEL: Final = ("delegation_mode", "max_total_amount", "allowed_payment_methods")
-_BLOCKS: Final = frozenset(path.split(".")[1] for path in REGISTRY if path.startswith("ext."))
 C = TypeVar("C", bound=Constraint)
 
 
@@ -123,7 +122,7 @@ def read_mandate(claims: dict[str, Any]) -> SignedMandate:
     body = read_fields(_ACT, head["act"], "mandate.act")
     if ("user_confirmation_method" in body) != ("user_confirmation_timestamp" in body):
         raise Refused("claim_missing", "mandate.act.user_confirmation_timestamp", reason="method and time go together")
-    constraints, vendor_private = _read_constraints(body, (head["nbf"], head["exp"]))
+    constraints, vendor_private = read_constraints(body, (head["nbf"], head["exp"]), DEFAULTS)
     mandate = Mandate(
         UUID(bytes=head["cti"]),
         head["iss"],
@@ -145,49 +144,11 @@ def _read_holder(cnf: dict[Any, Any]) -> PublicKey:
     return PublicKey.from_cose_key(cnf[_CONFIRMATION_KEY], "mandate.cnf.COSE_Key")
 
 
-def _read_constraints(body: dict[str, Any], window: tuple[int, int]) -> tuple[tuple[Constraint, ...], Mapping[str, Any] | None]:
-    """All constraints in the registry's order. A name outside the registry is constraint_unknown, never ignored."""
-    raw: dict[str, Any] = {"validity": window, "delegation_mode": DEFAULT_MODE, "currency": body["currency"]}
-    for name in _TOP_LEVEL:
-        if name in body:
-            raw[name] = body[name]
-    vendor_private = None
-    for block, fields in body.get("ext", {}).items():
-        if type(fields) is not dict or not fields:
-            raise Refused("claim_invalid", f"mandate.act.ext.{block}", expected="a map that is not empty")
-        if block == "vendor_private":
-            vendor_private = fields
-            continue
-        if block not in _BLOCKS:
-            raise Refused("constraint_unknown", f"mandate.act.ext.{block}")
-        for name, value in fields.items():
-            path = f"ext.{block}.{name}"
-            if path not in REGISTRY:
-                raise Refused("constraint_unknown", f"mandate.act.{path}")
-            raw[path] = value
-    try:
-        return build_constraints(raw), vendor_private
-    except Refused as refusal:
-        raise refusal.within("mandate.act") from None
-
-
 def mandate_claims(mandate: Mandate, holder: PublicKey, issued_at: int) -> dict[str, Any]:
     """The claims that `read_mandate` takes back."""
     body: dict[str, Any] = {"delegator_identity": mandate.delegator_identity, "intent_id": mandate.intent_id}
-    ext: dict[str, Any] = {}
+    body |= write_constraints(mandate.constraints, mandate.vendor_private)
     window = mandate.constraint(Validity)
-    for constraint in mandate.constraints:
-        if constraint is window:
-            continue
-        if constraint.path.startswith("ext."):
-            _, block, name = constraint.path.split(".")
-            ext.setdefault(block, {})[name] = constraint.encode()
-        else:
-            body[constraint.path] = constraint.encode()
-    if mandate.vendor_private:
-        ext["vendor_private"] = dict(mandate.vendor_private)
-    if ext:
-        body["ext"] = ext
     if mandate.user_confirmation_method is not None:
         body["user_confirmation_method"] = mandate.user_confirmation_method
         body["user_confirmation_timestamp"] = mandate.user_confirmation_timestamp

@@ -27,7 +27,17 @@ def _bad(name: str, why: str, code: str, where: str, data: bytes, *, at: int = N
 
 def _accepted() -> list[Vector]:
     es256 = tea_mandate(signer="wallet-es256")
-    full = ["ACT-PAY-02", "ACT-PAR-03", "ACT-PAR-04", "ACT-ENV-05", "ACT-ENV-06", "ACT-ENV-07", "ACT-PAY-16", "ACT-CON-11"]
+    full = [
+        "ACT-PAY-02",
+        "ACT-PAR-03",
+        "ACT-PAR-04",
+        "ACT-ENV-05",
+        "ACT-ENV-06",
+        "ACT-ENV-07",
+        "ACT-PAY-16",
+        "ACT-CON-11",
+        "ACT-CON-13",
+    ]
     merchants = [f"shop-{n}.example" for n in range(128)]
     one = {"act.max_total_amount": "30.00", "act.ext.commerce.min_single_amount": "30.00"}
     return [
@@ -276,7 +286,7 @@ def _values() -> list[Vector]:
         _bad("currency-lower", "Codes are compared byte for byte.", "currency_unknown", "mandate.act.currency",
              mandate({"act.currency": "cny"})),
         _bad("constraint-block", "A block of limits this version does not know: ignoring it would widen the mandate.",
-             "constraint_unknown", "mandate.act.ext.quota", mandate({"act.ext.quota": {"times_limit": 3}})),
+             "extension_unknown", "mandate.act.ext.magic", mandate({"act.ext.magic": {"times_limit": 3}})),
         _bad("constraint-field", "A limit this version does not know, in a block it knows.", "constraint_unknown",
              "mandate.act.ext.commerce.max_weight", mandate({"act.ext.commerce.max_weight": "1"})),
         _bad("constraint-misplaced", "A limit in the wrong block.", "claim_unknown", "mandate.act.max_single_amount",

@@ -203,7 +203,7 @@ def _requests() -> list[Vector]:
     return [
         *vectors,
         bad("mandate-constraint-unknown", "A mandate with a limit this version does not know.", "constraint_unknown",
-            "mandate.act.ext.schedule", paid(mandate({"act.ext.schedule": {"weekdays": ["MO"]}}), shop)),
+            "mandate.act.ext.commerce.max_daily_amount", paid(mandate({"act.ext.commerce.max_daily_amount": "9.00"}), shop)),
         bad("mandate-constraint-conflict", "A mandate whose limits contradict each other.", "constraint_conflict",
             "mandate.act.ext.commerce.max_single_amount", conflict),
         bad("order-sum", "An order that does not add up.", "order_total_mismatch", "order.act.amount",

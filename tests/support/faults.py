@@ -182,7 +182,7 @@ _FORM: Final[Mapping[str, Fault]] = {
         "credential_lifetime_invalid", "mandate.act.validity", "mandate.window", _mandate("nbf", NOW_SECONDS + 10**7)
     ),
     "mandate block unknown": _fault(
-        "constraint_unknown", "mandate.act.ext.quota", "mandate.quota", _mandate("act.ext.quota", {"times_limit": 3})
+        "extension_unknown", "mandate.act.ext.magic", "mandate.magic", _mandate("act.ext.magic", {"times_limit": 3})
     ),
     "mandate constraint unknown": _fault(
         "constraint_unknown",

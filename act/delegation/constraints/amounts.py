@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
-from act.delegation.constraints.base import Enforcer, Language
+from act.delegation.constraints.base import Enforcer, Language, widened
 from act.delegation.limits import UNUSED, Limit, judge
 from act.delegation.purchase import Purchase
 from act.errors import Refused
@@ -57,6 +57,11 @@ class MaxTotalAmount(_Bound):
         """The total."""
         return (Limit(self.path, self.amount.minor, "total_limit_exceeded"),)
 
+    def narrows(self, parent: Self) -> None:
+        """Not more than the parent's, in the same currency."""
+        if self.amount.currency != parent.amount.currency or self.amount.minor > parent.amount.minor:
+            raise widened(self, link=str(self.amount), parent=str(parent.amount))
+
     def describe(self, language: Language = "en") -> str:
         """The total."""
         return f"总计不超过 {self.amount}" if language == "zh" else f"at most {self.amount} in total"
@@ -76,6 +81,11 @@ class MaxSingleAmount(_Bound):
         if purchase.amount.minor > self.amount.minor:
             raise Refused("single_limit_exceeded", self.path, cap_minor=self.amount.minor, asked_minor=purchase.amount.minor)
 
+    def narrows(self, parent: Self) -> None:
+        """Not more than the parent's, in the same currency."""
+        if self.amount.currency != parent.amount.currency or self.amount.minor > parent.amount.minor:
+            raise widened(self, link=str(self.amount), parent=str(parent.amount))
+
     def describe(self, language: Language = "en") -> str:
         """The most."""
         return f"单笔不超过 {self.amount}" if language == "zh" else f"at most {self.amount} in one payment"
@@ -94,6 +104,11 @@ class MinSingleAmount(_Bound):
         self._require_currency(purchase)
         if purchase.amount.minor < self.amount.minor:
             raise Refused("single_minimum_missed", self.path, floor_minor=self.amount.minor, asked_minor=purchase.amount.minor)
+
+    def narrows(self, parent: Self) -> None:
+        """Not less than the parent's, in the same currency."""
+        if self.amount.currency != parent.amount.currency or self.amount.minor < parent.amount.minor:
+            raise widened(self, link=str(self.amount), parent=str(parent.amount))
 
     def describe(self, language: Language = "en") -> str:
         """The least."""

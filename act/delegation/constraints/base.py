@@ -7,8 +7,9 @@ from typing import Any, ClassVar, Literal, Protocol, Self
 
 from act.delegation.limits import Limit
 from act.delegation.purchase import Purchase
+from act.errors import Refused
 
-__all__ = ["Constraint", "Enforcer", "Language"]
+__all__ = ["Constraint", "Enforcer", "Language", "widened"]
 
 Language = Literal["en", "zh"]
 
@@ -18,6 +19,7 @@ class Enforcer(StrEnum):
 
     VERIFIER = "verifier"  # decidable from the payment alone
     LEDGER = "ledger"  # needs what was spent before
+    AGENT = "agent"  # how to behave: permits every payment, and binds who makes it
 
 
 class Constraint(Protocol):
@@ -42,5 +44,14 @@ class Constraint(Protocol):
     def limits(self, at: int) -> tuple[Limit, ...]:
         """What the ledger has to count for a payment made at instant `at`."""
 
+    def narrows(self, parent: Self) -> None:
+        """Returns if every purchase that this permits, `parent` permits too; raises `Refused` otherwise: link_widens
+        (ACT-CHN-07), or a code of its own. It may refuse what it cannot prove; it never returns for something wider."""
+
     def describe(self, language: Language = "en") -> str:
         """The bound in plain words, for the principal who signs it."""
+
+
+def widened(constraint: Constraint, **facts: int | str) -> Refused:
+    """The refusal of a link whose constraint allows more than its parent's (ACT-CHN-07)."""
+    return Refused("link_widens", constraint.path, **facts)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
-from act.delegation.constraints.base import Enforcer, Language
+from act.delegation.constraints.base import Enforcer, Language, widened
 from act.delegation.limits import Limit
 from act.delegation.purchase import Purchase
 from act.envelope.claims import read_texts
@@ -50,6 +50,12 @@ class AllowedPaymentMethods(_Entries):
         if purchase.payment_method not in self.entries:
             raise Refused("payment_method_not_allowed", self.path, asked=purchase.payment_method)
 
+    def narrows(self, parent: Self) -> None:
+        """Nothing the parent does not allow."""
+        for entry in self.entries:
+            if entry not in parent.entries:
+                raise widened(self, added=entry)
+
     def describe(self, language: Language = "en") -> str:
         """The methods."""
         return ("支付方式仅限:" if language == "zh" else "paid only by ") + self._listed(language)
@@ -67,6 +73,12 @@ class AllowedMerchants(_Entries):
         if purchase.payee not in self.entries:
             raise Refused("payee_not_allowed", self.path, asked=purchase.payee)
 
+    def narrows(self, parent: Self) -> None:
+        """Nothing the parent does not allow."""
+        for entry in self.entries:
+            if entry not in parent.entries:
+                raise Refused("link_payee_added", self.path, added=entry)
+
     def describe(self, language: Language = "en") -> str:
         """The shops."""
         return ("商户仅限:" if language == "zh" else "only at ") + self._listed(language)
@@ -83,6 +95,12 @@ class ForbiddenMerchants(_Entries):
         """Rule ACT-CON-08."""
         if purchase.payee in self.entries:
             raise Refused("payee_forbidden", self.path, asked=purchase.payee)
+
+    def narrows(self, parent: Self) -> None:
+        """Everything the parent forbids."""
+        for entry in parent.entries:
+            if entry not in self.entries:
+                raise widened(self, dropped=entry)
 
     def describe(self, language: Language = "en") -> str:
         """The shops."""
@@ -105,6 +123,12 @@ class AllowedCategories(_Entries):
                 if category not in self.entries:
                     raise Refused("category_not_allowed", self.path, asked=min(categories.difference(self.entries)))
 
+    def narrows(self, parent: Self) -> None:
+        """Nothing the parent does not allow."""
+        for entry in self.entries:
+            if entry not in parent.entries:
+                raise widened(self, added=entry)
+
     def describe(self, language: Language = "en") -> str:
         """The categories."""
         return ("品类仅限:" if language == "zh" else "only for ") + self._listed(language)
@@ -125,6 +149,12 @@ class ForbiddenCategories(_Entries):
             for category in categories:
                 if category in self.entries:
                     raise Refused("category_forbidden", self.path, asked=min(categories.intersection(self.entries)))
+
+    def narrows(self, parent: Self) -> None:
+        """Everything the parent forbids."""
+        for entry in parent.entries:
+            if entry not in self.entries:
+                raise widened(self, dropped=entry)
 
     def describe(self, language: Language = "en") -> str:
         """The categories."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Final, Self
 
 from act.calendar import FUTURE_TOLERANCE_SECONDS, iso
-from act.delegation.constraints.base import Enforcer, Language
+from act.delegation.constraints.base import Enforcer, Language, widened
 from act.delegation.limits import Limit
 from act.delegation.purchase import Purchase
 from act.errors import Refused
@@ -58,6 +58,11 @@ class Validity:
         """Nothing to count."""
         return ()
 
+    def narrows(self, parent: Self) -> None:
+        """A window inside the parent's; raises `Refused` link_outlives_parent (ACT-CHN-06)."""
+        if self.end > parent.end or self.start < parent.start:
+            raise Refused("link_outlives_parent", self.path, starts_at=self.start, ends_at=self.end, parent_ends_at=parent.end)
+
     def describe(self, language: Language = "en") -> str:
         """When it may be used."""
         if language == "zh":
@@ -99,6 +104,11 @@ class DelegationMode:
         """Nothing to count."""
         return ()
 
+    def narrows(self, parent: Self) -> None:
+        """The same mode: one payment has one scenario, and every credential judges it."""
+        if self.mode != parent.mode:
+            raise widened(self, link=self.mode, parent=parent.mode)
+
     def describe(self, language: Language = "en") -> str:
         """Who decides."""
         if self.mode == BOUNDED:
@@ -135,6 +145,11 @@ class Currency:
     def limits(self, at: int) -> tuple[Limit, ...]:
         """Nothing to count."""
         return ()
+
+    def narrows(self, parent: Self) -> None:
+        """The same currency."""
+        if self.code != parent.code:
+            raise widened(self, link=self.code, parent=parent.code)
 
     def describe(self, language: Language = "en") -> str:
         """The currency."""

@@ -1,0 +1,87 @@
+"""Constraints as they stand in a payload: ACT's top-level fields and the named blocks of `ext`, and nothing else.
+
+Mandates and links write them alike. A name outside the registry is refused, never ignored: an ignored limit would be a wider
+mandate (ACT-CON-11, ACT-CON-13).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from act.delegation.constraints.base import Constraint
+from act.delegation.constraints.registry import DEFAULT_MODE, REGISTRY, build_constraints
+from act.errors import Refused
+
+__all__ = ["DEFAULTS", "TOP_LEVEL", "read_constraints", "write_constraints"]
+
+TOP_LEVEL: Final = ("delegation_mode", "currency", "max_total_amount", "allowed_payment_methods")
+"""Constraints that stand beside the facts, under ACT's names."""
+
+DEFAULTS: Final[Mapping[str, Any]] = {"delegation_mode": DEFAULT_MODE}
+"""What an absent field means in a mandate. In a link, absent means inherited."""
+
+_BLOCKS: Final = frozenset(path.split(".")[1] for path in REGISTRY if path.count(".") == 2)
+
+
+def read_constraints(
+    body: Mapping[str, Any], window: tuple[int, int], defaults: Mapping[str, Any]
+) -> tuple[tuple[Constraint, ...], Mapping[str, Any] | None]:
+    """Every constraint of a payload in the registry's order, and what `ext.vendor_private` carries uninterpreted.
+
+    Raises `Refused` with places from `mandate.act` on.
+    """
+    raw: dict[str, Any] = {"validity": window, **defaults}
+    for name in TOP_LEVEL:
+        if name in body:
+            raw[name] = body[name]
+    vendor_private = None
+    try:
+        for block, fields in body.get("ext", {}).items():
+            if block == "vendor_private":
+                vendor_private = _read_block(block, fields)
+            else:
+                raw |= _read_ext(block, fields)
+        return build_constraints(raw), vendor_private
+    except Refused as refusal:
+        raise refusal.within("mandate.act") from None
+
+
+def _read_ext(block: str, fields: Any) -> dict[str, Any]:
+    """The raw values of one block by path: the block itself where it is one constraint, otherwise its fields."""
+    whole = f"ext.{block}"
+    if whole in REGISTRY:
+        return {whole: fields}
+    if block not in _BLOCKS:
+        raise Refused("extension_unknown", whole)
+    raw = {f"{whole}.{name}": value for name, value in _read_block(block, fields).items()}
+    for path in raw:
+        if path not in REGISTRY:
+            raise Refused("constraint_unknown", path)
+    return raw
+
+
+def _read_block(block: str, fields: Any) -> dict[str, Any]:
+    if type(fields) is not dict or not fields:
+        raise Refused("claim_invalid", f"ext.{block}", expected="a map that is not empty")
+    return fields
+
+
+def write_constraints(constraints: Sequence[Constraint], vendor_private: Mapping[str, Any] | None) -> dict[str, Any]:
+    """The payload's fields that `read_constraints` takes back; the window stands in the envelope's nbf and exp."""
+    body: dict[str, Any] = {}
+    ext: dict[str, Any] = {}
+    for constraint in constraints:
+        block, _, name = constraint.path.removeprefix("ext.").partition(".")
+        if not constraint.path.startswith("ext."):
+            body[constraint.path] = constraint.encode()
+        elif name:
+            ext.setdefault(block, {})[name] = constraint.encode()
+        else:
+            ext[block] = constraint.encode()
+    body.pop("validity", None)
+    if vendor_private:
+        ext["vendor_private"] = dict(vendor_private)
+    if ext:
+        body["ext"] = ext
+    return body
