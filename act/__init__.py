@@ -4,6 +4,7 @@ The public names are these, and nothing else. README shows them at work; `spec/`
 """
 
 from act.commerce.cart import Item, Order, pre_check, sign_order, verify_order
+from act.delegation.chain import delegate
 from act.delegation.credential import Credential, mint, verify_mandate
 from act.delegation.mandate import Mandate
 from act.errors import CODES, ActError, InvalidCall, Refused, StoreFault
@@ -44,6 +45,7 @@ __all__ = [
     "Signer",
     "SqliteLedger",
     "StoreFault",
+    "delegate",
     "explain",
     "format_minor",
     "load_private",

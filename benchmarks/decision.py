@@ -16,7 +16,8 @@ from nacl.bindings import crypto_sign_open
 
 import act
 from act.calendar import instant
-from act.delegation.credential import CredentialCache, open_credential
+from act.delegation.chain import ChainCache
+from act.delegation.credential import open_credential
 from act.parties import Role
 from act.payment.verifier import Question, authenticate, decide
 from benchmarks.measure import Effort, Timings, Work, each, interleaved
@@ -76,7 +77,7 @@ def _works(effort: Effort) -> dict[str, Work]:
     )
     parties = afternoon.cast.parties(*wallets)
     question = Question(LEDGER, instant(NOW), parties.expires_at)
-    cache = CredentialCache()
+    cache = ChainCache()
 
     def open_mandate(iac: bytes) -> object:
         return open_credential(iac).authenticate(parties)

@@ -1,28 +1,91 @@
-"""One credential and, later, the links below it, root first. All of them judge every payment."""
+"""A mandate and the links below it, root first: all of them judge every payment, and all of their limits are debited.
+
+A `Chain` holds what was proven: the root's issuer by the parties, each link's signer by the key its parent names. Whether it is
+in force and what is left of it are questions of time and of the ledger.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
 
-from act.delegation.constraints import Constraint, Enforcer
-from act.delegation.credential import Credential
+from act.calendar import FUTURE_TOLERANCE_SECONDS, instant, system_clock
+from act.delegation.authority import Authority
+from act.delegation.constraints import Constraint, Enforcer, Validity
+from act.delegation.credential import Credential, UnverifiedCredential, open_credential
 from act.delegation.limits import Limit
+from act.delegation.link import Link, UnverifiedLink, link_claims, open_link, read_link
+from act.delegation.link_document import read_link_document
+from act.delegation.mandate import SignedMandate
 from act.delegation.purchase import Purchase
-from act.keys import PublicKey
+from act.envelope.cose import seal
+from act.envelope.kinds import LINK
+from act.errors import InvalidCall, Refused
+from act.keys import PublicKey, Signer
+from act.parties import Parties
 
-__all__ = ["Chain"]
+__all__ = ["AuthenticatedLink", "Chain", "ChainCache", "UnverifiedChain", "delegate", "open_chain"]
+
+
+@dataclass(frozen=True, slots=True)
+class AuthenticatedLink:
+    """A link that its parent's agent signed and that narrows its parent. `place` counts from 1, below the mandate."""
+
+    link: Link
+    holder: PublicKey
+    issued_at: int
+    identity: bytes
+    place: int
+
+    def require_in_force(self, at: int) -> None:
+        """Rules ACT-PAY-13 and -14, for a link."""
+        try:
+            if self.issued_at > at + FUTURE_TOLERANCE_SECONDS:
+                raise Refused("credential_not_yet_valid", "iat", issued_at=self.issued_at)
+            for constraint in self.link.constraints:
+                if isinstance(constraint, Validity):
+                    constraint.require_in_force(at)
+        except Refused as refusal:
+            raise self.seen_from(refusal) from None
+
+    def permits(self, purchase: Purchase) -> None:
+        """Returns if every constraint of this link permits the purchase; raises the first one's `Refused` otherwise."""
+        for constraint in self.link.constraints:
+            try:
+                constraint.permits(purchase)
+            except Refused as refusal:
+                raise self.seen_from(refusal) from None
+
+    def seen_from(self, refusal: Refused) -> Refused:
+        """A constraint's refusal with the link as its place."""
+        return Refused(refusal.code, f"link.{self.place}.{refusal.where.removeprefix('mandate.')}", **refusal.facts)
 
 
 @dataclass(frozen=True, slots=True)
 class Chain:
-    """Authenticated credentials from the principal to the paying agent. This version knows chains of exactly one."""
+    """Authenticated credentials from the principal to the paying agent, each narrower than the one before."""
 
     root: Credential
+    links: tuple[AuthenticatedLink, ...] = ()
+    _authority: Authority | None = field(default=None, repr=False, compare=False)
 
     @property
-    def leaf(self) -> Credential:
+    def leaf(self) -> Credential | AuthenticatedLink:
         """The credential whose holder signs the payment."""
-        return self.root
+        return self.links[-1] if self.links else self.root
+
+    @property
+    def delegation_id(self) -> UUID:
+        """The leaf's."""
+        return self.links[-1].link.delegation_id if self.links else self.root.mandate.delegation_id
+
+    @property
+    def agent_id(self) -> str:
+        """The paying agent."""
+        return self.links[-1].link.agent_id if self.links else self.root.mandate.agent_id
 
     @property
     def holder(self) -> PublicKey:
@@ -30,19 +93,199 @@ class Chain:
         return self.leaf.holder
 
     @property
-    def constraints(self) -> tuple[Constraint, ...]:
-        """Every constraint of every credential, in the order of judgement."""
-        return self.root.mandate.constraints
+    def authority(self) -> Authority:
+        """What the chain gives the paying agent."""
+        root = self.root
+        return self._authority or Authority.of_mandate(SignedMandate(root.mandate, root.holder, root.issued_at), root.identity)
+
+    def extend(self, unverified: UnverifiedLink) -> Chain:
+        """The chain with one more link: signed by the leaf's agent key (ACT-CHN-02), and narrower (ACT-CHN-03 to -09).
+
+        Raises `Refused` with places from `link.<n>` on, n counting from 1.
+        """
+        place = len(self.links) + 1
+        content, opened = unverified.content, unverified.opened
+        try:
+            opened.check_signature(self.holder, "link_signature_invalid")
+        except Refused as refusal:
+            raise Refused(refusal.code, f"link.{place}") from None
+        try:
+            authority = self.authority.narrowed_by(content, opened.identity)
+        except Refused as refusal:
+            raise refusal.within(f"link.{place}") from None
+        link = AuthenticatedLink(content.link, content.holder, content.issued_at, opened.identity, place)
+        return replace(self, links=(*self.links, link), _authority=authority)
+
+    def require_in_force(self, at: int) -> None:
+        """Every credential issued, started and not ended at instant `at`; raises `Refused` otherwise."""
+        self.root.require_in_force(at)
+        for link in self.links:
+            link.require_in_force(at)
 
     def permits(self, purchase: Purchase) -> None:
         """Returns if every constraint of every credential permits the purchase; raises the first one's `Refused` otherwise."""
-        for constraint in self.constraints:
+        for constraint in self.root.mandate.constraints:
             constraint.permits(purchase)
+        for link in self.links:
+            link.permits(purchase)
+
+    def findings(self, purchase: Purchase) -> tuple[Refused, ...]:
+        """What every single constraint has against a purchase: for people who look for the cause."""
+        found: list[Refused] = []
+        for constraint in self.root.mandate.constraints:
+            found += _refusal(constraint, purchase)
+        for link in self.links:
+            for constraint in link.link.constraints:
+                found += map(link.seen_from, _refusal(constraint, purchase))
+        return tuple(found)
 
     def limits(self, at: int) -> tuple[Limit, ...]:
-        """What the ledger has to count for a payment at instant `at`."""
-        limits: tuple[Limit, ...] = ()
-        for constraint in self.constraints:
-            if constraint.enforced_by is Enforcer.LEDGER:  # nothing else counts
-                limits += constraint.limits(at)
+        """What the ledger has to count for a payment at instant `at`: the mandate's limits, then each link's under names of its
+        own."""
+        limits = _limits_of(self.root.mandate.constraints, at)
+        for link in self.links:
+            name = link.link.delegation_id.urn
+            limits += tuple([replace(each, name=f"{name}/{each.name}") for each in _limits_of(link.link.constraints, at)])
         return limits
+
+    def effective(self) -> tuple[Constraint, ...]:
+        """The constraints that alone permit exactly what the chain permits: what the paying agent can really still do."""
+        return self.authority.effective()
+
+
+def _refusal(constraint: Constraint, purchase: Purchase) -> tuple[Refused, ...]:
+    try:
+        constraint.permits(purchase)
+    except Refused as refusal:
+        return (refusal,)
+    return ()
+
+
+def _limits_of(constraints: tuple[Constraint, ...], at: int) -> tuple[Limit, ...]:
+    limits: tuple[Limit, ...] = ()
+    for constraint in constraints:
+        if constraint.enforced_by is Enforcer.LEDGER:  # nothing else counts
+            limits += constraint.limits(at)
+    return limits
+
+
+@dataclass(frozen=True, slots=True)
+class UnverifiedChain:
+    """Decoded credentials, root first, that nobody has checked."""
+
+    root: UnverifiedCredential
+    links: tuple[UnverifiedLink, ...]
+
+    @property
+    def leaf(self) -> UnverifiedCredential | UnverifiedLink:
+        """The credential whose holder is to sign the payment."""
+        return self.links[-1] if self.links else self.root
+
+    @property
+    def holder(self) -> PublicKey:
+        """The key the last credential claims to be for."""
+        return self.leaf.holder
+
+    @property
+    def identity(self) -> bytes:
+        """The last credential's."""
+        return self.leaf.opened.identity
+
+    @property
+    def agent_id(self) -> str:
+        """Whom the last credential names."""
+        return self.links[-1].content.link.agent_id if self.links else self.root.content.mandate.agent_id
+
+    @property
+    def delegation_id(self) -> UUID:
+        """The last credential's."""
+        return self.links[-1].content.link.delegation_id if self.links else self.root.content.mandate.delegation_id
+
+    def authenticate(self, parties: Parties) -> Chain:
+        """The chain, every signature and every narrowing proven, root first. Raises `Refused`."""
+        chain = Chain(self.root.authenticate(parties))
+        for link in self.links:
+            chain = chain.extend(link)
+        return chain
+
+    def authority(self) -> Authority:
+        """What the chain claims to give its last agent; only its form and its narrowing are checked. Raises `Refused`."""
+        authority = Authority.of_mandate(self.root.content, self.root.opened.identity)
+        for place, link in enumerate(self.links, 1):
+            try:
+                authority = authority.narrowed_by(link.content, link.opened.identity)
+            except Refused as refusal:
+                raise refusal.within(f"link.{place}") from None
+        return authority
+
+
+def open_chain(data: Sequence[bytes]) -> UnverifiedChain:
+    """Decodes a mandate and its links, root first; believes nothing. Raises `Refused`."""
+    return UnverifiedChain(open_credential(data[0]), tuple([open_link(each) for each in data[1:]]))
+
+
+def delegate(
+    document: str | bytes | dict[str, Any],
+    *,
+    chain: Sequence[bytes],
+    signer: Signer,
+    holder: PublicKey,
+    at: datetime | None = None,
+) -> bytes:
+    """Signs a link for the sub-agent that holds `holder`, below the last credential of `chain`, with its agent's key.
+
+    `document` is JSON: the sub-agent's `agent_id` and, under ACT's names, what is narrowed; everything else is inherited.
+    `at` is the time of signing (None: the system clock). What is returned has been read back and found narrower, so a link that
+    no verifier would take raises `Refused` or `InvalidCall` here and is never signed.
+    """
+    if not chain:
+        raise InvalidCall("call_invalid", "chain", expected="at least one credential")
+    if not isinstance(holder, PublicKey):
+        raise InvalidCall("call_invalid", "holder", expected="an act.PublicKey")
+    unverified = open_chain(tuple(chain))
+    if signer.kid != unverified.holder.kid:
+        raise InvalidCall("call_invalid", "signer", expected="the agent key that the last credential names")
+    parent = unverified.authority()
+    link = read_link_document(document, parent)
+    claims = link_claims(link, holder, instant(at or system_clock()))
+    content = read_link(claims)
+    try:
+        parent.narrowed_by(content, bytes(32))
+        parent.stated(Validity).require_in_force(claims["iat"])
+    except Refused as refusal:
+        raise refusal.within(f"link.{len(chain)}") from None
+    return seal(LINK, claims, signer)
+
+
+_Key = tuple[bytes, ...]
+_DEFAULT_CAPACITY_BYTES: Final = 4 * 1024 * 1024
+
+
+class ChainCache:
+    """Remembers authenticated chains by their full bytes and the parties' version: facts that no time changes.
+
+    Everything that time does change (the key's standing, the window, the status) is asked anew at each use. Bounded; when
+    full it starts over. Threads may share it.
+    """
+
+    __slots__ = ("_bytes", "_capacity_bytes", "_entries", "_version")
+
+    def __init__(self, capacity_bytes: int = _DEFAULT_CAPACITY_BYTES) -> None:
+        """`capacity_bytes` counts credentials as received: some 7,000 mandates of the usual size, and the memory they take is
+        bounded even if every one of them is as large and as finely divided as it may be."""
+        self._capacity_bytes: Final = capacity_bytes
+        self._entries: dict[_Key, Chain] = {}
+        self._bytes = 0
+        self._version = -1
+
+    def find(self, data: _Key, parties: Parties) -> Chain | None:
+        """The chain, if these very bytes were authenticated under these very parties."""
+        return self._entries.get(data) if self._version == parties.version else None
+
+    def keep(self, data: _Key, chain: Chain, parties: Parties) -> None:
+        """Remembers what `UnverifiedChain.authenticate` returned for these bytes."""
+        size = sum(map(len, data))
+        if self._version != parties.version or self._bytes + size > self._capacity_bytes:
+            self._entries, self._bytes, self._version = {}, 0, parties.version
+        self._entries[data] = chain
+        self._bytes += size

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import ClassVar, Final
+from typing import ClassVar
 from uuid import UUID
 
 from act.calendar import FUTURE_TOLERANCE_SECONDS, instant, system_clock
@@ -21,7 +21,7 @@ from act.errors import InvalidCall, Refused
 from act.keys import PublicKey, Signer
 from act.parties import EnrolledKey, Parties, Role
 
-__all__ = ["Credential", "CredentialCache", "UnverifiedCredential", "mint", "open_credential", "verify_mandate"]
+__all__ = ["Credential", "UnverifiedCredential", "mint", "open_credential", "verify_mandate"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,32 +130,3 @@ def verify_mandate(iac: bytes, *, parties: Parties, at: datetime) -> Credential:
         raise Refused("key_compromised", "mandate.iss", compromised_at=compromised_at)
     credential.require_in_force(now)
     return credential
-
-
-class CredentialCache:
-    """Remembers authenticated credentials by their full bytes and the parties' version: facts that no time changes.
-
-    Everything that time does change (the key's standing, the window, the status) is asked anew at each use. Bounded; when
-    full it starts over. Threads may share it.
-    """
-
-    __slots__ = ("_bytes", "_capacity_bytes", "_entries", "_version")
-
-    def __init__(self, capacity_bytes: int = 4 * 1024 * 1024) -> None:
-        """`capacity_bytes` counts credentials as received: some 7,000 of the usual size, and the memory they take is bounded
-        even if every one of them is as large and as finely divided as it may be."""
-        self._capacity_bytes: Final = capacity_bytes
-        self._entries: dict[bytes, Credential] = {}
-        self._bytes = 0
-        self._version = -1
-
-    def find(self, data: bytes, parties: Parties) -> Credential | None:
-        """The credential, if these very bytes were authenticated under these very parties."""
-        return self._entries.get(data) if self._version == parties.version else None
-
-    def keep(self, data: bytes, credential: Credential, parties: Parties) -> None:
-        """Remembers what `UnverifiedCredential.authenticate` returned for these bytes."""
-        if self._version != parties.version or self._bytes + len(data) > self._capacity_bytes:
-            self._entries, self._bytes, self._version = {}, 0, parties.version
-        self._entries[data] = credential
-        self._bytes += len(data)

@@ -17,7 +17,7 @@ from act.errors import InvalidCall, Refused
 from act.money import Amount
 from act.wire import cbor
 
-__all__ = ["DEFAULT_CURRENCY", "read_mandate_document"]
+__all__ = ["DEFAULT_CURRENCY", "read_delegation_id", "read_mandate_document", "require_encodable"]
 
 DEFAULT_CURRENCY: Final = "CNY"
 """ADD-IAC-ISS: currency is optional and CNY when absent. What is signed always says it."""
@@ -88,9 +88,9 @@ def _fields(model: _Document) -> dict[str, Any]:
     if (model.user_confirmation_method is None) != (confirmed_at is None):
         raise Refused("claim_missing", "user_confirmation_timestamp", reason="method and time go together")
     if model.ext.vendor_private is not None:
-        _require_encodable(model.ext.vendor_private)
+        require_encodable(model.ext.vendor_private)
     return {
-        "delegation_id": _delegation_id(model.delegation_id),
+        "delegation_id": read_delegation_id(model.delegation_id),
         "issuer": model.issuer,
         "ledger": model.ledger,
         "delegator_identity": model.delegator_identity,
@@ -105,7 +105,7 @@ def _fields(model: _Document) -> dict[str, Any]:
     }
 
 
-def _require_encodable(vendor_private: dict[str, Any]) -> None:
+def require_encodable(vendor_private: dict[str, Any]) -> None:
     """What is carried uninterpreted must still be something both envelopes can carry: no null, no fraction."""
     try:
         cbor.encode(vendor_private)
@@ -114,7 +114,7 @@ def _require_encodable(vendor_private: dict[str, Any]) -> None:
         raise Refused("claim_invalid", "ext.vendor_private", expected=expected) from None
 
 
-def _delegation_id(text: str | None) -> UUID:
+def read_delegation_id(text: str | None) -> UUID:
     """`urn:uuid:` and a UUID in its one lower-case form, or the UUID alone."""
     if text is None:
         return uuid4()

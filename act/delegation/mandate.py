@@ -15,11 +15,11 @@ from act.calendar import read_instant
 from act.delegation.constraints import Constraint, Validity
 from act.delegation.constraints.payload import DEFAULTS, read_constraints, write_constraints
 from act.delegation.document import read_mandate_document
-from act.envelope.claims import Fields, read_fields, read_id, read_map, read_text
+from act.envelope.claims import Fields, read_fields, read_id, read_map, read_raw, read_text
 from act.errors import InvalidCall, Refused
 from act.keys import PublicKey
 
-__all__ = ["Mandate", "MandateKey", "SignedMandate", "mandate_claims", "read_mandate"]
+__all__ = ["Mandate", "MandateKey", "SignedMandate", "mandate_claims", "read_holder", "read_mandate", "write_holder"]
 
 _CLAIMS: Final = Fields(
     {
@@ -39,16 +39,11 @@ _LEDGER_STATUS: Final = Fields({"ledger": read_text})
 _CONFIRMATION_KEY: Final = 1  # RFC 8747: the COSE_Key member of cnf
 
 
-def _raw(value: Any) -> Any:
-    """Left as it is for the constraint that reads it once the currency is known."""
-    return value
-
-
 _ACT: Final = Fields(
-    {"delegator_identity": read_text, "intent_id": read_text, "max_total_amount": _raw, "currency": _raw},
+    {"delegator_identity": read_text, "intent_id": read_text, "max_total_amount": read_raw, "currency": read_raw},
     {
-        "delegation_mode": _raw,
-        "allowed_payment_methods": _raw,
+        "delegation_mode": read_raw,
+        "allowed_payment_methods": read_raw,
         "user_confirmation_method": read_text,
         "user_confirmation_timestamp": read_instant,
         "ext": read_map,
@@ -115,14 +110,14 @@ class SignedMandate:
 def read_mandate(claims: dict[str, Any]) -> SignedMandate:
     """The mandate in a credential's claims. Raises `Refused` for whatever this profile does not know or allow."""
     head = read_fields(_CLAIMS, claims, "mandate")
-    holder = _read_holder(head["cnf"])
+    holder = read_holder(head["cnf"], "mandate.cnf")
     status = read_fields(_LEDGER_STATUS, head["status"], "mandate.status")
     if status["ledger"] != head["aud"]:
         raise Refused("status_unavailable", "mandate.status", ledger=status["ledger"])
     body = read_fields(_ACT, head["act"], "mandate.act")
     if ("user_confirmation_method" in body) != ("user_confirmation_timestamp" in body):
         raise Refused("claim_missing", "mandate.act.user_confirmation_timestamp", reason="method and time go together")
-    constraints, vendor_private = read_constraints(body, (head["nbf"], head["exp"]), DEFAULTS)
+    constraints, vendor_private = read_constraints(body, (head["nbf"], head["exp"]), DEFAULTS, "mandate.act")
     mandate = Mandate(
         UUID(bytes=head["cti"]),
         head["iss"],
@@ -138,10 +133,16 @@ def read_mandate(claims: dict[str, Any]) -> SignedMandate:
     return SignedMandate(mandate, holder, head["iat"])
 
 
-def _read_holder(cnf: dict[Any, Any]) -> PublicKey:
+def read_holder(cnf: dict[Any, Any], where: str) -> PublicKey:
+    """The agent's key in a cnf claim (RFC 8747): exactly one COSE_Key."""
     if cnf.keys() != {_CONFIRMATION_KEY}:
-        raise Refused("claim_invalid", "mandate.cnf", expected="one COSE_Key")
-    return PublicKey.from_cose_key(cnf[_CONFIRMATION_KEY], "mandate.cnf.COSE_Key")
+        raise Refused("claim_invalid", where, expected="one COSE_Key")
+    return PublicKey.from_cose_key(cnf[_CONFIRMATION_KEY], f"{where}.COSE_Key")
+
+
+def write_holder(holder: PublicKey) -> dict[int, Any]:
+    """The cnf claim that `read_holder` takes back."""
+    return {_CONFIRMATION_KEY: holder.cose_key}
 
 
 def mandate_claims(mandate: Mandate, holder: PublicKey, issued_at: int) -> dict[str, Any]:
@@ -160,7 +161,7 @@ def mandate_claims(mandate: Mandate, holder: PublicKey, issued_at: int) -> dict[
         "exp": window.end,
         "iat": issued_at,
         "cti": mandate.delegation_id.bytes,
-        "cnf": {_CONFIRMATION_KEY: holder.cose_key},
+        "cnf": write_holder(holder),
         "status": {"ledger": mandate.ledger},
         "act": body,
     }

@@ -24,6 +24,7 @@ __all__ = [
     "read_id",
     "read_map",
     "read_name",
+    "read_raw",
     "read_text",
     "read_texts",
     "uuid_urn",
@@ -139,6 +140,11 @@ def read_map(value: object) -> dict[str, Any]:
     """A map whose own table of fields is applied by the caller."""
     if type(value) is not dict:
         raise Refused("claim_invalid", expected="a map")
+    return value
+
+
+def read_raw(value: Any) -> Any:
+    """Left as it is for whoever reads it once more is known, such as the currency of an amount."""
     return value
 
 

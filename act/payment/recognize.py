@@ -7,20 +7,22 @@ from typing import Any, Final
 
 from act.commerce.cart import UnverifiedOrder, open_order
 from act.delegation.credential import UnverifiedCredential, open_credential
+from act.delegation.link import UnverifiedLink, open_link
 from act.envelope.cose import open_object
-from act.envelope.kinds import MANDATE, ORDER, RECEIPT, REQUEST, Kind
+from act.envelope.kinds import LINK, MANDATE, ORDER, RECEIPT, REQUEST, Kind
 from act.errors import InvalidCall
 from act.payment.receipt import UnverifiedReceipt, open_receipt
 from act.payment.request import Payment, UnverifiedRequest, open_request
 
 __all__ = ["Unverified", "recognize"]
 
-Unverified = UnverifiedCredential | UnverifiedOrder | UnverifiedRequest | UnverifiedReceipt | Payment
+Unverified = UnverifiedCredential | UnverifiedLink | UnverifiedOrder | UnverifiedRequest | UnverifiedReceipt | Payment
 
 _SIGNED: Final = 0xD2  # the tag of COSE_Sign1: what does not begin with it can only be a payment
 
 _OPENERS: Final[dict[Kind, Callable[[bytes], Any]]] = {
     MANDATE: open_credential,
+    LINK: open_link,
     ORDER: open_order,
     REQUEST: open_request,
     RECEIPT: open_receipt,

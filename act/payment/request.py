@@ -14,8 +14,9 @@ from typing import Any, ClassVar, Final
 
 from act.calendar import instant, read_instant, system_clock
 from act.commerce.cart import open_order
+from act.delegation.authority import MAX_LINKS
+from act.delegation.chain import open_chain
 from act.delegation.constraints import DelegationMode
-from act.delegation.credential import open_credential
 from act.envelope.claims import Fields, read_digest, read_fields, read_id, read_map, read_text
 from act.envelope.cose import MAX_OBJECT_BYTES, Opened, open_object, seal
 from act.envelope.kinds import REQUEST
@@ -29,7 +30,7 @@ __all__ = ["Payment", "PaymentRequest", "UnverifiedRequest", "open_request", "si
 MAX_LIFETIME_SECONDS: Final = 120
 """How long a request may live: long enough for a slow network, short enough that a stolen copy is soon worthless."""
 
-MAX_CHAIN: Final = 9
+MAX_CHAIN: Final = 1 + MAX_LINKS
 """One mandate and at most eight links."""
 
 PAYMENT_TYP: Final = "application/act1-payment+cbor"
@@ -220,18 +221,19 @@ def sign_payment(
     """
     if not chain:
         raise InvalidCall("call_invalid", "chain", expected="at least one credential")
-    leaf = open_credential(chain[-1])
+    unverified_chain = open_chain(chain)
     unverified = open_order(order)
     terms = unverified.order
     issued_at = instant(at or system_clock())
-    scenario = leaf.content.mandate.constraint(DelegationMode).scenario
+    mandate = unverified_chain.root.content.mandate
+    scenario = mandate.constraint(DelegationMode).scenario  # a link has the mode of its mandate
     request = PaymentRequest(
         secrets.token_bytes(16) if request_id is None else request_id,
         audience,
-        leaf.content.mandate.agent_id,
-        leaf.content.mandate.delegator_identity,
-        leaf.content.mandate.delegation_id.bytes,
-        leaf.opened.identity,
+        unverified_chain.agent_id,
+        mandate.delegator_identity,
+        unverified_chain.delegation_id.bytes,
+        unverified_chain.identity,
         unverified.opened.identity,
         terms.order_no,
         terms.payee,

@@ -13,8 +13,9 @@ from dataclasses import dataclass, replace
 from typing import Final, NoReturn
 
 from act.calendar import Clock, instant, system_clock
+from act.delegation.chain import ChainCache
 from act.delegation.constraints import Currency, Validity
-from act.delegation.credential import Credential, CredentialCache, open_credential
+from act.delegation.credential import Credential, open_credential
 from act.delegation.lifecycle import MandateState
 from act.delegation.mandate import MandateKey
 from act.envelope.cose import Unsigned
@@ -96,7 +97,7 @@ class PaymentService:
         self._signer: Final = signer
         self._signers: Final = {each.kid: each for each in (*retired_signers, signer)}
         self._clock: Final = clock
-        self._cache: Final = CredentialCache()
+        self._cache: Final = ChainCache()
         self._is_mine()
 
     def authorize(self, payment: Payment | bytes) -> Charge:

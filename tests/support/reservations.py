@@ -16,7 +16,7 @@ from act.delegation.mandate import MandateKey
 from act.money import Amount
 from act.payment.ledger import MandateRecord, ReceiptMaker
 from act.payment.receipt import receipt_maker
-from act.payment.verifier import RequestKey, ReservationRequest
+from act.payment.verifier import LinkRecord, RequestKey, ReservationRequest
 from tests.support.world import AGENT, END_SECONDS, NOW_SECONDS, PRINCIPAL, PSP, SHOP, WALLET, key
 
 TOTAL: Final = "max_total_amount"
@@ -37,6 +37,7 @@ class _Asked:
     amount: Amount
     limits: tuple[Limit, ...]
     at: int
+    links: tuple[LinkRecord, ...] = ()
 
 
 def digest(*parts: object) -> bytes:

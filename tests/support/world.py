@@ -52,6 +52,7 @@ SHOP, OTHER_SHOP = "teashop.example", "cha.example"
 PSP, OTHER_PSP = "psp-1", "psp-2"
 PRINCIPAL, OTHER_PRINCIPAL = "user:lin", "user:wu"
 AGENT, OTHER_AGENT = "agent:tea-runner", "agent:errand-boy"
+SUB_AGENT, SUB_SUB_AGENT = "agent:courier", "agent:courier-2"
 
 
 class Absent:
@@ -225,6 +226,29 @@ class World:
         )
         return reseal(signed, signer, changes) if changes else signed
 
+    def link(
+        self,
+        chain: Sequence[bytes],
+        agent_id: str = SUB_AGENT,
+        *,
+        signer: Signer | None = None,
+        holder: PublicKey | None = None,
+        at: datetime | int | None = None,
+        changes: Mapping[str, object] | None = None,
+        **fields: Any,
+    ) -> bytes:
+        """A link below a chain for another agent, signed by the chain's agent, now; `fields` is what it narrows. `changes`
+        patches its claims before signing, so that it can be as wrong as wanted."""
+        signer = signer or key(agent_of(chain[-1]))
+        signed = act.delegate(
+            {"agent_id": agent_id} | fields,
+            chain=chain,
+            signer=signer,
+            holder=holder or key(agent_id).public_key,
+            at=self.clock() if at is None else moment(at),
+        )
+        return reseal(signed, signer, changes) if changes else signed
+
     def order(
         self,
         amount: str = "18.00",
@@ -259,6 +283,7 @@ class World:
         self,
         *,
         iac: bytes | None = None,
+        chain: Sequence[bytes] | None = None,
         order: bytes | None = None,
         signer: Signer | None = None,
         audience: str = PSP,
@@ -268,11 +293,13 @@ class World:
         at: datetime | int | None = None,
         changes: Mapping[str, object] | None = None,
     ) -> act.Payment:
-        """A payment signed by the agent, now; `changes` patches the request's claims before signing."""
-        signer = signer or self.agent
+        """A payment signed by the agent (of a `chain`: the last one's), now; `changes` patches the request's claims before
+        signing."""
+        credentials = list(chain) if chain else [self.mint() if iac is None else iac]
+        signer = signer or (key(agent_of(credentials[-1])) if chain else self.agent)
         payment = act.sign_payment(
-            self.order() if order is None else order,
-            chain=[self.mint() if iac is None else iac],
+            self.order(agent_id=agent_of(credentials[-1])) if order is None else order,
+            chain=credentials,
             audience=audience,
             signer=signer,
             payment_method=payment_method,
@@ -296,6 +323,11 @@ class World:
     def explain(self, payment: act.Payment | bytes, ledger: str = PSP) -> tuple[act.Refused, ...]:
         """Every finding, now."""
         return act.explain(payment, parties=self.parties, ledger=ledger, at=self.clock())
+
+
+def agent_of(credential: bytes) -> str:
+    """The agent a mandate or a link names."""
+    return str(open_object(credential).claims["sub"])
 
 
 def _present(fields: Mapping[str, Any]) -> dict[str, Any]:

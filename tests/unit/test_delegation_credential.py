@@ -10,7 +10,7 @@ import pytest
 
 import act
 from act.delegation.constraints import MaxTotalAmount
-from act.delegation.credential import CredentialCache, open_credential
+from act.delegation.credential import open_credential
 from act.errors import InvalidCall
 from act.parties import PartiesTable, Party, Role
 from tests.support.world import (
@@ -252,42 +252,6 @@ def test_without_a_record_a_compromised_key_vouches_for_nothing(compromised_at: 
     world.parties.change(WALLET, compromised_at=compromised_at)
     with refused("key_compromised", "mandate.iss"):
         _verify(world, iac)
-
-
-# --- the cache ----------------------------------------------------------------------------------------------------------
-
-
-def test_the_cache_knows_bytes_it_was_given_and_no_others() -> None:
-    world = World()
-    iac = world.mint()
-    credential = open_credential(iac).authenticate(world.parties)
-    cache = CredentialCache()
-    assert cache.find(iac, world.parties) is None
-    cache.keep(iac, credential, world.parties)
-    assert cache.find(iac, world.parties) is credential
-    assert cache.find(iac[:-1] + bytes([iac[-1] ^ 1]), world.parties) is None
-    assert cache.find(world.mint(), world.parties) is None
-
-
-def test_the_cache_forgets_with_every_version_of_the_parties() -> None:
-    world = World()
-    iac = world.mint()
-    cache = CredentialCache()
-    cache.keep(iac, open_credential(iac).authenticate(world.parties), world.parties)
-    world.parties.version += 1
-    assert cache.find(iac, world.parties) is None
-    world.parties.version -= 1
-    assert cache.find(iac, world.parties) is not None
-
-
-def test_the_cache_is_bounded() -> None:
-    world = World()
-    minted = [world.mint() for _ in range(7)]
-    cache = CredentialCache(capacity_bytes=3 * len(minted[0]))
-    for iac in minted:
-        cache.keep(iac, open_credential(iac).authenticate(world.parties), world.parties)
-        assert cache.find(iac, world.parties) is not None
-    assert sum(cache.find(iac, world.parties) is not None for iac in minted) <= 3
 
 
 def test_a_twin_of_an_es256_mandate_is_the_same_mandate() -> None:

@@ -77,5 +77,5 @@ def test_a_chain_of_one_is_its_root_and_its_leaf() -> None:
     chain = Chain(credential)
     assert chain.leaf is chain.root is credential
     assert chain.holder == credential.holder
-    assert chain.constraints == credential.mandate.constraints
+    assert chain.effective() == credential.mandate.constraints
     assert chain.limits(NOW_SECONDS) == (TOTAL,)

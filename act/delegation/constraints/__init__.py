@@ -5,6 +5,7 @@ The registry's order is the order of judgement and of reporting: window, mode, m
 
 from act.delegation.constraints.amounts import MaxSingleAmount, MaxTotalAmount, MinSingleAmount
 from act.delegation.constraints.base import Constraint, Enforcer, Language
+from act.delegation.constraints.delegation import MaxDepth
 from act.delegation.constraints.registry import DEFAULT_MODE, REGISTRY, build_constraints
 from act.delegation.constraints.terms import BOUNDED, SPECIFIED, Currency, DelegationMode, Validity
 
@@ -18,6 +19,7 @@ __all__ = [
     "DelegationMode",
     "Enforcer",
     "Language",
+    "MaxDepth",
     "MaxSingleAmount",
     "MaxTotalAmount",
     "MinSingleAmount",

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Any, ClassVar, Literal, Protocol, Self
+from typing import Any, ClassVar, Final, Literal, Protocol, Self
 
 from act.delegation.limits import Limit
 from act.delegation.purchase import Purchase
 from act.errors import Refused
 
-__all__ = ["Constraint", "Enforcer", "Language", "widened"]
+__all__ = ["BEHAVIOUR_RULE", "Constraint", "Enforcer", "Language", "widened"]
 
 Language = Literal["en", "zh"]
+
+
+BEHAVIOUR_RULE: Final = "ACT-CHN-09"
+"""The rule of constraints that bind behaviour: they permit every payment; a link repeats its parent's or leaves them out."""
 
 
 class Enforcer(StrEnum):

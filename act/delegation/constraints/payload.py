@@ -25,11 +25,11 @@ _BLOCKS: Final = frozenset(path.split(".")[1] for path in REGISTRY if path.count
 
 
 def read_constraints(
-    body: Mapping[str, Any], window: tuple[int, int], defaults: Mapping[str, Any]
+    body: Mapping[str, Any], window: tuple[int, int], defaults: Mapping[str, Any], where: str
 ) -> tuple[tuple[Constraint, ...], Mapping[str, Any] | None]:
     """Every constraint of a payload in the registry's order, and what `ext.vendor_private` carries uninterpreted.
 
-    Raises `Refused` with places from `mandate.act` on.
+    Raises `Refused` with places inside `where`.
     """
     raw: dict[str, Any] = {"validity": window, **defaults}
     for name in TOP_LEVEL:
@@ -44,7 +44,7 @@ def read_constraints(
                 raw |= _read_ext(block, fields)
         return build_constraints(raw), vendor_private
     except Refused as refusal:
-        raise refusal.within("mandate.act") from None
+        raise (refusal.within(where) if where else refusal) from None
 
 
 def _read_ext(block: str, fields: Any) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from act.delegation.constraints.amounts import MaxSingleAmount, MaxTotalAmount, MinSingleAmount
 from act.delegation.constraints.base import Constraint
+from act.delegation.constraints.delegation import MaxDepth
 from act.delegation.constraints.scope import (
     AllowedCategories,
     AllowedMerchants,
@@ -36,6 +37,7 @@ _CONSTRAINTS: Final[tuple[type[Constraint], ...]] = (
     ForbiddenMerchants,
     AllowedCategories,
     ForbiddenCategories,
+    MaxDepth,
 )
 
 REGISTRY: Final[Mapping[str, type[Constraint]]] = MappingProxyType({kind.path: kind for kind in _CONSTRAINTS})

@@ -16,12 +16,13 @@ from act.parties import Parties
 from act.payment.request import Payment
 from act.payment.verifier.authenticated import AuthenticatedPayment, authenticate
 from act.payment.verifier.replay import replay_key
-from act.payment.verifier.reservation import RequestKey, ReservationRequest, request_key
+from act.payment.verifier.reservation import LinkRecord, RequestKey, ReservationRequest, links_of, request_key
 from act.payment.verifier.rules import RULES_BY_SCENARIO, Question, Rule, purchase_at
 
 __all__ = [
     "RULES_BY_SCENARIO",
     "AuthenticatedPayment",
+    "LinkRecord",
     "Question",
     "RequestKey",
     "ReservationRequest",
@@ -29,6 +30,7 @@ __all__ = [
     "authenticate",
     "decide",
     "explain",
+    "links_of",
     "replay_key",
     "request_key",
     "verify_payment",
@@ -75,15 +77,19 @@ def explain(payment: Payment | bytes, *, parties: Parties, ledger: str, at: date
     for rule in RULES_BY_SCENARIO[authenticated.request.scenario]:
         _collect(findings, rule.check, authenticated, question)
     purchase = purchase_at(authenticated, question.at)
-    for constraint in authenticated.chain.constraints:
-        _collect(findings, constraint.permits, purchase)
+    for finding in authenticated.chain.findings(purchase):
+        _keep(findings, finding)
     return tuple(sorted(findings, key=lambda finding: finding.precedence))
 
 
 def _collect(findings: list[Refused], check: Callable[..., None], *arguments: object) -> None:
-    """Runs one check and keeps what it finds; the rule over all constraints and each constraint find the same thing once."""
+    """Runs one check and keeps what it finds, once: the rule over all constraints finds what one of them finds."""
     try:
         check(*arguments)
     except Refused as refusal:
-        if all((refusal.code, refusal.where) != (known.code, known.where) for known in findings):
-            findings.append(refusal)
+        _keep(findings, refusal)
+
+
+def _keep(findings: list[Refused], finding: Refused) -> None:
+    if all((finding.code, finding.where) != (known.code, known.where) for known in findings):
+        findings.append(finding)

@@ -9,11 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from act.commerce.cart import AuthenticatedOrder, open_order
-from act.delegation.chain import Chain
-from act.delegation.credential import CredentialCache, open_credential
-from act.errors import Refused
+from act.delegation.chain import Chain, ChainCache, open_chain
 from act.parties import Parties
-from act.payment.request import Payment, PaymentRequest, open_request
+from act.payment.request import Payment, PaymentRequest, UnverifiedRequest, open_request
 
 __all__ = ["AuthenticatedPayment", "authenticate"]
 
@@ -33,26 +31,36 @@ class AuthenticatedPayment:
     pinned_before: int | None
 
 
-def authenticate(payment: Payment, parties: Parties, cache: CredentialCache | None = None) -> AuthenticatedPayment:
-    """Opens all parts, then checks every signature in ACT's order: agent, mandate, order (ACT-PAY-01, -02, -03).
+def authenticate(payment: Payment, parties: Parties, cache: ChainCache | None = None) -> AuthenticatedPayment:
+    """Opens all parts, then checks every signature in ACT's order: agent, mandate, links, order (ACT-PAY-01 to -03).
 
-    Raises `Refused`. With a `cache`, a mandate authenticated before from the same bytes is not verified again; the standing of
-    its issuer's key is.
+    A link's signature is rule ACT-CHN-02, and that it narrows its parent ACT-CHN-03 to -09. Raises `Refused`. With a `cache`,
+    a chain authenticated before from the same bytes is not verified again; the standing of its issuer's key is.
     """
-    if len(payment.chain) != 1:
-        raise Refused("delegation_not_allowed", "payment.chain", links=len(payment.chain) - 1)
-    data = payment.chain[0]
     request, order = open_request(payment.request), open_order(payment.order)
-    credential = cache.find(data, parties) if cache is not None else None
-    if credential is None:
-        unverified = open_credential(data)
-        request.check_signature(unverified.holder)
-        credential = unverified.authenticate(parties)
-        if cache is not None:
-            cache.keep(data, credential, parties)
+    chain = cache.find(payment.chain, parties) if cache is not None else None
+    if chain is None:
+        chain = _authenticate_chain(payment.chain, request, parties, cache)
     else:
-        request.check_signature(credential.holder)
-    compromised_at = credential.issuer_key(parties).compromised_at  # asked at every use, whatever was cached
-    return AuthenticatedPayment(
-        request.request, request.identity, Chain(credential), order.authenticate(parties), compromised_at
-    )
+        request.check_signature(chain.holder)
+    compromised_at = chain.root.issuer_key(parties).compromised_at  # asked at every use, whatever was cached
+    return AuthenticatedPayment(request.request, request.identity, chain, order.authenticate(parties), compromised_at)
+
+
+def _authenticate_chain(
+    data: tuple[bytes, ...], request: UnverifiedRequest, parties: Parties, cache: ChainCache | None
+) -> Chain:
+    """The chain of a request that its leaf signed. Its mandate may be known from other sub-agents' payments."""
+    unverified = open_chain(data)
+    request.check_signature(unverified.holder)
+    if cache is None:
+        return unverified.authenticate(parties)
+    chain = cache.find(data[:1], parties)
+    if chain is None:
+        chain = Chain(unverified.root.authenticate(parties))
+        cache.keep(data[:1], chain, parties)
+    for link in unverified.links:
+        chain = chain.extend(link)
+    if unverified.links:
+        cache.keep(data, chain, parties)
+    return chain

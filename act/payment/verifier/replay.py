@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from act.commerce.cart import open_order
-from act.delegation.credential import open_credential
+from act.delegation.chain import open_chain
 from act.delegation.mandate import MandateKey
 from act.errors import Refused
 from act.payment.request import Payment, open_request
@@ -20,14 +20,12 @@ def replay_key(payment: Payment) -> tuple[RequestKey, bytes]:
     keys that were enrolled then and are not now. Raises `Refused` otherwise.
     """
     request = open_request(payment.request)
-    if len(payment.chain) != 1:
-        raise Refused("delegation_not_allowed", "payment.chain", links=len(payment.chain) - 1)
-    leaf = open_credential(payment.chain[0])
-    request.check_signature(leaf.holder)
-    if request.request.credential != leaf.opened.identity:
+    chain = open_chain(payment.chain)
+    request.check_signature(chain.holder)
+    if request.request.credential != chain.identity:
         raise Refused("credential_mismatch", "request.act.credential")
     if request.request.order != open_order(payment.order).opened.identity:
         raise Refused("order_mismatch", "request.act.order")
-    mandate = leaf.content.mandate
+    mandate = chain.root.content.mandate
     key = MandateKey(mandate.issuer, mandate.delegator_identity, mandate.delegation_id)
     return RequestKey(key, request.request.agent_id, request.request.request_id), request.identity

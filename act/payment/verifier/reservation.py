@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import NoReturn
+from uuid import UUID
 
 from act.delegation.limits import Limit
 from act.delegation.mandate import MandateKey
 from act.money import Amount
 from act.payment.verifier.authenticated import AuthenticatedPayment
 
-__all__ = ["RequestKey", "ReservationRequest", "request_key"]
+__all__ = ["LinkRecord", "RequestKey", "ReservationRequest", "links_of", "request_key"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,9 +23,23 @@ class RequestKey:
     request_id: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class LinkRecord:
+    """A link to be pinned below its mandate: its id, its identity and its agent."""
+
+    delegation_id: UUID
+    identity: bytes
+    agent_id: str
+
+
 def request_key(payment: AuthenticatedPayment) -> RequestKey:
     """Within what the payment's request id is unique."""
     return RequestKey(payment.chain.root.key, payment.request.agent_id, payment.request.request_id)
+
+
+def links_of(payment: AuthenticatedPayment) -> tuple[LinkRecord, ...]:
+    """The links of a payment's chain, root first."""
+    return tuple([LinkRecord(each.link.delegation_id, each.identity, each.link.agent_id) for each in payment.chain.links])
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +72,11 @@ class ReservationRequest:
     def credential(self) -> bytes:
         """The identity of the mandate the agent pays under."""
         return self.payment.chain.leaf.identity
+
+    @property
+    def links(self) -> tuple[LinkRecord, ...]:
+        """The links below the mandate, root first: what the ledger pins beside it."""
+        return links_of(self.payment)
 
     @property
     def pinned_before(self) -> int | None:

@@ -63,10 +63,10 @@ def _request_in_time(payment: AuthenticatedPayment, question: Question) -> None:
 
 
 def _bound_to_credential(payment: AuthenticatedPayment, question: Question) -> None:
-    leaf = payment.chain.leaf
-    if payment.request.credential != leaf.identity:
+    chain = payment.chain
+    if payment.request.credential != chain.leaf.identity:
         raise Refused("credential_mismatch", "request.act.credential")
-    if payment.request.delegation_id != leaf.mandate.delegation_id.bytes:
+    if payment.request.delegation_id != chain.delegation_id.bytes:
         raise Refused("credential_mismatch", "request.act.delegation_id")
 
 
@@ -83,7 +83,7 @@ def _bound_to_order(payment: AuthenticatedPayment, question: Question) -> None:
 
 
 def _same_agent(payment: AuthenticatedPayment, question: Question) -> None:
-    agent = payment.chain.leaf.mandate.agent_id
+    agent = payment.chain.agent_id
     if payment.request.agent_id != agent:
         raise Refused("agent_mismatch", "request.iss")
     if payment.order.order.agent_id != agent:
@@ -99,7 +99,7 @@ def _same_principal(payment: AuthenticatedPayment, question: Question) -> None:
 
 
 def _mandate_in_force(payment: AuthenticatedPayment, question: Question) -> None:
-    payment.chain.root.require_in_force(question.at)
+    payment.chain.require_in_force(question.at)
 
 
 def _order_in_force(payment: AuthenticatedPayment, question: Question) -> None:

@@ -27,7 +27,7 @@ from act.payment.ledger import (
     ReceiptMaker,
     require_transition,
 )
-from act.payment.verifier import AuthenticatedPayment, RequestKey, ReservationRequest
+from act.payment.verifier import AuthenticatedPayment, RequestKey, ReservationRequest, links_of
 from act.stores.sqlite import charges, mandates
 from act.stores.sqlite.charges import ChargeRow
 from act.stores.sqlite.connection import Database
@@ -96,6 +96,7 @@ class SqliteLedger:
                 if stored is not None:
                     return stored
             row = mandates.pin(connection, found, mandate, request.at, request.pinned_before)
+            mandates.pin_links(connection, row.id, request.links, request.at)
             try:
                 require_usable(row.state)
                 charges.require_order_unpaid(connection, request.payee, request.order_no)
@@ -136,6 +137,7 @@ class SqliteLedger:
             found = mandates.find_mandate(connection, mandate.key)
             mandates.require_pinnable(found, mandate, payment.pinned_before)
             if found is not None:
+                mandates.require_links_pinnable(connection, found.id, links_of(payment))
                 require_usable(found.state)
             charges.require_order_unpaid(connection, payment.request.payee, payment.request.order_no)
             if found is not None:

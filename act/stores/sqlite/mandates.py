@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any, Final
@@ -13,6 +14,7 @@ from act.delegation.mandate import MandateKey
 from act.envelope.cose import Unsigned
 from act.errors import Refused
 from act.payment.ledger import Entry, MandateRecord, ReceiptMaker
+from act.payment.verifier import LinkRecord
 from act.wire import cbor
 
 __all__ = [
@@ -21,6 +23,8 @@ __all__ = [
     "find_mandate",
     "mandate_by_id",
     "pin",
+    "pin_links",
+    "require_links_pinnable",
     "require_pinnable",
     "require_trusted",
     "stored_receipt",
@@ -106,6 +110,30 @@ def pin(
     )
     assert cursor.lastrowid is not None  # noqa: S101 - an INSERT that did not raise made a row
     return MandateRow(cursor.lastrowid, mandate, at, MandateState.ACTIVE, 0, None)
+
+
+def require_links_pinnable(connection: sqlite3.Connection, mandate_id: int, links: Sequence[LinkRecord]) -> list[LinkRecord]:
+    """The links that are new below this mandate. Raises `Refused` credential_conflict when another identity stands under a
+    link's delegation_id: its counters would be another link's (ACT-LED-01)."""
+    new = []
+    for place, link in enumerate(links, 1):
+        found = connection.execute(
+            "SELECT identity FROM link WHERE mandate = ? AND delegation_id = ?", (mandate_id, link.delegation_id.bytes)
+        ).fetchone()
+        if found is None:
+            new.append(link)
+        elif found[0] != link.identity:
+            raise Refused("credential_conflict", f"link.{place}.delegation_id")
+    return new
+
+
+def pin_links(connection: sqlite3.Connection, mandate_id: int, links: Sequence[LinkRecord], at: int) -> None:
+    """Records the links of a chain at their first use. Raises what `require_links_pinnable` raises."""
+    for link in require_links_pinnable(connection, mandate_id, links):
+        connection.execute(
+            "INSERT INTO link (mandate, delegation_id, identity, agent_id, pinned_at) VALUES (?, ?, ?, ?, ?)",
+            (mandate_id, link.delegation_id.bytes, link.identity, link.agent_id, at),
+        )
 
 
 def append(

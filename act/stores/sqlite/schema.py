@@ -37,6 +37,15 @@ CREATE TABLE mandate (
     UNIQUE (issuer, delegator_identity, delegation_id)
 ) STRICT;
 
+CREATE TABLE link (
+    mandate INTEGER NOT NULL REFERENCES mandate (id),
+    delegation_id BLOB NOT NULL,
+    identity BLOB NOT NULL,
+    agent_id TEXT NOT NULL,
+    pinned_at INTEGER NOT NULL,
+    PRIMARY KEY (mandate, delegation_id)
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE counter (
     mandate INTEGER NOT NULL REFERENCES mandate (id),
     name TEXT NOT NULL,

@@ -1,0 +1,132 @@
+"""What a chain gives its last agent: the sum of the mandate and every link below it, and the one test of a further link.
+
+Narrowing is judged path by path against what the chain has stated so far. Because a constraint narrows its parent only if it
+permits nothing that the parent refuses, the constraints nearest to the leaf alone permit exactly what all of them permit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final, TypeVar
+from uuid import UUID
+
+from act.delegation.constraints import REGISTRY, Constraint, MaxDepth
+from act.delegation.constraints.base import BEHAVIOUR_RULE
+from act.delegation.link import Link, SignedLink
+from act.delegation.mandate import SignedMandate
+from act.errors import Refused
+from act.keys import PublicKey
+
+__all__ = ["MAX_LINKS", "Authority"]
+
+C = TypeVar("C", bound=Constraint)
+
+MAX_LINKS: Final = 8
+"""Eight hands between a principal and a shop are more than anybody can follow; and every one of them costs a signature."""
+
+
+@dataclass(frozen=True, slots=True)
+class Authority:
+    """What the last credential of a chain stands for. `constraints` holds, per path, the statement nearest to the leaf.
+
+    `identity` is that credential's; `depth_left` says how many more links may follow. `agents` and `keys` are everybody in the
+    chain, so that nobody stands in it twice.
+    """
+
+    identity: bytes
+    delegation_id: UUID
+    agent_id: str
+    holder: PublicKey
+    ledger: str
+    delegator_identity: str
+    depth_left: int
+    constraints: Mapping[str, Constraint]
+    agents: frozenset[str]
+    keys: frozenset[bytes]
+
+    @classmethod
+    def of_mandate(cls, content: SignedMandate, identity: bytes) -> Authority:
+        """What a mandate gives the agent it names."""
+        mandate = content.mandate
+        return cls(
+            identity,
+            mandate.delegation_id,
+            mandate.agent_id,
+            content.holder,
+            mandate.ledger,
+            mandate.delegator_identity,
+            _stated_depth(mandate.constraints),
+            {each.path: each for each in mandate.constraints},
+            frozenset([mandate.agent_id]),
+            frozenset([content.holder.kid]),
+        )
+
+    def narrowed_by(self, content: SignedLink, identity: bytes) -> Authority:
+        """What is left below one more link. Raises `Refused` delegation_not_allowed, delegation_too_deep, link_parent_mismatch,
+        link_cycle, or what the first constraint that does not narrow raises (ACT-PAY-15, ACT-CHN-03 to -09)."""
+        link = content.link
+        self._require_depth()
+        self._require_parent(link)
+        if link.agent_id in self.agents:
+            raise Refused("link_cycle", "sub")
+        if content.holder.kid in self.keys:
+            raise Refused("link_cycle", "cnf")
+        for constraint in link.constraints:
+            _require_narrower(constraint, self.constraints.get(constraint.path))
+        return Authority(
+            identity,
+            link.delegation_id,
+            link.agent_id,
+            content.holder,
+            self.ledger,
+            self.delegator_identity,
+            min(self.depth_left - 1, _stated_depth(link.constraints)),
+            {**self.constraints, **{each.path: each for each in link.constraints}},
+            self.agents | {link.agent_id},
+            self.keys | {content.holder.kid},
+        )
+
+    def _require_depth(self) -> None:
+        """Rules ACT-PAY-15 and ACT-CHN-03: nobody consented to sub-agents who did not say so, and not to more than was said."""
+        if self.depth_left > 0:
+            return
+        if len(self.agents) == 1:
+            raise Refused("delegation_not_allowed", "ext.delegation.max_depth")
+        raise Refused("delegation_too_deep", "ext.delegation.max_depth", links=len(self.agents))
+
+    def _require_parent(self, link: Link) -> None:
+        """Rule ACT-CHN-04."""
+        if link.parent != self.identity:
+            raise Refused("link_parent_mismatch", "act.parent")
+        for place, named, own in (
+            ("iss", link.issuer, self.agent_id),
+            ("aud", link.ledger, self.ledger),
+            ("act.delegator_identity", link.delegator_identity, self.delegator_identity),
+        ):
+            if named != own:
+                raise Refused("link_parent_mismatch", place, named=named, parent=own)
+
+    def stated(self, kind: type[C]) -> C:
+        """The chain's constraint of a kind that every mandate has."""
+        found = self.constraints[kind.path]
+        assert isinstance(found, kind)  # noqa: S101 - one path, one class: the registry is closed
+        return found
+
+    def effective(self) -> tuple[Constraint, ...]:
+        """The constraints that alone permit exactly what the whole chain permits, in the registry's order. Counted limits are
+        not among what they replace: every credential's own are debited."""
+        return tuple(self.constraints[path] for path in REGISTRY if path in self.constraints)
+
+
+def _stated_depth(constraints: tuple[Constraint, ...]) -> int:
+    """How many links may follow a credential by its own word; absent means none."""
+    return next((each.depth for each in constraints if isinstance(each, MaxDepth)), 0)
+
+
+def _require_narrower(constraint: Constraint, parent: Constraint | None) -> None:
+    """What stands in a link narrows what stands above it; what stands nowhere above is a bound of its own, but no behaviour."""
+    if parent is not None:
+        constraint.narrows(parent)
+    elif constraint.rule == BEHAVIOUR_RULE:
+        raise Refused("link_behaviour_changed", constraint.path, parent="absent")

@@ -1,0 +1,126 @@
+"""The link: a narrower mandate that an agent signs for a sub-agent (open profile; ACT 2.1 has no sub-delegation).
+
+A link states only what it narrows; what it leaves out is inherited from its parent. It names that parent by identity, so it
+cannot be cut out and put below another one. It carries no status: its signer, and everybody above, can revoke it at the ledger.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Final
+from uuid import UUID
+
+from act.calendar import read_instant
+from act.delegation.constraints import Constraint, Validity
+from act.delegation.constraints.payload import read_constraints, write_constraints
+from act.delegation.mandate import read_holder, write_holder
+from act.envelope.claims import Fields, read_digest, read_fields, read_id, read_map, read_raw, read_text
+from act.envelope.cose import Opened, open_object
+from act.envelope.kinds import LINK
+from act.keys import PublicKey
+
+__all__ = ["Link", "SignedLink", "UnverifiedLink", "link_claims", "open_link", "read_link"]
+
+_CLAIMS: Final = Fields(
+    {
+        "iss": read_text,
+        "sub": read_text,
+        "aud": read_text,
+        "exp": read_instant,
+        "nbf": read_instant,
+        "iat": read_instant,
+        "cti": read_id,
+        "cnf": read_map,
+        "act": read_map,
+    }
+)
+_ACT: Final = Fields(
+    {"delegator_identity": read_text, "parent": read_digest, "currency": read_raw},
+    {"delegation_mode": read_raw, "max_total_amount": read_raw, "allowed_payment_methods": read_raw, "ext": read_map},
+)
+_NO_DEFAULTS: Final[Mapping[str, Any]] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """What an agent allows a sub-agent, before and after it is signed.
+
+    `issuer` is the parent's agent, `agent_id` the sub-agent, `parent` the parent's identity (32 bytes), `delegator_identity`
+    still the principal. `constraints` hold the window, the currency and whatever is narrowed, in the registry's order.
+    """
+
+    delegation_id: UUID
+    parent: bytes
+    issuer: str
+    ledger: str
+    delegator_identity: str
+    agent_id: str
+    constraints: tuple[Constraint, ...]
+    vendor_private: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SignedLink:
+    """A link as it was signed: with the sub-agent's key and the time of signing."""
+
+    link: Link
+    holder: PublicKey
+    issued_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class UnverifiedLink:
+    """A decoded link that nobody has checked: only a `Chain` can, because its parent's key signs it."""
+
+    kind: ClassVar[str] = "link"
+    content: SignedLink
+    opened: Opened
+    data: bytes
+
+    @property
+    def holder(self) -> PublicKey:
+        """The sub-agent's key the link claims to be for."""
+        return self.content.holder
+
+
+def read_link(claims: dict[str, Any]) -> SignedLink:
+    """The link in an object's claims. Raises `Refused` for whatever this profile does not know or allow."""
+    head = read_fields(_CLAIMS, claims, "link")
+    holder = read_holder(head["cnf"], "link.cnf")
+    body = read_fields(_ACT, head["act"], "link.act")
+    constraints, vendor_private = read_constraints(body, (head["nbf"], head["exp"]), _NO_DEFAULTS, "link.act")
+    link = Link(
+        UUID(bytes=head["cti"]),
+        body["parent"],
+        head["iss"],
+        head["aud"],
+        body["delegator_identity"],
+        head["sub"],
+        constraints,
+        vendor_private,
+    )
+    return SignedLink(link, holder, head["iat"])
+
+
+def link_claims(link: Link, holder: PublicKey, issued_at: int) -> dict[str, Any]:
+    """The claims that `read_link` takes back."""
+    window = next(each for each in link.constraints if isinstance(each, Validity))
+    body: dict[str, Any] = {"delegator_identity": link.delegator_identity, "parent": link.parent}
+    return {
+        "iss": link.issuer,
+        "sub": link.agent_id,
+        "aud": link.ledger,
+        "nbf": window.start,
+        "exp": window.end,
+        "iat": issued_at,
+        "cti": link.delegation_id.bytes,
+        "cnf": write_holder(holder),
+        "act": body | write_constraints(link.constraints, link.vendor_private),
+    }
+
+
+def open_link(data: bytes) -> UnverifiedLink:
+    """Decodes a link strictly; believes nothing. Raises `Refused`."""
+    opened = open_object(data, LINK)
+    return UnverifiedLink(read_link(opened.claims), opened, data)
