@@ -4,11 +4,11 @@ The public names are these, and nothing else. README shows them at work; `spec/`
 """
 
 from act.commerce.cart import Item, Order, pre_check, sign_order, verify_order
-from act.delegation.chain import delegate
-from act.delegation.credential import Credential, mint, verify_mandate
+from act.delegation.chain import Chain, delegate, verify_mandate
+from act.delegation.credential import mint
 from act.delegation.mandate import Mandate
 from act.errors import CODES, ActError, InvalidCall, Refused, StoreFault
-from act.keys import KeyPair, PublicKey, Signer, load_private, load_public, public_pem, save_private, save_public, to_jwk
+from act.keys import KeyPair, PublicKey, Signer, load_private, load_public, save_private, save_public, to_jwk
 from act.money import Amount, format_minor
 from act.parties import Parties, PartiesFile
 from act.payment.ledger import MandateStatus
@@ -25,8 +25,8 @@ __all__ = [
     "CODES",
     "ActError",
     "Amount",
+    "Chain",
     "Charge",
-    "Credential",
     "InvalidCall",
     "Item",
     "KeyPair",
@@ -52,7 +52,6 @@ __all__ = [
     "load_public",
     "mint",
     "pre_check",
-    "public_pem",
     "recognize",
     "save_private",
     "save_public",

@@ -82,12 +82,10 @@ _TABLE: Final[tuple[tuple[str, Fault, str, str, str], ...]] = (
      "mint it with consistent limits"),
     ("envelope_mixed", _T, "ACT-CHN-01", "the chain mixes COSE and JOSE", "sign every link in the mandate's envelope"),
     ("order_total_mismatch", _T, "ACT-ORD-01", "the order's items do not add up to its amount", "have the order signed again"),
-    ("delegation_not_allowed", _T, "ACT-PAY-15", "the link's parent allows no sub-agents",
-     "pay with the agent the parent names"),
     # --- the agent's proof ---------------------------------------------------------------------------------------
     ("agent_signature_invalid", _T, "ACT-PAY-01", "the payment request is not signed by the agent key its mandate names",
      "sign the request with the key the mandate was minted for"),
-    # --- who may sign what ---------------------------------------------------------------------------------------
+    # --- who may sign what, and give what to whom ------------------------------------------------------------------
     ("signer_unknown", _T, "ACT-PAR-02", "no party with this role has this key in force at that time",
      "check the parties file, or sign with an enrolled key"),
     ("signer_mismatch", _T, "ACT-PAR-03", "the key belongs to another party than the object names",
@@ -97,11 +95,8 @@ _TABLE: Final[tuple[tuple[str, Fault, str, str, str], ...]] = (
     ("credential_signature_invalid", _T, "ACT-PAY-02", "the mandate's signature does not verify", "obtain the mandate again"),
     ("link_signature_invalid", _T, "ACT-CHN-02", "the link is not signed by the agent key its parent names",
      "sign the link with the key of the parent's agent"),
-    ("order_signature_invalid", _T, "ACT-PAY-03", "the order's signature does not verify", "obtain the order again"),
-    ("receipt_signature_invalid", _T, "ACT-RCT-01", "the receipt's signature does not verify", "obtain the receipt again"),
-    ("key_compromised", _T, "ACT-PAR-05", "the key was compromised, and nothing here had recorded the object before",
-     "have the object issued again under a new key"),
-    # --- the chain -----------------------------------------------------------------------------------------------
+    ("delegation_not_allowed", _T, "ACT-PAY-15", "the link's parent allows no sub-agents",
+     "pay with the agent the parent names"),
     ("delegation_too_deep", _T, "ACT-CHN-03", "the chain is deeper than the mandate, or than any mandate, allows",
      "delegate fewer times"),
     ("link_parent_mismatch", _T, "ACT-CHN-04", "the link was signed below another parent, or says otherwise than it",
@@ -113,6 +108,10 @@ _TABLE: Final[tuple[tuple[str, Fault, str, str, str], ...]] = (
     ("link_payee_added", _T, "ACT-CHN-08", "the link allows a payee that its parent does not", "name the parent's payees only"),
     ("link_behaviour_changed", _T, "ACT-CHN-09", "the link orders another behaviour than its parent",
      "repeat the parent's, or leave it out"),
+    ("order_signature_invalid", _T, "ACT-PAY-03", "the order's signature does not verify", "obtain the order again"),
+    ("receipt_signature_invalid", _T, "ACT-RCT-01", "the receipt's signature does not verify", "obtain the receipt again"),
+    ("key_compromised", _T, "ACT-PAR-05", "the key was compromised, and nothing here had recorded the object before",
+     "have the object issued again under a new key"),
     # --- replay --------------------------------------------------------------------------------------------------
     ("duplicate_request", _T, "ACT-PAY-04", "the request id was already used for another request", "use a new request id"),
     ("parties_expired", _T, "ACT-PAR-01", "the parties file has expired", "fetch or publish a newer parties file"),

@@ -94,7 +94,7 @@ class _Stage:
         prepared = []
         for payment in self.payments(cold=cold):
             request = act.verify_payment(payment, parties=self._parties, ledger=LEDGER, at=NOW)
-            root = act.verify_mandate(payment.chain[0], parties=self._parties, at=NOW)
+            root = act.verify_mandate(payment.chain[0], parties=self._parties, at=NOW).root
             mandate = MandateRecord(request.request.mandate, root.identity, root.mandate.agent_id, CURRENCY, request.at + 3_600)
             prepared.append(_Prepared(request, mandate, make_receipt))
         return each(lambda call: ledger.reserve(*call), prepared)

@@ -11,7 +11,6 @@ from act.calendar import FUTURE_TOLERANCE_SECONDS, instant, read_instant, system
 from act.commerce.document import MAX_QUANTITY, read_order_document
 from act.delegation.chain import Chain
 from act.delegation.constraints import DelegationMode
-from act.delegation.credential import Credential
 from act.delegation.limits import Usage, judge
 from act.delegation.purchase import Purchase
 from act.envelope.claims import MAX_LIST, Fields, read_fields, read_map, read_name, read_text
@@ -226,7 +225,7 @@ def purchase_of(order: Order, categories: frozenset[str], payment_method: str, s
 
 
 def pre_check(
-    credential: Credential,
+    chain: Chain,
     order: AuthenticatedOrder,
     *,
     payment_method: str,
@@ -235,20 +234,20 @@ def pre_check(
 ) -> None:
     """What an agent asks before it pays: is this order for it, does the mandate permit it, and does it fit into what is left?
 
-    `credential` and `order` are what `verify_mandate` and `verify_order` returned. `used_minor` is what the payment service
+    `chain` and `order` are what `verify_mandate` and `verify_order` returned. `used_minor` is what the payment service
     last reported as held and captured together, in minor units by limit name. Returns, or raises the `Refused` that the
     payment service would raise. It reserves nothing: only the payment service's answer counts.
     """
-    now, mandate = instant(at), credential.mandate
-    if order.order.agent_id != mandate.agent_id:
+    now, mandate = instant(at), chain.root.mandate
+    if order.order.agent_id != chain.agent_id:
         raise Refused("agent_mismatch", "order.sub")
     if order.order.delegator_identity != mandate.delegator_identity:
         raise Refused("principal_mismatch", "order.act.delegator_identity")
-    credential.require_in_force(now)
+    chain.require_in_force(now)
     order.require_in_force(now)
     scenario = mandate.constraint(DelegationMode).scenario
     purchase = purchase_of(order.order, order.payee_key.party.categories, payment_method, scenario, now)
-    chain, findings = Chain(credential), []
+    findings = []
     try:
         chain.permits(purchase)
     except Refused as refusal:

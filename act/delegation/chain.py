@@ -27,7 +27,7 @@ from act.errors import InvalidCall, Refused
 from act.keys import PublicKey, Signer
 from act.parties import Parties
 
-__all__ = ["AuthenticatedLink", "Chain", "ChainCache", "UnverifiedChain", "delegate", "open_chain"]
+__all__ = ["AuthenticatedLink", "Chain", "ChainCache", "UnverifiedChain", "delegate", "open_chain", "verify_mandate"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +76,11 @@ class Chain:
     def leaf(self) -> Credential | AuthenticatedLink:
         """The credential whose holder signs the payment."""
         return self.links[-1] if self.links else self.root
+
+    @property
+    def identity(self) -> bytes:
+        """The leaf's: what a payment request names, and with it the whole chain."""
+        return self.leaf.identity
 
     @property
     def delegation_id(self) -> UUID:
@@ -255,6 +260,24 @@ def delegate(
     except Refused as refusal:
         raise refusal.within(f"link.{len(chain)}") from None
     return seal(LINK, claims, signer)
+
+
+def verify_mandate(iac: bytes, *, parties: Parties, at: datetime, links: Sequence[bytes] = ()) -> Chain:
+    """A mandate, and the links below it, that is genuine, narrowing and in force at instant `at`, as far as anyone can tell
+    without its ledger.
+
+    Raises `Refused`: parties_expired, what `UnverifiedChain.authenticate` raises, key_compromised (there is no record here that
+    could vouch for it), credential_not_yet_valid, credential_expired. Whether it was revoked, only its ledger knows.
+    """
+    now = instant(at)
+    if now >= parties.expires_at:
+        raise Refused("parties_expired", "parties", ended_at=parties.expires_at)
+    chain = open_chain((iac, *links)).authenticate(parties)
+    compromised_at = chain.root.issuer_key(parties).compromised_at
+    if compromised_at is not None:
+        raise Refused("key_compromised", "mandate.iss", compromised_at=compromised_at)
+    chain.require_in_force(now)
+    return chain
 
 
 _Key = tuple[bytes, ...]

@@ -21,7 +21,7 @@ from act.errors import InvalidCall, Refused
 from act.keys import PublicKey, Signer
 from act.parties import EnrolledKey, Parties, Role
 
-__all__ = ["Credential", "UnverifiedCredential", "mint", "open_credential", "verify_mandate"]
+__all__ = ["Credential", "UnverifiedCredential", "mint", "open_credential"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,21 +112,3 @@ def open_credential(data: bytes) -> UnverifiedCredential:
     """Decodes a credential strictly; believes nothing. Raises `Refused`."""
     opened = open_object(data, MANDATE)
     return UnverifiedCredential(read_mandate(opened.claims), opened, data)
-
-
-def verify_mandate(iac: bytes, *, parties: Parties, at: datetime) -> Credential:
-    """A credential that is genuine and in force at instant `at`, as far as anyone can tell without its ledger.
-
-    Raises `Refused`: parties_expired, what `UnverifiedCredential.authenticate` raises, key_compromised (there is no record
-    here that could vouch for it), credential_not_yet_valid, credential_expired. Whether it was revoked, only its ledger
-    knows.
-    """
-    now = instant(at)
-    if now >= parties.expires_at:
-        raise Refused("parties_expired", "parties", ended_at=parties.expires_at)
-    credential = open_credential(iac).authenticate(parties)
-    compromised_at = credential.issuer_key(parties).compromised_at
-    if compromised_at is not None:
-        raise Refused("key_compromised", "mandate.iss", compromised_at=compromised_at)
-    credential.require_in_force(now)
-    return credential

@@ -8,7 +8,7 @@ from act.keys.algorithms import SIGNATURE_SIZE, Algorithm, BadSignature, Signer
 from act.keys.files import load_private, load_public, save_private, save_public
 from act.keys.jwk import from_jwk, to_jwk
 from act.keys.key_pair import KeyPair
-from act.keys.pem import parse_private_pem, parse_public_pem, private_pem, public_pem
+from act.keys.pem import parse_private_pem, parse_public_pem, private_pem
 from act.keys.public_key import Ed25519PublicKey, P256PublicKey, PublicKey
 
 __all__ = [
@@ -26,7 +26,6 @@ __all__ = [
     "parse_private_pem",
     "parse_public_pem",
     "private_pem",
-    "public_pem",
     "save_private",
     "save_public",
     "to_jwk",

@@ -18,7 +18,7 @@ from typing import Final
 
 from act.errors import StoreFault
 from act.keys.key_pair import KeyPair
-from act.keys.pem import PEM_SIZE_LIMIT, parse_private_pem, parse_public_pem, private_pem, public_pem
+from act.keys.pem import PEM_SIZE_LIMIT, parse_private_pem, parse_public_pem, private_pem
 from act.keys.public_key import PublicKey
 
 __all__ = ["load_private", "load_public", "save_private", "save_public"]
@@ -40,7 +40,7 @@ def save_public(key: PublicKey, path: str | os.PathLike[str]) -> None:
 
     Raises StoreFault: `file_exists`; `file_unwritable`. Whatever is raised, nothing was left at `path`.
     """
-    _create(Path(path), public_pem(key).encode("ascii"), 0o644)
+    _create(Path(path), key.pem.encode("ascii"), 0o644)
 
 
 def load_private(path: str | os.PathLike[str], passphrase: bytes | None = None) -> KeyPair:

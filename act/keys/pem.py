@@ -28,27 +28,16 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from act.errors import InvalidCall, Refused
-from act.keys.algorithms import Algorithm
 from act.keys.key_pair import KeyPair
 from act.keys.public_key import Ed25519PublicKey, P256PublicKey, PublicKey
 
-__all__ = ["PEM_SIZE_LIMIT", "parse_private_pem", "parse_public_pem", "private_pem", "public_pem"]
+__all__ = ["PEM_SIZE_LIMIT", "parse_private_pem", "parse_public_pem", "private_pem"]
 
 PEM_SIZE_LIMIT: Final = 16 * 1024
 """Bytes a key text may have; an encrypted P-256 key with openssl's explanatory text has under 2,000."""
 
 _BEGIN: Final = re.compile(r"^-----BEGIN ([A-Z0-9 ]+)-----\s*$", re.MULTILINE)
 _PRIVATE, _ENCRYPTED, _PUBLIC = "PRIVATE KEY", "ENCRYPTED PRIVATE KEY", "PUBLIC KEY"
-
-
-def public_pem(key: PublicKey) -> str:
-    """The public key as PEM text, SubjectPublicKeyInfo, ending in a newline."""
-    library_key: _LibraryEd25519PublicKey | ec.EllipticCurvePublicKey
-    if key.alg is Algorithm.ED25519:
-        library_key = _LibraryEd25519PublicKey.from_public_bytes(key.raw)
-    else:
-        library_key = ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), key.raw)
-    return library_key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode("ascii")
 
 
 def private_pem(key: KeyPair, passphrase: bytes | None = None) -> str:

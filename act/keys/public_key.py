@@ -20,8 +20,10 @@ from typing import ClassVar, Final, TypeGuard
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey as _LibraryEd25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from nacl.bindings import crypto_core_ed25519_is_valid_point, crypto_sign_open
 from nacl.exceptions import BadSignatureError
 
@@ -64,6 +66,11 @@ class PublicKey(ABC):
     def cose_key(self) -> dict[int, int | bytes]:
         """The COSE_Key with exactly its required members, a new dict each time; it stands in the claim `cnf`."""
 
+    @property
+    @abstractmethod
+    def pem(self) -> str:
+        """The key as PEM text, SubjectPublicKeyInfo, ending in a newline: as openssl writes it."""
+
     @abstractmethod
     def verify(self, message: bytes, signature: bytes) -> None:
         """Return if `signature` (64 bytes, raw) is this key's signature of `message`; otherwise raise `BadSignature`."""
@@ -97,6 +104,10 @@ class PublicKey(ABC):
         return type(self), (self.raw,)  # unpickling checks the key again
 
 
+def _spki_pem(key: _LibraryEd25519PublicKey | ec.EllipticCurvePublicKey) -> str:
+    return key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode("ascii")
+
+
 @dataclass(frozen=True, slots=True, repr=False)
 class Ed25519PublicKey(PublicKey):
     """An Ed25519 key: the canonical encoding of a point of prime order."""
@@ -126,6 +137,11 @@ class Ed25519PublicKey(PublicKey):
     def cose_key(self) -> dict[int, int | bytes]:
         """{1: 1, -1: 6, -2: x}, a new dict each time."""
         return {_KTY: _OKP, _CRV: _CRV_ED25519, _X: self.raw}
+
+    @property
+    def pem(self) -> str:
+        """See `PublicKey.pem`."""
+        return _spki_pem(_LibraryEd25519PublicKey.from_public_bytes(self.raw))
 
     def verify(self, message: bytes, signature: bytes) -> None:
         """Return if `signature` (R || S, 64 bytes) is this key's signature of `message`; otherwise raise `BadSignature`."""
@@ -175,6 +191,11 @@ class P256PublicKey(PublicKey):
     def cose_key(self) -> dict[int, int | bytes]:
         """{1: 2, -1: 1, -2: x, -3: y}, a new dict each time."""
         return {_KTY: _EC2, _CRV: _CRV_P256, _X: self.raw[1:33], _Y: self.raw[33:]}
+
+    @property
+    def pem(self) -> str:
+        """See `PublicKey.pem`."""
+        return _spki_pem(self._point)
 
     def verify(self, message: bytes, signature: bytes) -> None:
         """Return if `signature` (r || s, s high or low) is this key's of `message`; otherwise raise `BadSignature`."""

@@ -94,7 +94,7 @@ def _moment(question: Question) -> str:
 
 
 def _mandate(data: bytes, question: Question) -> Verdict:
-    credential = act.verify_mandate(data, parties=question.parties, at=question.at)
+    credential = act.verify_mandate(data, parties=question.parties, at=question.at).root
     mandate = credential.mandate
     if question.ledger_id is not None and mandate.ledger != question.ledger_id:
         raise act.Refused("wrong_ledger", "mandate.aud", named=mandate.ledger, this=question.ledger_id)

@@ -19,6 +19,7 @@ from act.wire import cbor
 from tests.support.world import (
     ABSENT,
     AGENT,
+    END_SECONDS,
     NOW_SECONDS,
     OTHER_AGENT,
     OTHER_PRINCIPAL,
@@ -26,6 +27,8 @@ from tests.support.world import (
     OTHER_SHOP,
     OTHER_WALLET,
     SHOP,
+    SUB_AGENT,
+    SUB_SUB_AGENT,
     WALLET,
     World,
     identity_of,
@@ -57,21 +60,32 @@ class Draft:
     order_signer: act.KeyPair = field(default_factory=lambda: key(SHOP))
     request: dict[str, Any] = field(default_factory=dict)
     request_changes: dict[str, object] = field(default_factory=dict)
-    request_signer: act.KeyPair = field(default_factory=lambda: key(AGENT))
+    request_signer: act.KeyPair | None = None
     request_reseal: dict[str, Any] = field(default_factory=dict)
+    link_changes: dict[str, object] | None = None  # None: the mandate's own agent pays
+    link_signer: act.KeyPair = field(default_factory=lambda: key(AGENT))
     tampers: list[Tamper] = field(default_factory=list)
 
     def build(self) -> act.Payment:
         """The payment, with every fault that was applied."""
         world = self.world
         minted = world.mint(commerce=self.commerce, **self.mandate)
+        genuine = [minted]
+        payer = AGENT
+        if self.link_changes is not None:
+            minted = reseal(minted, key(WALLET), {"act.ext.delegation": {"max_depth": 2}})
+            genuine, payer = [minted, world.link([minted])], SUB_AGENT
         iac = reseal(minted, self.mandate_signer, self.mandate_changes, header=self.mandate_header)
-        ordered = world.order(**self.order)
+        chain = [iac]
+        if self.link_changes is not None:
+            chain.append(reseal(genuine[1], self.link_signer, {"act.parent": identity_of(iac)} | self.link_changes))
+        ordered = world.order(**{"agent_id": payer} | self.order)
         order = reseal(ordered, self.order_signer, self.order_changes)
-        signed = world.payment(iac=minted, order=ordered, **self.request)
-        bound = {"act.credential": identity_of(iac), "act.order": identity_of(order)}
-        request = reseal(signed.request, self.request_signer, bound | self.request_changes, **self.request_reseal)
-        payment = act.Payment(request, (iac,), order)
+        signed = world.payment(chain=genuine, order=ordered, **self.request)
+        bound = {"act.credential": identity_of(chain[-1]), "act.order": identity_of(order)}
+        signer = self.request_signer or key(payer)
+        request = reseal(signed.request, signer, bound | self.request_changes, **self.request_reseal)
+        payment = act.Payment(request, tuple(chain), order)
         for tamper in self.tampers:
             payment = tamper(payment)
         return payment
@@ -171,7 +185,9 @@ _FORM: Final[Mapping[str, Fault]] = {
     ),
     "request amount": _fault("amount_invalid", "request.act.amount", "request.amount", _request("act.amount", "18.0")),
     "request currency": _fault("currency_unknown", "request.act.amount", "request.amount", _request("act.currency", "XXX")),
-    "mandate cut off": _fault("cbor_invalid", "mandate", "mandate", _tamper(lambda p: replace(p, chain=(p.chain[0][:-1],)))),
+    "mandate cut off": _fault(
+        "cbor_invalid", "mandate", "mandate", _tamper(lambda p: replace(p, chain=(p.chain[0][:-1], *p.chain[1:])))
+    ),
     "mandate lacks intent": _fault(
         "claim_missing", "mandate.act.intent_id", "mandate.intent", _mandate("act.intent_id", ABSENT)
     ),
@@ -200,9 +216,6 @@ _FORM: Final[Mapping[str, Fault]] = {
         "key_invalid", "mandate.cnf.COSE_Key", "mandate.cnf", _mandate("cnf.1.-2", SMALL_ORDER)
     ),
     "order does not add up": _fault("order_total_mismatch", "order.act.amount", "order.amount", _order("act.amount", "18.01")),
-    "two credentials": _fault(
-        "delegation_not_allowed", "payment.chain", "mandate mandate.signature", _tamper(lambda p: replace(p, chain=p.chain * 2))
-    ),
 }
 
 _SIGNERS: Final[Mapping[str, Fault]] = {
@@ -219,13 +232,70 @@ _SIGNERS: Final[Mapping[str, Fault]] = {
         "credential_signature_invalid",
         "mandate",
         "mandate.signature",
-        _tamper(lambda p: replace(p, chain=(_flipped(p.chain[0]),))),
+        _tamper(lambda p: replace(p, chain=(_flipped(p.chain[0]), *p.chain[1:]))),
     ),
     "order by a stranger": _fault("signer_unknown", "order.iss", "order.signer", _signer("order", "stranger")),
     "order by another shop": _fault("signer_mismatch", "order.iss", "order.signer", _signer("order", OTHER_SHOP)),
     "shop compromised": _fault("key_compromised", "order.iss", "shop", _parties(SHOP, compromised_at=NOW_SECONDS - 7_200)),
     "order signature": _fault(
         "order_signature_invalid", "order", "order.signature", _tamper(lambda p: replace(p, order=_flipped(p.order)))
+    ),
+}
+
+_OF_CHAIN: Final = "agent link mandate.window"
+"""With a link another agent pays: what is wrong with the mandate's own agent is not combined with it."""
+
+
+def _link(path: str, value: object) -> Callable[[Draft], object]:
+    return lambda draft: setattr(draft, "link_changes", {path: value})
+
+
+def _without_consent(draft: Draft) -> None:
+    draft.link_changes = {}
+    draft.mandate_changes["act.ext.delegation"] = ABSENT
+
+
+def _deeper(draft: Draft) -> None:
+    """A second link below one that allows none."""
+    draft.link_changes = {}
+    draft.tampers.append(_extended)
+
+
+def _extended(payment: act.Payment) -> act.Payment:
+    link = payment.chain[-1]
+    below = {"iss": SUB_AGENT, "sub": SUB_SUB_AGENT, "act.parent": identity_of(link), "cnf": {1: _SUB_SUB_KEY}}
+    second = reseal(link, key(SUB_AGENT), below)
+    request = reseal(payment.request, key(SUB_SUB_AGENT), {"act.credential": identity_of(second)})
+    return replace(payment, chain=(*payment.chain, second), request=request)
+
+
+def _link_by(name: str) -> Callable[[Draft], object]:
+    def apply(draft: Draft) -> None:
+        draft.link_changes, draft.link_signer = {}, key(name)
+
+    return apply
+
+
+_SUB_SUB_KEY: Final = key(SUB_SUB_AGENT).public_key.cose_key
+_WIDE: Final = {"commerce": {"max_single_amount": "30.01"}}
+_ELSEWHERE: Final = {"commerce": {"allowed_merchants": [SHOP, "evil.example"]}}
+
+_CHAINS: Final[Mapping[str, Fault]] = {
+    "link by a stranger": _fault("link_signature_invalid", "link.1", _OF_CHAIN, _link_by("stranger")),
+    "link without consent": _fault(
+        "delegation_not_allowed", "link.1.ext.delegation.max_depth", f"{_OF_CHAIN} mandate.depth", _without_consent
+    ),
+    "link below one that allows none": _fault(
+        "delegation_too_deep", "link.2.ext.delegation.max_depth", f"{_OF_CHAIN} request request.header request.signer", _deeper
+    ),
+    "link of another mandate": _fault("link_parent_mismatch", "link.1.act.parent", _OF_CHAIN, _link("act.parent", DIGEST)),
+    "link back to the agent": _fault("link_cycle", "link.1.sub", _OF_CHAIN, _link("sub", AGENT)),
+    "link outlives the mandate": _fault("link_outlives_parent", "link.1.validity", _OF_CHAIN, _link("exp", END_SECONDS + 1)),
+    "link widens": _fault(
+        "link_widens", "link.1.ext.commerce.max_single_amount", f"{_OF_CHAIN} mandate.total", _link("act.ext", _WIDE)
+    ),
+    "link to a new payee": _fault(
+        "link_payee_added", "link.1.ext.commerce.allowed_merchants", _OF_CHAIN, _link("act.ext", _ELSEWHERE)
     ),
 }
 
@@ -331,7 +401,7 @@ _RULES: Final[Mapping[str, Fault]] = {
     ),
 }
 
-FAULTS: Final[Mapping[str, Fault]] = {**_FORM, **_SIGNERS, **_RULES}
+FAULTS: Final[Mapping[str, Fault]] = {**_FORM, **_SIGNERS, **_CHAINS, **_RULES}
 
 
 def _pay_once(service: act.PaymentService, draft: Draft, payment: act.Payment, **request: Any) -> None:

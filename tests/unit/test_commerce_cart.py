@@ -12,7 +12,7 @@ import pytest
 import act
 from act.commerce.cart import AuthenticatedOrder, open_order
 from act.commerce.document import MAX_QUANTITY
-from act.delegation.credential import open_credential
+from act.delegation.chain import open_chain
 from act.errors import InvalidCall
 from act.parties import Role
 from tests.support.world import (
@@ -271,9 +271,9 @@ def test_a_naive_time_is_an_invalid_call() -> None:
 def _pre_check(
     world: World, iac: bytes, order: bytes, used: dict[str, int] | None = None, payment_method: str = "balance"
 ) -> None:
-    credential = open_credential(iac).authenticate(world.parties)
+    chain = open_chain((iac,)).authenticate(world.parties)
     authenticated = open_order(order).authenticate(world.parties)
-    act.pre_check(credential, authenticated, at=world.clock(), used_minor=used, payment_method=payment_method)
+    act.pre_check(chain, authenticated, at=world.clock(), used_minor=used, payment_method=payment_method)
 
 
 def test_a_good_order_passes() -> None:

@@ -10,7 +10,7 @@ import pytest
 
 import act
 from act.delegation.constraints import MaxTotalAmount
-from act.delegation.credential import open_credential
+from act.delegation.credential import Credential, open_credential
 from act.errors import InvalidCall
 from act.parties import PartiesTable, Party, Role
 from tests.support.world import (
@@ -38,8 +38,8 @@ from tests.support.world import (
 HOLDER = key(AGENT).public_key
 
 
-def _verify(world: World, iac: bytes, at: datetime | int | None = None) -> act.Credential:
-    return act.verify_mandate(iac, parties=world.parties, at=world.clock() if at is None else moment(at))
+def _verify(world: World, iac: bytes, at: datetime | int | None = None) -> Credential:
+    return act.verify_mandate(iac, parties=world.parties, at=world.clock() if at is None else moment(at)).root
 
 
 # --- minting ------------------------------------------------------------------------------------------------------------

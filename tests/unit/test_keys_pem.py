@@ -27,7 +27,6 @@ from act.keys import (
     parse_private_pem,
     parse_public_pem,
     private_pem,
-    public_pem,
     save_private,
     save_public,
 )
@@ -70,7 +69,7 @@ def _usual_umask() -> Iterator[None]:
 def test_round_trip(pair: KeyPair, passphrase: bytes | None) -> None:
     text = private_pem(pair, passphrase)
     again = parse_private_pem(text, passphrase)
-    assert again.public_key == parse_public_pem(public_pem(pair.public_key)) == pair.public_key
+    assert again.public_key == parse_public_pem(pair.public_key.pem) == pair.public_key
     assert again.sign(b"message") == pair.sign(b"message")
     assert text.startswith("-----BEGIN PRIVATE KEY-----\n" if passphrase is None else "-----BEGIN ENCRYPTED PRIVATE KEY-----\n")
     assert text.endswith("-----\n")
@@ -80,11 +79,11 @@ def test_public_text_is_the_published_form() -> None:
     # The Ed25519 example of RFC 8410 section 10.1.
     line = "MCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE="
     example = f"-----BEGIN PUBLIC KEY-----\n{line}\n-----END PUBLIC KEY-----\n"
-    assert public_pem(parse_public_pem(example)) == example
+    assert parse_public_pem(example).pem == example
 
 
 def test_text_around_the_block_is_ignored() -> None:
-    text = "ED25519 Public-Key:\npub:\n    03:a1\n" + public_pem(ED25519.public_key).replace("\n", "\r\n") + "\nthe end"
+    text = "ED25519 Public-Key:\npub:\n    03:a1\n" + ED25519.public_key.pem.replace("\n", "\r\n") + "\nthe end"
     assert parse_public_pem(text) == ED25519.public_key
 
 
@@ -135,7 +134,7 @@ def test_other_kinds_of_keys_are_unusable() -> None:
 
 def test_other_formats_are_unusable() -> None:
     sec1 = ec.generate_private_key(ec.SECP256R1()).private_bytes(Encoding.PEM, PrivateFormat.TraditionalOpenSSL, NoEncryption())
-    private, public = private_pem(ED25519), public_pem(ED25519.public_key)
+    private, public = private_pem(ED25519), ED25519.public_key.pem
     for parse, text, reason in (
         (parse_private_pem, sec1.decode(), "label_unexpected"),
         (parse_private_pem, public, "label_unexpected"),
@@ -143,7 +142,7 @@ def test_other_formats_are_unusable() -> None:
         (parse_public_pem, private_pem(ED25519, b"word"), "label_unexpected"),
         (parse_public_pem, block("CERTIFICATE", b"0"), "label_unexpected"),
         (parse_public_pem, public + private, "label_unexpected"),
-        (parse_public_pem, public + public_pem(ES256.public_key), "not_one_key"),
+        (parse_public_pem, public + ES256.public_key.pem, "not_one_key"),
         (parse_private_pem, private * 2, "not_one_key"),
         (parse_public_pem, "", "not_pem"),
         (parse_public_pem, "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIA== me", "not_pem"),
@@ -160,11 +159,11 @@ def test_other_formats_are_unusable() -> None:
 
 
 def test_a_public_text_with_a_bad_point_is_unusable() -> None:
-    spki = der_of(public_pem(ED25519.public_key))
+    spki = der_of(ED25519.public_key.pem)
     for raw in (bytes(32), b"\x01" + bytes(31), b"\xff" * 32):
         text = block("PUBLIC KEY", spki[:-32] + raw)
         assert outcome(parse_public_pem, text) == ("key_unusable", "", "point_invalid")
-    off_curve = der_of(public_pem(ES256.public_key))[:-1] + b"\x00"
+    off_curve = der_of(ES256.public_key.pem)[:-1] + b"\x00"
     assert outcome(parse_public_pem, block("PUBLIC KEY", off_curve))[0] == "key_unusable"
 
 

@@ -53,7 +53,7 @@ def test_every_bit_of_a_mandate(alg: str) -> None:
         except act.Refused:
             continue
     assert accepted == []
-    assert verified.mandate.issuer == WALLET
+    assert verified.root.mandate.issuer == WALLET
 
 
 @pytest.mark.parametrize("alg", ALGORITHMS)

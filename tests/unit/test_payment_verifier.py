@@ -11,7 +11,7 @@ from typing import Any, Final
 import pytest
 
 import act
-from act.envelope.kinds import KINDS, MANDATE, ORDER, RECEIPT, REQUEST, Kind
+from act.envelope.kinds import KINDS, LINK, MANDATE, ORDER, RECEIPT, REQUEST, Kind
 from act.errors import CODES, InvalidCall
 from act.parties import Role
 from act.payment.verifier import RULES_BY_SCENARIO, ReservationRequest
@@ -41,6 +41,8 @@ FORM: Final = frozenset(PRECEDENCE[: PRECEDENCE.index("agent_signature_invalid")
 SIGNERS: Final = frozenset({"signer_unknown", "signer_mismatch", "delegator_not_allowed"}) | frozenset(
     {"credential_signature_invalid", "order_signature_invalid"}
 )
+CHAIN: Final = frozenset(PRECEDENCE[PRECEDENCE.index("link_signature_invalid") : PRECEDENCE.index("order_signature_invalid")])
+STAGES: Final = ("mandate", "link", "order")
 AMOUNTS: Final = frozenset({"single_limit_exceeded", "single_minimum_missed", "total_limit_exceeded"})
 RULES: Final[Mapping[str, Fault]] = {
     name: fault for name, fault in FAULTS.items() if PRECEDENCE.index(fault.code) >= PRECEDENCE.index("parties_expired")
@@ -79,13 +81,13 @@ def test_each_fault_provokes_exactly_its_code_at_its_place(name: str) -> None:
 
 
 def _expected(first: Fault, second: Fault) -> set[str]:
-    """The code that stands higher. Of two faults of form the one met first; of two signers the mandate's."""
+    """The code that stands higher. Of two faults of form the one met first; of two signers the one nearer to the principal."""
     codes = {first.code, second.code}
     if codes <= FORM:
         return codes
     parts = {fault.where.split(".")[0]: fault.code for fault in (first, second)}
-    if codes <= SIGNERS and parts.keys() == {"mandate", "order"}:
-        return {parts["mandate"]}
+    if codes <= SIGNERS | CHAIN and len(parts) == 2 and parts.keys() <= set(STAGES):
+        return {parts[min(parts, key=STAGES.index)]}
     return {min(codes, key=PRECEDENCE.index)}
 
 
@@ -382,13 +384,13 @@ def test_a_mandate_re_signed_for_the_thiefs_key_is_not_the_wallets() -> None:
 
 @pytest.mark.parametrize("part", ["request", "mandate", "order"])
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
-def test_no_object_stands_in_for_another(part: str, kind: Kind, receipts: dict[Kind, bytes]) -> None:
+def test_no_object_stands_in_for_another(part: str, kind: Kind, others: dict[Kind, bytes]) -> None:
     world = World()
     payment = world.payment()
     own = {"request": REQUEST, "mandate": MANDATE, "order": ORDER}[part]
     if kind is own:
         return
-    objects = {REQUEST: payment.request, MANDATE: payment.chain[0], ORDER: payment.order} | receipts
+    objects = {REQUEST: payment.request, MANDATE: payment.chain[0], ORDER: payment.order} | others
     changed: dict[str, Any] = {
         "request": {"request": objects[kind]},
         "mandate": {"chain": (objects[kind],)},
@@ -399,10 +401,11 @@ def test_no_object_stands_in_for_another(part: str, kind: Kind, receipts: dict[K
 
 
 @pytest.fixture(scope="module")
-def receipts(tmp_path_factory: pytest.TempPathFactory) -> dict[Kind, bytes]:
+def others(tmp_path_factory: pytest.TempPathFactory) -> dict[Kind, bytes]:
     world = World()
     service = world.service(tmp_path_factory.mktemp("receipts") / "ledger.db")
-    return {RECEIPT: service.authorize(world.payment()).receipt}
+    root = world.mint(changes={"act.ext.delegation": {"max_depth": 1}})
+    return {RECEIPT: service.authorize(world.payment()).receipt, LINK: world.link([root])}
 
 
 @pytest.mark.parametrize("algorithm", [-9, -8, -7, -36, -35, 5, 0, "none", "EdDSA"])

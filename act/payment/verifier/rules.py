@@ -64,7 +64,7 @@ def _request_in_time(payment: AuthenticatedPayment, question: Question) -> None:
 
 def _bound_to_credential(payment: AuthenticatedPayment, question: Question) -> None:
     chain = payment.chain
-    if payment.request.credential != chain.leaf.identity:
+    if payment.request.credential != chain.identity:
         raise Refused("credential_mismatch", "request.act.credential")
     if payment.request.delegation_id != chain.delegation_id.bytes:
         raise Refused("credential_mismatch", "request.act.delegation_id")
