@@ -6,10 +6,11 @@ import argparse
 import platform
 from collections.abc import Callable, Sequence
 
-from benchmarks import decision, size, store
+from benchmarks import chains, decision, size, store
 
 PROGRAMS: dict[str, Callable[..., str]] = {
     "decision": decision.report,
+    "chains": chains.report,
     "store": store.report,
     "size": size.report,
 }

@@ -72,17 +72,19 @@ class Cast:
             *others,
         ))  # fmt: skip
 
-    def mandate(self, *, max_total_amount: str = "200.00") -> bytes:
+    def mandate(self, *, max_total_amount: str = "200.00", ext: dict[str, Any] | None = None) -> bytes:
         """The principal's mandate: CNY 200.00 for tea, at most 30.00 a cup, two shops. Each has a delegation_id of its own."""
-        mandate = act.Mandate.from_json({**_DOCUMENT, "max_total_amount": max_total_amount})
+        stated = {"max_total_amount": max_total_amount} | ({} if ext is None else {"ext": ext})
+        mandate = act.Mandate.from_json(_DOCUMENT | stated)
         return act.mint(mandate, signer=self.wallet, holder=self.agent.public_key, at=NOW)
 
-    def order(self, number: int, text: str = "18.00") -> bytes:
-        """The shop's order for one cup."""
+    def order(self, number: int, text: str = "18.00", *, agent_id: str = "agent:tea-runner", **delivery: Any) -> bytes:
+        """The shop's order for one cup; `delivery` is what it promises of that."""
         amount = act.Amount.parse(text, CURRENCY)
         expires_at = int((NOW + timedelta(minutes=15)).timestamp())
         items = (act.Item("milk-tea-l", "Milk tea, large", "tea", 1, amount),)
-        order = act.Order("teashop.example", "agent:tea-runner", "user:lin", f"T-{number:04d}", items, amount, expires_at)
+        number_text = f"T-{number:04d}"
+        order = act.Order("teashop.example", agent_id, "user:lin", number_text, items, amount, expires_at, **delivery)
         return act.sign_order(order, signer=self.shop, at=NOW)
 
     def payment(self, iac: bytes, order: bytes) -> act.Payment:

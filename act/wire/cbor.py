@@ -124,7 +124,7 @@ def _decode_map(data: bytes, pos: int, count: int, depth: int) -> tuple[Value, i
         if 0x60 <= head < 0x78:  # most keys: a short text
             end = pos + head - 0x5F
             encoded = data[pos:end]
-            key: int | str = encoded[1:].decode()
+            key: int | str = _texts.get(encoded) or _key(encoded)
         elif head < 0x18:  # or a small integer
             key = head
             end = pos + 1
@@ -141,9 +141,29 @@ def _decode_map(data: bytes, pos: int, count: int, depth: int) -> tuple[Value, i
         if 0x60 <= head < 0x78:  # many values: a short text
             pos = end + head - 0x5F
             result[key] = data[end + 1 : pos].decode()
+        elif head == 0x58 and data[end + 1] >= 24:  # a digest, a key or an inner object
+            pos = end + 2 + data[end + 1]
+            result[key] = data[end + 2 : pos]
+        elif head < 0x18:
+            pos = end + 1
+            result[key] = head
+        elif head >> 5 == 5 and head < 0xB8:
+            result[key], pos = _decode_map(data, end + 1, head & 0x1F, depth)
         else:
             result[key], pos = _decode_item(data, end, depth)
     return result, pos
+
+
+_MAX_KEYS: Final = 512
+_texts: dict[bytes, str] = {}
+"""Keys by their bytes: there are some hundred names in this profile, and every object repeats them."""
+
+
+def _key(encoded: bytes) -> str:
+    text = encoded[1:].decode()
+    if len(_texts) < _MAX_KEYS:  # strangers' keys fill what is left and no more
+        _texts[encoded] = text
+    return text
 
 
 def _decode_list(data: bytes, pos: int, count: int, depth: int) -> tuple[Value, int]:
@@ -154,7 +174,13 @@ def _decode_list(data: bytes, pos: int, count: int, depth: int) -> tuple[Value, 
     depth -= 1
     result: list[Value] = []
     for _ in range(count):
-        item, pos = _decode_item(data, pos, depth)
+        head = data[pos]
+        if 0x60 <= head < 0x78:  # most entries: a short text
+            end = pos + head - 0x5F
+            item: Value = data[pos + 1 : end].decode()
+            pos = end
+        else:
+            item, pos = _decode_item(data, pos, depth)
         result.append(item)
     return result, pos
 
