@@ -5,10 +5,11 @@ The public names are these, and nothing else. README shows them at work; `spec/`
 
 from act.commerce.cart import Item, Order, pre_check, sign_order, verify_order
 from act.delegation.credential import Credential, mint, verify_mandate
+from act.delegation.intent import Isr
 from act.delegation.mandate import Mandate
 from act.errors import CODES, ActError, InvalidCall, Refused, StoreFault
 from act.keys import KeyPair, PublicKey, Signer, load_private, load_public, public_pem, save_private, save_public, to_jwk
-from act.money import Amount, format_minor
+from act.money import Amount
 from act.parties import Parties, PartiesFile
 from act.payment.ledger import MandateStatus
 from act.payment.receipt import Receipt, verify_receipt
@@ -27,6 +28,7 @@ __all__ = [
     "Charge",
     "Credential",
     "InvalidCall",
+    "Isr",
     "Item",
     "KeyPair",
     "Mandate",
@@ -45,7 +47,6 @@ __all__ = [
     "SqliteLedger",
     "StoreFault",
     "explain",
-    "format_minor",
     "load_private",
     "load_public",
     "mint",

@@ -14,8 +14,9 @@ from uuid import UUID
 from act.calendar import read_instant
 from act.delegation.constraints import Constraint, Validity
 from act.delegation.constraints.payload import DEFAULTS, read_constraints, write_constraints
+from act.delegation.conversation import MAX_RAW_BYTES_IN_MANDATE, ConversationHistory, conversation_reader
 from act.delegation.document import read_mandate_document
-from act.envelope.claims import Fields, read_fields, read_id, read_map, read_text
+from act.envelope.claims import Fields, read_digest, read_fields, read_id, read_map, read_text
 from act.errors import InvalidCall, Refused
 from act.keys import PublicKey
 
@@ -45,12 +46,16 @@ def _raw(value: Any) -> Any:
 
 
 _ACT: Final = Fields(
-    {"delegator_identity": read_text, "intent_id": read_text, "max_total_amount": _raw, "currency": _raw},
+    {"delegator_identity": read_text, "max_total_amount": _raw, "currency": _raw},
     {
+        "intent_id": read_text,
+        "conversation_history": conversation_reader(MAX_RAW_BYTES_IN_MANDATE),
         "delegation_mode": _raw,
         "allowed_payment_methods": _raw,
         "user_confirmation_method": read_text,
         "user_confirmation_timestamp": read_instant,
+        "source_isr_digest": read_digest,
+        "control_proof_ref": read_text,
         "ext": read_map,
     },
 )
@@ -72,6 +77,9 @@ class Mandate:
 
     `delegation_id` is a UUID. `ledger` is the one payment service that counts what is spent (the credential's audience).
     `constraints` stand in the registry's order and always hold the window, the mode, the currency and the total.
+    A mandate names its intent by `intent_id` or, where it has none, holds the `conversation_history` it came from; it may have
+    both. `source_isr_digest` is the digest of the confirmed intent record it was selected from (32 bytes). `control_proof_ref`
+    says where to find proof that the wallet's key is in managed custody; it is carried and shown, never followed.
     Identifiers are 1 to 256 printable characters, compared byte for byte. Times are seconds since 1970, UTC.
     """
 
@@ -80,11 +88,14 @@ class Mandate:
     ledger: str
     delegator_identity: str
     agent_id: str
-    intent_id: str
+    intent_id: str | None
     constraints: tuple[Constraint, ...]
     user_confirmation_method: str | None = None
     user_confirmation_timestamp: int | None = None
     vendor_private: Mapping[str, Any] | None = None
+    conversation_history: ConversationHistory | None = None
+    source_isr_digest: bytes | None = None
+    control_proof_ref: str | None = None
 
     @classmethod
     def from_json(cls, document: str | bytes | dict[str, Any]) -> Mandate:
@@ -120,6 +131,8 @@ def read_mandate(claims: dict[str, Any]) -> SignedMandate:
     if status["ledger"] != head["aud"]:
         raise Refused("status_unavailable", "mandate.status", ledger=status["ledger"])
     body = read_fields(_ACT, head["act"], "mandate.act")
+    if "intent_id" not in body and "conversation_history" not in body:
+        raise Refused("claim_missing", "mandate.act.intent_id", reason="an intent_id, or the conversation history")
     if ("user_confirmation_method" in body) != ("user_confirmation_timestamp" in body):
         raise Refused("claim_missing", "mandate.act.user_confirmation_timestamp", reason="method and time go together")
     constraints, vendor_private = read_constraints(body, (head["nbf"], head["exp"]), DEFAULTS)
@@ -129,11 +142,14 @@ def read_mandate(claims: dict[str, Any]) -> SignedMandate:
         head["aud"],
         body["delegator_identity"],
         head["sub"],
-        body["intent_id"],
+        body.get("intent_id"),
         constraints,
         body.get("user_confirmation_method"),
         body.get("user_confirmation_timestamp"),
         vendor_private,
+        body.get("conversation_history"),
+        body.get("source_isr_digest"),
+        body.get("control_proof_ref"),
     )
     return SignedMandate(mandate, holder, head["iat"])
 
@@ -146,8 +162,13 @@ def _read_holder(cnf: dict[Any, Any]) -> PublicKey:
 
 def mandate_claims(mandate: Mandate, holder: PublicKey, issued_at: int) -> dict[str, Any]:
     """The claims that `read_mandate` takes back."""
-    body: dict[str, Any] = {"delegator_identity": mandate.delegator_identity, "intent_id": mandate.intent_id}
+    body: dict[str, Any] = {"delegator_identity": mandate.delegator_identity}
     body |= write_constraints(mandate.constraints, mandate.vendor_private)
+    for name in ("intent_id", "source_isr_digest", "control_proof_ref"):
+        if (value := getattr(mandate, name)) is not None:
+            body[name] = value
+    if mandate.conversation_history is not None:
+        body["conversation_history"] = mandate.conversation_history.encode()
     window = mandate.constraint(Validity)
     if mandate.user_confirmation_method is not None:
         body["user_confirmation_method"] = mandate.user_confirmation_method
