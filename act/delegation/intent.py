@@ -196,7 +196,7 @@ def _read(model: _Document, plain: dict[str, Any]) -> dict[str, Any]:
     confirmed_at = read_confirmation(stated)
     missing = tuple(name for name in _REQUIRED if name not in stated)
     if confirmed_at is not None and missing:
-        raise InvalidCall("draft_invalid", missing[0], reason="it is missing", missing=", ".join(missing))
+        raise InvalidCall("draft_invalid", missing[0], reason="the record is not complete", missing=", ".join(missing))
     window = _window(stated)
     if confirmed_at is not None and window is not None and confirmed_at >= window[1]:
         raise Refused("claim_invalid", "user_confirmation_timestamp", expected="an instant before the window's end")

@@ -240,14 +240,14 @@ def _intent_facts(mandate: act.Mandate) -> list[Fact]:
     """What the mandate holds of what was said, and the record it was selected from."""
     digest = mandate.source_isr_digest
     facts_of_record: list[Fact] = [
-        ("intent record", digest.hex() if digest is not None else None),
-        ("control proof", mandate.control_proof_ref),
+        ("ISR digest", digest.hex() if digest is not None else None),
+        ("key proof", mandate.control_proof_ref),
     ]
     history = mandate.conversation_history
     if history is None:
         return facts_of_record
     raw = history.user_intent_raw
-    said = "digest only" if raw is None else f'"{raw}"' if isinstance(raw, str) else f"{len(raw)} messages"
+    said = "digest only" if raw is None else f'"{raw}"' if isinstance(raw, str) else f"{len(raw)} message{'s' * (len(raw) > 1)}"
     shown: list[Fact] = [
         ("said", said if raw is None else f"{said} (raw intent inside)"),
         ("said by", ", ".join(history.input_mode) or None),
