@@ -35,7 +35,7 @@ from act.wire.base64url import base64url_decode, base64url_encode
 
 __all__ = ["MAX_ISR_BYTES", "Isr"]
 
-MAX_ISR_BYTES: Final = 262_144
+MAX_ISR_BYTES: Final = 256_000
 """Bytes of an intent record: it stays with the wallet and may hold a whole conversation."""
 
 MIN_SALT_BYTES: Final = 16
@@ -243,10 +243,13 @@ def _constraints(stated: Mapping[str, Any], window: tuple[int, int] | None) -> t
 
 def _canonical(plain: dict[str, Any]) -> bytes:
     try:
-        return json.canonicalize(plain)
+        canonical = json.canonicalize(plain)
     except InvalidCall as fault:  # such as a Decimal of 16 digits inside vendor_private
         expected = str(fault.facts.get("expected", "values that JSON can carry"))
         raise Refused("claim_invalid", expected=expected) from None
+    if len(canonical) > MAX_ISR_BYTES:
+        raise Refused("input_too_large", max_bytes=MAX_ISR_BYTES)
+    return canonical
 
 
 def _read_name(value: object, where: str) -> None:

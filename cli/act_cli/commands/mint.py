@@ -118,12 +118,13 @@ def _from_isr(path: str, given: dict[str, Any]) -> act.Mandate:
     for name in names:
         if given[name] is None:
             raise click.UsageError(f"Missing option '{_REQUIRED[name]}', which no intent record says")
+    record = read_isr(path)
     try:
-        return read_isr(path).select_mandate(**{field: given[name] for name, field in names.items()})
+        return record.select_mandate(**{field: given[name] for name, field in names.items()})
     except act.InvalidCall as error:
         if error.where in names.values():  # an option's value, and not the file's
             raise click.UsageError(f"{error.where}: {error.facts.get('reason', error.meaning)}") from None
-        raise error if error.where.startswith(path) else in_file(path, error) from None
+        raise in_file(path, error) from None
 
 
 def _from_file(path: str, given: dict[str, Any]) -> act.Mandate:
