@@ -20,17 +20,27 @@ from act.delegation.conversation import (
     read_document_digest,
 )
 from act.documents import Document, naming_faults, parse_document
+from act.envelope.claims import read_text
 from act.errors import InvalidCall, Refused
 from act.money import Amount
 from act.wire import cbor
 
-__all__ = ["DEFAULT_CURRENCY", "raw_constraints", "read_confirmation", "read_ext", "read_mandate_document"]
+__all__ = ["DEFAULT_CURRENCY", "raw_constraints", "read_confirmation", "read_ext", "read_mandate_document", "require_text"]
 
 DEFAULT_CURRENCY: Final = "CNY"
 """ADD-IAC-ISS: currency is optional and CNY when absent. What is signed always says it."""
 
 _Number = str | int | Decimal
 _AMOUNTS: Final = ("max_total_amount", "ext.commerce.max_single_amount", "ext.commerce.min_single_amount")
+_TEXTS: Final = (
+    "issuer",
+    "ledger",
+    "delegator_identity",
+    "agent_id",
+    "intent_id",
+    "user_confirmation_method",
+    "control_proof_ref",
+)
 
 
 class _Commerce(Document):
@@ -89,6 +99,9 @@ def _fields(model: _Document) -> dict[str, Any]:
     confirmed_at = read_confirmation(stated)
     if model.intent_id is None and model.conversation_history is None:
         raise Refused("claim_missing", "intent_id", reason="an intent_id, or the conversation history")
+    for name in _TEXTS:
+        if name in stated:
+            require_text(stated[name], name)
     history, digest = model.conversation_history, model.source_isr_digest
     return {
         "delegation_id": _delegation_id(model.delegation_id),
@@ -105,6 +118,14 @@ def _fields(model: _Document) -> dict[str, Any]:
         "source_isr_digest": None if digest is None else read_document_digest(digest, "source_isr_digest"),
         "control_proof_ref": model.control_proof_ref,
     }
+
+
+def require_text(value: object, where: str) -> None:
+    """Returns if a document's identifier is one that claims can hold; raises `Refused` claim_invalid at `where` otherwise."""
+    try:
+        read_text(value)
+    except Refused as refusal:
+        raise refusal.within(where) from None
 
 
 class _OnlyExt(Document):

@@ -25,10 +25,9 @@ from act.delegation.conversation import (
     conversation_reader,
     read_conversation_document,
 )
-from act.delegation.document import raw_constraints, read_confirmation, read_ext
+from act.delegation.document import raw_constraints, read_confirmation, read_ext, require_text
 from act.delegation.mandate import Mandate
 from act.documents import Document, naming_faults, parse_document
-from act.envelope.claims import read_text
 from act.errors import InvalidCall, Refused
 from act.wire import json
 from act.wire.base64url import base64url_decode, base64url_encode
@@ -168,9 +167,9 @@ class Isr:
         names = {"issuer": issuer, "ledger": ledger, "delegator_identity": delegator_identity}
         with naming_faults("draft_invalid"):
             for name, value in names.items():
-                _read_name(value, name)
+                require_text(value, name)
             if control_proof_ref is not None:
-                _read_name(control_proof_ref, "control_proof_ref")
+                require_text(control_proof_ref, "control_proof_ref")
             history = None if self.intent_id is not None else _selected(self.conversation_history)
         return Mandate(
             delegation_id=delegation_id or uuid4(),
@@ -207,7 +206,7 @@ def _read(model: _Document, plain: dict[str, Any]) -> dict[str, Any]:
             _selected(history)  # now, because after the confirmation it would be too late
     for name in ("agent_id", "intent_id", "user_confirmation_method"):
         if name in stated:
-            _read_name(stated[name], name)
+            require_text(stated[name], name)
     return {
         "canonical": canonical,
         "conversation_history": history,
@@ -250,13 +249,6 @@ def _canonical(plain: dict[str, Any]) -> bytes:
     if len(canonical) > MAX_ISR_BYTES:
         raise Refused("input_too_large", max_bytes=MAX_ISR_BYTES)
     return canonical
-
-
-def _read_name(value: object, where: str) -> None:
-    try:
-        read_text(value)
-    except Refused as refusal:
-        raise refusal.within(where) from None
 
 
 def _selected(history: ConversationHistory | None) -> ConversationHistory | None:
