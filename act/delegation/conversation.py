@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
-from hmac import compare_digest
 from typing import Any, Final
 
 from act.calendar import iso, parse_iso, read_instant
@@ -81,7 +80,7 @@ class ConversationHistory:
             raise InvalidCall("call_invalid", "user_intent_raw_digest", reason="this conversation history has no digest")
         if type(content) is not bytes:
             raise InvalidCall("call_invalid", "content", expected="bytes")
-        if not compare_digest(sha256(content).digest(), self.user_intent_raw_digest):
+        if sha256(content).digest() != self.user_intent_raw_digest:
             raise Refused("intent_digest_mismatch", "user_intent_raw_digest")
 
     def without_raw(self) -> ConversationHistory:
@@ -147,7 +146,7 @@ def conversation_reader(max_raw_bytes: int) -> Reader:
             content = _digested(raw)
             if len(content) > max_raw_bytes:
                 raise Refused("claim_invalid", "user_intent_raw", expected=f"at most {max_raw_bytes} bytes")
-            if digest is not None and not compare_digest(sha256(content).digest(), digest):
+            if digest is not None and sha256(content).digest() != digest:
                 raise Refused("intent_digest_mismatch", "user_intent_raw_digest")
         return ConversationHistory(raw, digest, fields.get("context_ref"), fields.get("input_mode", ()))
 

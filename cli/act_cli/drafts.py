@@ -1,4 +1,5 @@
-"""Drafts: the JSON documents that `act mint --from` and `act order --from` sign, also as `act inspect --json` shows them."""
+"""Drafts: the JSON documents that `act mint --from` and `act order --from` sign, also as `act inspect --json` shows them, and
+intent records."""
 
 from __future__ import annotations
 

@@ -250,7 +250,7 @@ def _intent_facts(mandate: act.Mandate) -> list[Fact]:
     said = "digest only" if raw is None else f'"{raw}"' if isinstance(raw, str) else f"{len(raw)} message{'s' * (len(raw) > 1)}"
     shown: list[Fact] = [
         ("said", said if raw is None else f"{said} (raw intent inside)"),
-        ("said by", ", ".join(history.input_mode) or None),
+        ("input", ", ".join(history.input_mode) or None),
         ("digest", history.user_intent_raw_digest.hex() if history.user_intent_raw_digest is not None else None),
         ("content at", history.context_ref),
     ]

@@ -12,6 +12,7 @@ import jsonschema
 import pytest
 
 import act
+from act.delegation import conversation, document, intent
 from act.errors import ActError
 from tests.support.world import ABSENT, World
 
@@ -21,11 +22,16 @@ PAGES = {"isr": "intent.md", "mandate": "mandate.md"}
 
 
 @cache
-def validator(name: str) -> jsonschema.Draft202012Validator:
+def schema(name: str) -> dict[str, Any]:
     """A schema, itself checked."""
-    schema = json.loads((SPEC / "schemas" / f"{name}.schema.json").read_text(encoding="utf-8"))
-    jsonschema.Draft202012Validator.check_schema(schema)
-    return jsonschema.Draft202012Validator(schema)
+    written: dict[str, Any] = json.loads((SPEC / "schemas" / f"{name}.schema.json").read_text(encoding="utf-8"))
+    jsonschema.Draft202012Validator.check_schema(written)
+    return written
+
+
+def validator(name: str) -> jsonschema.Draft202012Validator:
+    """What judges documents by it."""
+    return jsonschema.Draft202012Validator(schema(name))
 
 
 @cache
@@ -33,13 +39,13 @@ def example(name: str) -> dict[str, Any]:
     """The example of the chapter."""
     found = re.search(r"```json\n(.*?)```", (SPEC / PAGES[name]).read_text(encoding="utf-8"), re.DOTALL)
     assert found is not None
-    document: dict[str, Any] = json.loads(found[1])
-    return document
+    shown: dict[str, Any] = json.loads(found[1])
+    return shown
 
 
-def _accepts(name: str, document: object) -> bool:
+def _accepts(name: str, written: object) -> bool:
     try:
-        READERS[name](document)
+        READERS[name](written)
     except ActError:
         return False
     return True
@@ -65,8 +71,8 @@ def test_every_record_of_the_vectors_that_is_accepted_meets_the_schema() -> None
     vectors = [each for each in json.loads(path.read_text(encoding="utf-8"))["vectors"] if each["op"] == "read"]
     accepted = [json.loads(bytes.fromhex(each["input"])) for each in vectors if each["expect"] == "accept"]
     assert len(accepted) > 5
-    for document in accepted:
-        validator("isr").validate(document)
+    for record in accepted:
+        validator("isr").validate(record)
 
 
 def test_the_worlds_mandate_meets_the_schema() -> None:
@@ -145,12 +151,24 @@ CASES = [
 
 @pytest.mark.parametrize("name, change, is_good", CASES, ids=repr)
 def test_schema_and_reader_agree_about_the_form(name: str, change: dict[str, Any], is_good: bool) -> None:
-    document = _changed(name, change)
-    assert (validator(name).is_valid(document), _accepts(name, document)) == (is_good, is_good)
+    changed = _changed(name, change)
+    assert (validator(name).is_valid(changed), _accepts(name, changed)) == (is_good, is_good)
+
+
+def test_the_schemas_know_the_members_that_the_readers_know() -> None:
+    for name, model in (("isr", intent._Document), ("mandate", document._Document)):
+        assert schema(name)["properties"].keys() == model.model_fields.keys()
+    defined = schema("isr")["$defs"]
+    assert defined["conversationHistory"]["properties"].keys() == conversation._HISTORY.readers.keys()
+    assert defined["message"]["properties"].keys() == conversation._MESSAGE.readers.keys()
+    chapter = (SPEC / "intent.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`([a-z_]+)`", chapter)) | set(re.findall(r"\{(\w+), (\w+), (\w+)\}", chapter)[0])
+    assert {*intent._Document.model_fields, *conversation._HISTORY.readers, *conversation._MESSAGE.readers} <= named
+    assert tuple(schema("isr")["then"]["required"]) == intent._REQUIRED
 
 
 def test_what_both_schemas_define_they_define_alike() -> None:
-    isr, mandate = (json.loads(json.dumps(validator(name).schema)) for name in ("isr", "mandate"))
+    isr, mandate = (json.loads(json.dumps(schema(name))) for name in ("isr", "mandate"))
     isr["$defs"]["ext"]["properties"].pop("fulfillment", None)  # a record may have the address in clear
     mandate["$defs"]["ext"]["properties"].pop("fulfillment", None)
     assert isr["$defs"] == mandate["$defs"]

@@ -68,6 +68,8 @@ def draft(manners: Manners, path: str, language: str | None, out_path: str | Non
         return
     document = {"outcome": "accepted", "file": out_path or path, **views.isr_view(record, chosen)}
     manners.answer(document, _shown(record, chosen))
+    if out_path is not None:
+        manners.note(f"checked draft, to {out_path}")
 
 
 @intent.command(name="confirm", cls=Command)
