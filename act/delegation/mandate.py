@@ -131,7 +131,8 @@ def read_mandate(claims: dict[str, Any]) -> SignedMandate:
     if status["ledger"] != head["aud"]:
         raise Refused("status_unavailable", "mandate.status", ledger=status["ledger"])
     body = read_fields(_ACT, head["act"], "mandate.act")
-    if "intent_id" not in body and "conversation_history" not in body:
+    intent_id, history = body.get("intent_id"), body.get("conversation_history")
+    if intent_id is None and history is None:
         raise Refused("claim_missing", "mandate.act.intent_id", reason="an intent_id, or the conversation history")
     if ("user_confirmation_method" in body) != ("user_confirmation_timestamp" in body):
         raise Refused("claim_missing", "mandate.act.user_confirmation_timestamp", reason="method and time go together")
@@ -142,12 +143,12 @@ def read_mandate(claims: dict[str, Any]) -> SignedMandate:
         head["aud"],
         body["delegator_identity"],
         head["sub"],
-        body.get("intent_id"),
+        intent_id,
         constraints,
         body.get("user_confirmation_method"),
         body.get("user_confirmation_timestamp"),
         vendor_private,
-        body.get("conversation_history"),
+        history,
         body.get("source_isr_digest"),
         body.get("control_proof_ref"),
     )
