@@ -6,10 +6,11 @@ The public names are these, and nothing else. README shows them at work; `spec/`
 from act.commerce.cart import Item, Order, pre_check, sign_order, verify_order
 from act.delegation.chain import Chain, delegate, verify_mandate
 from act.delegation.credential import mint
+from act.delegation.intent import Isr
 from act.delegation.mandate import Mandate
 from act.errors import CODES, ActError, InvalidCall, Refused, StoreFault
 from act.keys import KeyPair, PublicKey, Signer, load_private, load_public, save_private, save_public, to_jwk
-from act.money import Amount, format_minor
+from act.money import Amount
 from act.parties import Parties, PartiesFile
 from act.payment.ledger import MandateStatus
 from act.payment.receipt import Receipt, verify_receipt
@@ -28,6 +29,7 @@ __all__ = [
     "Chain",
     "Charge",
     "InvalidCall",
+    "Isr",
     "Item",
     "KeyPair",
     "Mandate",
@@ -47,7 +49,6 @@ __all__ = [
     "StoreFault",
     "delegate",
     "explain",
-    "format_minor",
     "load_private",
     "load_public",
     "mint",

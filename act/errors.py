@@ -80,6 +80,8 @@ _TABLE: Final[tuple[tuple[str, Fault, str, str, str], ...]] = (
      "upgrade this verifier, or mint without it"),
     ("constraint_conflict", _T, "ACT-CON-12", "two constraints of the mandate contradict each other",
      "mint it with consistent limits"),
+    ("intent_digest_mismatch", _T, "ACT-INT-01", "the recorded intent does not hash to its digest",
+     "present the content that was digested"),
     ("envelope_mixed", _T, "ACT-CHN-01", "the chain mixes COSE and JOSE", "sign every link in the mandate's envelope"),
     ("order_total_mismatch", _T, "ACT-ORD-01", "the order's items do not add up to its amount", "have the order signed again"),
     # --- the agent's proof ---------------------------------------------------------------------------------------

@@ -212,6 +212,6 @@ def report(*, quick: bool = False) -> str:
             "ratio: to as many raw verifications as the object has signatures, the median of the rounds' ratios.",
             "every constraint: all of the registry in the mandate, three of them narrowed by each link; keys seen before.",
             f"Raw verification: crypto_sign_open of PyNaCl {nacl.__version__} on a message of the mandate's size.",
-            "Biscuit: biscuit-python; checks of amount, payee and time, one more for each further block; one signature a block.",
+            "Biscuit: biscuit-python; it checks amount, payee and time, one more in each further block; a signature per block.",
         ),
     )

@@ -20,6 +20,8 @@ from typing import Final, TypeVar
 from act.calendar import FUTURE_TOLERANCE_SECONDS
 from act.commerce.document import MAX_QUANTITY
 from act.delegation.constraints import REGISTRY
+from act.delegation.conversation import MAX_MESSAGES, MAX_RAW_BYTES, MAX_RAW_BYTES_IN_MANDATE
+from act.delegation.intent import MAX_ISR_BYTES
 from act.delegation.lifecycle import TRANSITIONS
 from act.envelope.claims import MAX_LIST, MAX_TEXT
 from act.envelope.cose import MAX_OBJECT_BYTES
@@ -62,6 +64,7 @@ _SELF_CONTAINED: Final = (
     ("ACT-CON-11", "ADD-IAC-ISS", "Every constraint of the mandate is one of the registry."),
     ("ACT-CON-13", "ADD-IAC-ISS", "Every block of the mandate's `ext` is one of the registry."),
     ("ACT-CON-12", "ADD-INT-ICS", "min_single_amount <= max_single_amount <= max_total_amount, as far as they are there."),
+    ("ACT-INT-01", "ADD-INT-ICS", "What was said, beside its digest or fetched from context_ref, hashes to the digest."),
 )
 _SIGNATURES: Final = (
     ("ACT-PAY-01", "PSD-PAY-DEL", "The request is signed by the agent key that the mandate names."),
@@ -243,6 +246,9 @@ def bounds() -> str:
         ("an identifier or label", f"1 to {MAX_TEXT} characters"),
         ("a list of merchants, categories, methods or items", f"1 to {MAX_LIST} entries"),
         ("an item's quantity", f"1 to {MAX_QUANTITY:,}"),
+        ("a raw intent, as digested", f"{MAX_RAW_BYTES:,} bytes; {MAX_RAW_BYTES_IN_MANDATE:,} in a mandate"),
+        ("messages of a conversation", MAX_MESSAGES),
+        ("an intent record, in JCS form", f"{MAX_ISR_BYTES:,} bytes"),
         ("an amount, in minor units", "1 to 2^63 - 1"),
         ("a JSON document", f"{json.MAX_BYTES:,} bytes"),
         ("JSON: arrays and objects inside one another", json.MAX_DEPTH),

@@ -15,7 +15,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from vector_sets import amounts, envelopes, mandates, orders, parties, payments, receipts, sequences, wire, world
+from vector_sets import amounts, envelopes, intents, mandates, orders, parties, payments, receipts, sequences, wire, world
 
 FOLDER = Path(__file__).resolve().parent
 MAKERS = (
@@ -26,6 +26,7 @@ MAKERS = (
     wire.base64url_file,
     amounts.amounts_file,
     envelopes.envelopes_file,
+    intents.intents_file,
     mandates.mandates_file,
     orders.orders_file,
     payments.payments_file,

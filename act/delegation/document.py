@@ -6,24 +6,50 @@ are exact, and the mandate that is minted writes them, and the currency, out.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, Final
 from uuid import UUID, uuid4
 
 from act.calendar import parse_iso
 from act.delegation.constraints import DEFAULT_MODE, REGISTRY, Currency, build_constraints
+from act.delegation.conversation import (
+    MAX_RAW_BYTES_IN_MANDATE,
+    ConversationDocument,
+    read_conversation_document,
+    read_document_digest,
+)
 from act.documents import Document, naming_faults, parse_document
+from act.envelope.claims import read_text
 from act.errors import InvalidCall, Refused
 from act.money import Amount
 from act.wire import cbor
 
-__all__ = ["DEFAULT_CURRENCY", "read_delegation_id", "read_mandate_document", "require_encodable"]
+__all__ = [
+    "DEFAULT_CURRENCY",
+    "raw_constraints",
+    "read_confirmation",
+    "read_delegation_id",
+    "read_ext",
+    "read_mandate_document",
+    "require_encodable",
+    "require_text",
+]
 
 DEFAULT_CURRENCY: Final = "CNY"
 """ADD-IAC-ISS: currency is optional and CNY when absent. What is signed always says it."""
 
 _Number = str | int | Decimal
 _AMOUNTS: Final = ("max_total_amount", "ext.commerce.max_single_amount", "ext.commerce.min_single_amount")
+_TEXTS: Final = (
+    "issuer",
+    "ledger",
+    "delegator_identity",
+    "agent_id",
+    "intent_id",
+    "user_confirmation_method",
+    "control_proof_ref",
+)
 
 
 class _Commerce(Document):
@@ -35,8 +61,13 @@ class _Commerce(Document):
     forbidden_merchants: list[str] | None = None
 
 
+class _Delegation(Document):
+    max_depth: int | None = None
+
+
 class _Ext(Document):
     commerce: _Commerce | None = None
+    delegation: _Delegation | None = None
     vendor_private: dict[str, Any] | None = None
 
 
@@ -47,7 +78,8 @@ class _Document(Document):
     ledger: str
     delegator_identity: str
     agent_id: str
-    intent_id: str
+    intent_id: str | None = None
+    conversation_history: ConversationDocument | None = None
     validity_start_time: str
     validity_end_time: str
     max_total_amount: _Number
@@ -57,6 +89,8 @@ class _Document(Document):
     allowed_payment_methods: list[str] | None = None
     user_confirmation_method: str | None = None
     user_confirmation_timestamp: str | None = None
+    source_isr_digest: str | None = None
+    control_proof_ref: str | None = None
     ext: _Ext = _Ext()
 
 
@@ -71,24 +105,18 @@ def read_mandate_document(document: str | bytes | dict[str, Any]) -> dict[str, A
 
 def _fields(model: _Document) -> dict[str, Any]:
     stated = model.model_dump(exclude_none=True)
-    raw: dict[str, Any] = {path: value for path, value in stated.items() if path in REGISTRY}
-    raw |= {f"ext.commerce.{name}": value for name, value in stated["ext"].get("commerce", {}).items()}
-    try:
-        currency = Currency.read(model.currency, "").code
-    except Refused as refusal:
-        raise refusal.within("currency") from None
-    for path in _AMOUNTS:
-        if path in raw and not isinstance(raw[path], str):
-            raw[path] = Amount.parse_number(raw[path], currency, path).text
+    raw = raw_constraints(stated)
     raw["validity"] = (
         parse_iso(model.validity_start_time, "validity_start_time"),
         parse_iso(model.validity_end_time, "validity_end_time"),
     )
-    confirmed_at = model.user_confirmation_timestamp
-    if (model.user_confirmation_method is None) != (confirmed_at is None):
-        raise Refused("claim_missing", "user_confirmation_timestamp", reason="method and time go together")
-    if model.ext.vendor_private is not None:
-        require_encodable(model.ext.vendor_private)
+    confirmed_at = read_confirmation(stated)
+    if model.intent_id is None and model.conversation_history is None:
+        raise Refused("claim_missing", "intent_id", reason="an intent_id, or the conversation history")
+    for name in _TEXTS:
+        if name in stated:
+            require_text(stated[name], name)
+    history, digest = model.conversation_history, model.source_isr_digest
     return {
         "delegation_id": read_delegation_id(model.delegation_id),
         "issuer": model.issuer,
@@ -98,11 +126,57 @@ def _fields(model: _Document) -> dict[str, Any]:
         "intent_id": model.intent_id,
         "constraints": build_constraints(raw),
         "user_confirmation_method": model.user_confirmation_method,
-        "user_confirmation_timestamp": (
-            None if confirmed_at is None else parse_iso(confirmed_at, "user_confirmation_timestamp")
-        ),
+        "user_confirmation_timestamp": confirmed_at,
         "vendor_private": model.ext.vendor_private or None,
+        "conversation_history": (None if history is None else read_conversation_document(history, MAX_RAW_BYTES_IN_MANDATE)),
+        "source_isr_digest": None if digest is None else read_document_digest(digest, "source_isr_digest"),
+        "control_proof_ref": model.control_proof_ref,
     }
+
+
+def require_text(value: object, where: str) -> None:
+    """Returns if a document's identifier is one that claims can hold; raises `Refused` claim_invalid at `where` otherwise."""
+    try:
+        read_text(value)
+    except Refused as refusal:
+        raise refusal.within(where) from None
+
+
+class _OnlyExt(Document):
+    ext: _Ext
+
+
+def read_ext(ext: object) -> dict[str, Any]:
+    """`ext` of an intent record, dumped: it has the blocks that a mandate's document has. Raises pydantic's error."""
+    return _OnlyExt.model_validate({"ext": ext}).model_dump(exclude_none=True)
+
+
+def raw_constraints(stated: Mapping[str, Any]) -> dict[str, Any]:
+    """The wire values of a document's constraints by path, for `build_constraints`; its window is not among them.
+
+    `stated` is the dumped document of a mandate or an intent record, `currency` in it. Raises `Refused`.
+    """
+    raw: dict[str, Any] = {path: value for path, value in stated.items() if path in REGISTRY}
+    for block in ("commerce", "delegation"):
+        raw |= {f"ext.{block}.{name}": value for name, value in stated["ext"].get(block, {}).items()}
+    try:
+        currency = Currency.read(stated["currency"], "").code
+    except Refused as refusal:
+        raise refusal.within("currency") from None
+    for path in _AMOUNTS:
+        if path in raw and not isinstance(raw[path], str):
+            raw[path] = Amount.parse_number(raw[path], currency, path).text
+    if "vendor_private" in stated["ext"]:
+        require_encodable(stated["ext"]["vendor_private"])
+    return raw
+
+
+def read_confirmation(stated: Mapping[str, Any]) -> int | None:
+    """When the principal confirmed, in seconds; None where nobody did. Method and time go together, or `Refused`."""
+    confirmed_at = stated.get("user_confirmation_timestamp")
+    if ("user_confirmation_method" in stated) != (confirmed_at is not None):
+        raise Refused("claim_missing", "user_confirmation_timestamp", reason="method and time go together")
+    return None if confirmed_at is None else parse_iso(confirmed_at, "user_confirmation_timestamp")
 
 
 def require_encodable(vendor_private: dict[str, Any]) -> None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 from act.calendar import parse_iso
 from act.delegation.authority import Authority
-from act.delegation.constraints import Currency, Validity
-from act.delegation.constraints.payload import TOP_LEVEL, read_constraints
-from act.delegation.document import read_delegation_id, require_encodable
+from act.delegation.constraints import Currency, Validity, build_constraints
+from act.delegation.document import raw_constraints, read_delegation_id, read_ext, require_text
 from act.delegation.link import Link
 from act.documents import Document, naming_faults, parse_document
 
@@ -24,7 +24,7 @@ class _Document(Document):
     validity_end_time: str | None = None
     delegation_mode: str | None = None
     currency: str | None = None
-    max_total_amount: str | None = None
+    max_total_amount: str | int | Decimal | None = None
     allowed_payment_methods: list[str] | None = None
     ext: dict[str, Any] | None = None
 
@@ -37,18 +37,15 @@ def read_link_document(document: str | bytes | dict[str, Any], parent: Authority
     """
     with naming_faults("draft_invalid"):
         model = _Document.model_validate(parse_document(document))
-        stated = model.model_dump(exclude_none=True)
-        body: dict[str, Any] = {name: stated[name] for name in (*TOP_LEVEL, "ext") if name in stated}
-        body.setdefault("currency", parent.stated(Currency).code)
+        require_text(model.agent_id, "agent_id")
+        stated = model.model_dump(exclude_none=True, exclude={"ext"}) | read_ext(model.ext or {})
+        raw = raw_constraints({"currency": parent.stated(Currency).code} | stated)
         window = parent.stated(Validity)
         start, end = model.validity_start_time, model.validity_end_time
-        bounds = (
+        raw["validity"] = (
             window.start if start is None else parse_iso(start, "validity_start_time"),
             window.end if end is None else parse_iso(end, "validity_end_time"),
         )
-        constraints, vendor_private = read_constraints(body, bounds, {}, "")
-        if vendor_private is not None:
-            require_encodable(dict(vendor_private))
         return Link(
             read_delegation_id(model.delegation_id),
             parent.identity,
@@ -56,6 +53,6 @@ def read_link_document(document: str | bytes | dict[str, Any], parent: Authority
             parent.ledger,
             parent.delegator_identity,
             model.agent_id,
-            constraints,
-            vendor_private,
+            build_constraints(raw),
+            stated["ext"].get("vendor_private"),
         )

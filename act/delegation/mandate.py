@@ -14,8 +14,9 @@ from uuid import UUID
 from act.calendar import read_instant
 from act.delegation.constraints import Constraint, Validity
 from act.delegation.constraints.payload import DEFAULTS, read_constraints, write_constraints
+from act.delegation.conversation import MAX_RAW_BYTES_IN_MANDATE, ConversationHistory, conversation_reader
 from act.delegation.document import read_mandate_document
-from act.envelope.claims import Fields, read_fields, read_id, read_map, read_raw, read_text
+from act.envelope.claims import Fields, read_digest, read_fields, read_id, read_map, read_raw, read_text
 from act.errors import InvalidCall, Refused
 from act.keys import PublicKey
 
@@ -40,12 +41,16 @@ _CONFIRMATION_KEY: Final = 1  # RFC 8747: the COSE_Key member of cnf
 
 
 _ACT: Final = Fields(
-    {"delegator_identity": read_text, "intent_id": read_text, "max_total_amount": read_raw, "currency": read_raw},
+    {"delegator_identity": read_text, "max_total_amount": read_raw, "currency": read_raw},
     {
+        "intent_id": read_text,
+        "conversation_history": conversation_reader(MAX_RAW_BYTES_IN_MANDATE),
         "delegation_mode": read_raw,
         "allowed_payment_methods": read_raw,
         "user_confirmation_method": read_text,
         "user_confirmation_timestamp": read_instant,
+        "source_isr_digest": read_digest,
+        "control_proof_ref": read_text,
         "ext": read_map,
     },
 )
@@ -67,6 +72,9 @@ class Mandate:
 
     `delegation_id` is a UUID. `ledger` is the one payment service that counts what is spent (the credential's audience).
     `constraints` stand in the registry's order and always hold the window, the mode, the currency and the total.
+    A mandate names its intent by `intent_id` or, where it has none, holds the `conversation_history` it came from; it may have
+    both. `source_isr_digest` is the digest of the confirmed intent record it was selected from (32 bytes). `control_proof_ref`
+    says where to find proof that the wallet's key is in managed custody; it is carried and shown, never followed.
     Identifiers are 1 to 256 printable characters, compared byte for byte. Times are seconds since 1970, UTC.
     """
 
@@ -75,11 +83,14 @@ class Mandate:
     ledger: str
     delegator_identity: str
     agent_id: str
-    intent_id: str
+    intent_id: str | None
     constraints: tuple[Constraint, ...]
     user_confirmation_method: str | None = None
     user_confirmation_timestamp: int | None = None
     vendor_private: Mapping[str, Any] | None = None
+    conversation_history: ConversationHistory | None = None
+    source_isr_digest: bytes | None = None
+    control_proof_ref: str | None = None
 
     @classmethod
     def from_json(cls, document: str | bytes | dict[str, Any]) -> Mandate:
@@ -115,6 +126,9 @@ def read_mandate(claims: dict[str, Any]) -> SignedMandate:
     if status["ledger"] != head["aud"]:
         raise Refused("status_unavailable", "mandate.status", ledger=status["ledger"])
     body = read_fields(_ACT, head["act"], "mandate.act")
+    intent_id, history = body.get("intent_id"), body.get("conversation_history")
+    if intent_id is None and history is None:
+        raise Refused("claim_missing", "mandate.act.intent_id", reason="an intent_id, or the conversation history")
     if ("user_confirmation_method" in body) != ("user_confirmation_timestamp" in body):
         raise Refused("claim_missing", "mandate.act.user_confirmation_timestamp", reason="method and time go together")
     constraints, vendor_private = read_constraints(body, (head["nbf"], head["exp"]), DEFAULTS, "mandate.act")
@@ -124,11 +138,14 @@ def read_mandate(claims: dict[str, Any]) -> SignedMandate:
         head["aud"],
         body["delegator_identity"],
         head["sub"],
-        body["intent_id"],
+        intent_id,
         constraints,
         body.get("user_confirmation_method"),
         body.get("user_confirmation_timestamp"),
         vendor_private,
+        history,
+        body.get("source_isr_digest"),
+        body.get("control_proof_ref"),
     )
     return SignedMandate(mandate, holder, head["iat"])
 
@@ -147,8 +164,13 @@ def write_holder(holder: PublicKey) -> dict[int, Any]:
 
 def mandate_claims(mandate: Mandate, holder: PublicKey, issued_at: int) -> dict[str, Any]:
     """The claims that `read_mandate` takes back."""
-    body: dict[str, Any] = {"delegator_identity": mandate.delegator_identity, "intent_id": mandate.intent_id}
+    body: dict[str, Any] = {"delegator_identity": mandate.delegator_identity}
     body |= write_constraints(mandate.constraints, mandate.vendor_private)
+    for name in ("intent_id", "source_isr_digest", "control_proof_ref"):
+        if (value := getattr(mandate, name)) is not None:
+            body[name] = value
+    if mandate.conversation_history is not None:
+        body["conversation_history"] = mandate.conversation_history.encode()
     window = mandate.constraint(Validity)
     if mandate.user_confirmation_method is not None:
         body["user_confirmation_method"] = mandate.user_confirmation_method

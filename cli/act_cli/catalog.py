@@ -23,6 +23,7 @@ class Entry(NamedTuple):
 COMMANDS: Final = (
     Entry("demo", "demo", "demo", "Play an afternoon of payments with real keys, files and a ledger."),
     Entry("keys", "keys", "keys", "Make and show keys."),
+    Entry("intent", "intent", "intent", "Check and confirm what a principal wants, before a mandate."),
     Entry("mint", "mint", "mint", "Sign a mandate: what an agent may spend, and where."),
     Entry("inspect", "inspect", "inspect", "Show any object in plain words, without verifying it."),
     Entry("order", "purchase", "order", "Sign an order, as its merchant."),

@@ -1,4 +1,5 @@
-"""Drafts: the JSON documents that `act mint --from` and `act order --from` sign, also as `act inspect --json` shows them."""
+"""Drafts: the JSON documents that `act mint --from` and `act order --from` sign, also as `act inspect --json` shows them, and
+intent records."""
 
 from __future__ import annotations
 
@@ -6,9 +7,10 @@ import json
 from decimal import Decimal
 from typing import Any, Final
 
-from act_cli.files import read_draft_file
+import act
+from act_cli.files import in_file, read_draft_file
 
-__all__ = ["read_draft"]
+__all__ = ["read_draft", "read_isr"]
 
 _SHOWN_BESIDES: Final = frozenset({"holder"})
 """What inspect shows with a mandate although it is none of its fields: the agent's key, which --holder names."""
@@ -37,6 +39,14 @@ def read_draft(path: str, kind: str) -> bytes | dict[str, Any]:
     elif not document.keys() & _SHOWN_BESIDES:
         return data
     return {name: value for name, value in document.items() if name not in _SHOWN_BESIDES}
+
+
+def read_isr(path: str) -> act.Isr:
+    """The intent record in a file. Raises `StoreFault` file_unreadable and `InvalidCall` draft_invalid that names the file."""
+    try:
+        return act.Isr.from_json(read_draft_file(path))
+    except act.InvalidCall as error:
+        raise in_file(path, error) from None
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Exit",
     "Manners",
+    "decimal",
     "discard_stdout",
     "error_document",
     "exit_of",
@@ -97,11 +98,18 @@ def instant_text(seconds: int) -> str:
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def money(minor: int, currency: str) -> str:
-    """Minor units as people write them: `CNY 19.00`."""
+def decimal(minor: int, currency: str) -> str:
+    """Minor units, 0 included, as a decimal with exactly the currency's digits: `19.00` for 1900 CNY."""
     import act
 
-    return f"{currency} {act.format_minor(minor, currency)}"
+    _, point, fraction = act.Amount(1, currency).text.partition(".")
+    digits = str(minor).rjust(len(fraction) + 1, "0")
+    return f"{digits[: -len(fraction)]}.{digits[-len(fraction) :]}" if point else digits
+
+
+def money(minor: int, currency: str) -> str:
+    """Minor units as people write them: `CNY 19.00`."""
+    return f"{currency} {decimal(minor, currency)}"
 
 
 FORM_RULES: Final = ("ACT-WIRE", "ACT-ENV")

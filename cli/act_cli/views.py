@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from base64 import urlsafe_b64encode
 from collections.abc import Iterable
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 from uuid import UUID
 
 import act
-from act_cli.manners import instant_text
+from act_cli.manners import decimal, instant_text
 
 __all__ = [
+    "Language",
     "LimitUse",
     "charge_view",
+    "isr_view",
     "mandate_key_view",
     "mandate_view",
     "object_view",
@@ -22,6 +25,8 @@ __all__ = [
     "status_view",
 ]
 
+Language = Literal["en", "zh"]
+
 
 def mandate_view(mandate: act.Mandate) -> dict[str, Any]:
     """A mandate under ACT's own field names, as `act.Mandate.from_json` reads it."""
@@ -31,7 +36,7 @@ def mandate_view(mandate: act.Mandate) -> dict[str, Any]:
         "ledger": mandate.ledger,
         "delegator_identity": mandate.delegator_identity,
         "agent_id": mandate.agent_id,
-        "intent_id": mandate.intent_id,
+        **_intent_view(mandate),
     }
     ext: dict[str, Any] = {}
     for constraint in mandate.constraints:
@@ -52,6 +57,30 @@ def mandate_view(mandate: act.Mandate) -> dict[str, Any]:
     if ext:
         document["ext"] = ext
     return document
+
+
+def _intent_view(mandate: act.Mandate) -> dict[str, Any]:
+    """Where the mandate comes from, as far as it says so."""
+    digest = mandate.source_isr_digest
+    history = mandate.conversation_history
+    members = {
+        "intent_id": mandate.intent_id,
+        "conversation_history": None if history is None else history.to_json(),
+        "source_isr_digest": None if digest is None else urlsafe_b64encode(digest).rstrip(b"=").decode(),
+        "control_proof_ref": mandate.control_proof_ref,
+    }
+    return {name: value for name, value in members.items() if value is not None}
+
+
+def isr_view(record: act.Isr, language: Language) -> dict[str, Any]:
+    """An intent record: is it complete and confirmed, and what is the principal shown? The record itself is the file."""
+    return {
+        "complete": not record.missing,
+        "missing": list(record.missing),
+        "confirmed": record.is_confirmed,
+        "summary": list(record.summary(language)),
+        "digest": urlsafe_b64encode(record.digest).rstrip(b"=").decode(),
+    }
 
 
 def plain(value: Any) -> Any:
@@ -148,7 +177,7 @@ def receipt_view(receipt: act.Receipt) -> dict[str, Any]:
 
 def _decimal(minor: int, currency: str | None) -> str:
     """Without a currency (nothing of this version writes such a receipt) the minor units themselves."""
-    return f"{minor} minor units" if currency is None else act.format_minor(minor, currency)
+    return f"{minor} minor units" if currency is None else decimal(minor, currency)
 
 
 def payment_parts(payment: act.Payment) -> list[tuple[str, bytes, Any]]:
@@ -218,7 +247,7 @@ class LimitUse(NamedTuple):
 
 def _taken(charge: Any) -> str | None:
     """What was captured, None for nothing: as `act.Charge` says it."""
-    return act.format_minor(charge.captured_minor, charge.amount.currency) if charge.captured_minor else None
+    return decimal(charge.captured_minor, charge.amount.currency) if charge.captured_minor else None
 
 
 def status_view(state: str, currency: str, limits: Iterable[LimitUse], charges: Iterable[Any]) -> dict[str, Any]:
@@ -229,10 +258,10 @@ def status_view(state: str, currency: str, limits: Iterable[LimitUse], charges: 
         "limits": [
             {
                 "name": limit.name,
-                "cap": act.format_minor(limit.cap_minor, currency),
-                "captured": act.format_minor(limit.captured_minor, currency),
-                "held": act.format_minor(limit.held_minor, currency),
-                "left": act.format_minor(limit.cap_minor - limit.captured_minor - limit.held_minor, currency),
+                "cap": decimal(limit.cap_minor, currency),
+                "captured": decimal(limit.captured_minor, currency),
+                "held": decimal(limit.held_minor, currency),
+                "left": decimal(limit.cap_minor - limit.captured_minor - limit.held_minor, currency),
             }
             for limit in limits
         ],

@@ -6,7 +6,7 @@ import json
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Any, Final
 from uuid import UUID
 
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
@@ -17,8 +17,8 @@ from rich.text import Text
 from rich.tree import Tree
 
 import act
-from act_cli.manners import instant_text, money, visible
-from act_cli.views import payment_parts, plain
+from act_cli.manners import decimal, instant_text, money, visible
+from act_cli.views import Language, payment_parts, plain
 
 __all__ = [
     "MIN_BAR_WIDTH",
@@ -40,7 +40,6 @@ __all__ = [
     "warning",
 ]
 
-Language = Literal["en", "zh"]
 Fact = tuple[str, str | Text | None]
 """A name and its value; None: there is nothing to say."""
 
@@ -230,10 +229,34 @@ def _mandate_facts(found: Any) -> list[Fact]:
         ("agent key", found.holder.kid.hex()),
         ("ledger", mandate.ledger),
         ("intent", mandate.intent_id),
+        *_intent_facts(mandate),
         ("mandate id", str(mandate.delegation_id)),
         ("private", private),
         ("signed at", instant_text(found.content.issued_at)),
     ]
+
+
+def _intent_facts(mandate: act.Mandate) -> list[Fact]:
+    """What the mandate holds of what was said, and the record it was selected from."""
+    digest = mandate.source_isr_digest
+    facts_of_record: list[Fact] = [
+        ("ISR digest", digest.hex() if digest is not None else None),
+        ("key proof", mandate.control_proof_ref),
+    ]
+    history = mandate.conversation_history
+    if history is None:
+        return facts_of_record
+    raw = history.user_intent_raw
+    said = "digest only" if raw is None else f'"{raw}"' if isinstance(raw, str) else f"{len(raw)} message{'s' * (len(raw) > 1)}"
+    shown: list[Fact] = [
+        ("said", said if raw is None else f"{said} (raw intent inside)"),
+        ("input", ", ".join(history.input_mode) or None),
+        ("digest", history.user_intent_raw_digest.hex() if history.user_intent_raw_digest is not None else None),
+        ("content at", history.context_ref),
+    ]
+    if not isinstance(raw, str | None):
+        shown += [(each.role.lower(), each.content) for each in raw]
+    return shown + facts_of_record
 
 
 def _items(order: act.Order) -> RenderableType:
@@ -330,7 +353,7 @@ def charge_table(charges: Iterable[Any]) -> Table:
     for charge in charges:
         state, amount = charge.state.value, charge.amount.text
         if state == "CAPTURED" and charge.captured_minor != charge.amount.minor:
-            amount = f"{act.format_minor(charge.captured_minor, charge.amount.currency)}/{amount}"
+            amount = f"{decimal(charge.captured_minor, charge.amount.currency)}/{amount}"
         cells = (amount, charge.payee, charge.order_no, charge.id)
         table.add_row(Text(state, style=styles.get(state, "")), *(Text(visible(cell)) for cell in cells))
     return table

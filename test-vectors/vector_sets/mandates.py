@@ -8,6 +8,7 @@ from typing import Any
 from act.envelope.kinds import MANDATE, ORDER
 from act.wire import cbor
 from vector_sets import world
+from vector_sets.conversations import conversations
 from vector_sets.shape import Vector, accept, intermediate, refuse, vector_file
 from vector_sets.world import KEYS, MANDATE_CLAIMS, NOW, REMOVED, RETIRED_END, header, mandate, signed, tea_mandate
 
@@ -304,5 +305,5 @@ def _values() -> list[Vector]:
 def mandates_file() -> dict[str, Any]:
     """mandates.json."""
     about = "One mandate each, judged without a ledger: is it genuine, and in force at `at`?"
-    vectors = [*_accepted(), *_times(), *_issuers(), *_signatures(), *_claims(), *_values()]
+    vectors = [*_accepted(), *_times(), *_issuers(), *_signatures(), *_claims(), *_values(), *conversations()]
     return vector_file("mandates", about, vectors)

@@ -251,7 +251,9 @@ def test_a_usage_error_is_json_when_json_is_wanted(desk: Desk) -> None:
     assert (done.document["outcome"], done.document["where"]) == ("usage", "act mint")
 
 
-@pytest.mark.parametrize("arguments, where", [(("--json",), "act"), (("keys", "--json"), "act keys")])
+@pytest.mark.parametrize(
+    "arguments, where", [(("--json",), "act"), (("keys", "--json"), "act keys"), (("intent", "--json"), "act intent")]
+)
 def test_json_without_a_command_is_a_document_that_says_so(desk: Desk, arguments: tuple[str, ...], where: str) -> None:
     done = desk.call(*arguments)
     assert (done.code, done.err) == (2, "")

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 import act
+from act.money import format_minor
 from act_cli.demo import afternoon
 from act_cli.demo.afternoon import CUPS, REFUSALS, TOO_MANY
 from tests.support.command import Desk, Done, clean_environment, listing, one_line
@@ -159,7 +160,7 @@ def test_on_a_narrow_screen_the_bar_shrinks_and_no_number_does(tmp_path: Path, c
         left -= act.Amount.parse(price, "CNY").minor
         (line,) = (line for line in lines if f" {cup} " in line)
         assert line.split()[:2] == [str(number), price]
-        assert act.format_minor(left, "CNY") in line.split()
+        assert format_minor(left, "CNY") in line.split()
     for part in ("captured CNY 154.00", "held CNY 27.00", "left CNY 19.00", "of CNY 200.00"):
         assert part in done.out
 

@@ -12,6 +12,7 @@ from threading import Thread
 from typing import Final
 
 import act
+from act.money import format_minor
 from tests.support.fold import Audit, audit
 from tests.support.payer import Payer, Scene, tea_scene
 from tests.support.world import World, refused
@@ -66,7 +67,7 @@ def storm(draw: random.Random, world: World) -> tuple[list[act.Payment], list[li
 
     Every fifth payment is sent by all processes, as the same bytes at the same turn. Some pay the order of the process before.
     """
-    iac = world.mint(max_total_amount=act.format_minor(CAP_MINOR, "CNY"))
+    iac = world.mint(max_total_amount=format_minor(CAP_MINOR, "CNY"))
     payments: list[act.Payment] = []
     plans: list[list[tuple[int, str]]] = [[] for _ in range(PROCESSES)]
     order = b""
@@ -74,7 +75,7 @@ def storm(draw: random.Random, world: World) -> tuple[list[act.Payment], list[li
         for process, plan in enumerate(plans):
             if process == 0 or turn % 5:
                 if process % 2 == 0 or turn % 20 != 1:
-                    order = world.order(act.format_minor(draw.randint(1, 3_000), "CNY"))
+                    order = world.order(format_minor(draw.randint(1, 3_000), "CNY"))
                 payments.append(world.payment(iac=iac, order=order))
             plan.append((len(payments) - 1, draw.choice(["", "", "", "", "capture", "part", "void"])))
     return payments, plans

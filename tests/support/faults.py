@@ -212,6 +212,14 @@ _FORM: Final[Mapping[str, Fault]] = {
         "mandate.single mandate.total",
         _mandate("act.ext.commerce.max_single_amount", "200.01"),
     ),
+    "mandate intent altered": _fault(
+        "intent_digest_mismatch",
+        "mandate.act.conversation_history.user_intent_raw_digest",
+        "mandate.conversation",
+        _mandate(
+            "act.conversation_history", {"user_intent_raw": "x", "user_intent_raw_digest": DIGEST, "context_ref": "wallet/1"}
+        ),
+    ),
     "mandate key of small order": _fault(
         "key_invalid", "mandate.cnf.COSE_Key", "mandate.cnf", _mandate("cnf.1.-2", SMALL_ORDER)
     ),

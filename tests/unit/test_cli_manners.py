@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 
 import act
 from act.envelope.claims import _UNSEEN
+from act.iso4217 import EXPONENTS
+from act.money import format_minor
 from act_cli import manners
 from act_cli.manners import Exit, Manners, error_document, exit_of, facts_in_words, to_json, visible
 
@@ -204,3 +206,9 @@ def test_a_warning_of_the_library_is_one_line_with_advice(capsys: pytest.Capture
     assert capsys.readouterr().err == (
         "warning: key_file_exposed kid=ab mode=0644; others can read this private key, so give its file mode 0600\n"
     )
+
+
+@given(st.sampled_from(sorted(EXPONENTS)), st.integers(0, 2**70))
+def test_the_command_writes_minor_units_as_the_library_does(currency: str, minor: int) -> None:
+    assert manners.decimal(minor, currency) == format_minor(minor, currency)
+    assert manners.money(minor, currency) == f"{currency} {format_minor(minor, currency)}"

@@ -75,9 +75,9 @@ def test_the_system_clock_is_used_when_no_time_is_given() -> None:
 def test_what_no_verifier_would_take_is_not_signed() -> None:
     world = World()
     with refused("claim_invalid", "mandate.iss"):
-        act.mint(world.mandate(issuer=""), signer=key(WALLET), holder=HOLDER, at=world.clock())
+        act.mint(replace(world.mandate(), issuer=""), signer=key(WALLET), holder=HOLDER, at=world.clock())
     with refused("claim_invalid", "mandate.sub"):
-        act.mint(world.mandate(agent_id="a\u202eb"), signer=key(WALLET), holder=HOLDER, at=world.clock())
+        act.mint(replace(world.mandate(), agent_id="a\u202eb"), signer=key(WALLET), holder=HOLDER, at=world.clock())
     with refused("credential_expired", "mandate.validity_end_time"):
         act.mint(world.mandate(), signer=key(WALLET), holder=HOLDER, at=moment(END_SECONDS))
 

@@ -151,7 +151,7 @@ def test_how_and_when_the_principal_confirmed_go_together(field: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "field", ["conversation_history", "max_total_amount ", "Currency", "times_limit", "constraints", "exp"]
+    "field", ["conversation_histories", "max_total_amount ", "Currency", "times_limit", "constraints", "exp"]
 )
 def test_unknown_fields(field: str) -> None:
     with refused("claim_unknown", f"mandate.act.{field}"):

@@ -16,6 +16,7 @@ from functools import cache
 from io import BytesIO
 from pathlib import Path
 from typing import Any, Final
+from uuid import UUID
 
 import cbor2
 import jsonschema
@@ -26,6 +27,8 @@ from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256
 
 import act
+from act.delegation.conversation import MAX_RAW_BYTES, ConversationDocument, read_conversation_document
+from act.delegation.mandate import mandate_claims
 from act.errors import CODES, ActError, Fault
 from act.keys import PublicKey
 from act.parties import EnrolledKey, PartiesTable, Role, parse_parties
@@ -35,8 +38,8 @@ from act.wire import json as strict_json
 
 FOLDER: Final = Path(__file__).resolve().parents[2] / "test-vectors"
 KINDS: Final = (
-    "keys", "parties", "wire-cbor", "wire-json", "wire-base64url", "amounts", "envelopes", "mandates", "orders", "payments",
-    "receipts", "sequences",
+    "keys", "parties", "wire-cbor", "wire-json", "wire-base64url", "amounts", "envelopes", "intents", "mandates", "orders",
+    "payments", "receipts", "sequences",
 )  # fmt: skip
 MAX_TOTAL_BYTES: Final = 1_500_000
 
@@ -150,6 +153,30 @@ def test_mandates(vector: dict[str, Any]) -> None:
     if "intermediate" in vector:
         require_intermediate(vector["intermediate"], data)
         assert credential.identity.hex() == vector["intermediate"]["identity"]
+
+
+@pytest.mark.parametrize("vector", vectors("intents"))
+def test_intents(vector: dict[str, Any]) -> None:
+    if vector["op"] == "context":
+        model = ConversationDocument.model_validate(vector["conversation_history"])
+        history = read_conversation_document(model, MAX_RAW_BYTES)
+        judged(vector, lambda: history.check_context(bytes.fromhex(vector["content"])))
+        return
+    text = bytes.fromhex(vector["input"])
+    if vector["op"] == "read":
+        record = judged(vector, lambda: act.Isr.from_json(text))
+        if record is not None:
+            assert [record.is_confirmed, list(record.missing)] == [vector["confirmed"], vector["missing"]]
+            assert record.digest.hex() == vector["digest"] == hashlib.sha256(record.to_json().encode()).hexdigest()
+        return
+    names = {name: vector[name] for name in ("issuer", "ledger", "delegator_identity")}
+    record, delegation_id = act.Isr.from_json(text), UUID(vector["delegation_id"])
+    mandate = judged(vector, lambda: record.select_mandate(**names, delegation_id=delegation_id))
+    if mandate is not None:
+        pair = next(pair for pair in loaded("keys")["pairs"] if pair["name"] == "agent")
+        holder = act.KeyPair.unsafe_from_seed(bytes.fromhex(pair["seed"])).public_key
+        claims = mandate_claims(mandate, holder, vector["claims"]["iat"])
+        assert {name: as_json(value) for name, value in claims.items()} == vector["claims"]
 
 
 @pytest.mark.parametrize("vector", vectors("orders"))

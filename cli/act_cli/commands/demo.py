@@ -12,7 +12,7 @@ from act_cli import options
 from act_cli.demo import stage
 from act_cli.demo.afternoon import Afternoon, Step
 from act_cli.demo.cast import CAP, CURRENCY, fresh_folder, prepare
-from act_cli.manners import Manners
+from act_cli.manners import Manners, decimal
 from act_cli.program import Command, example
 
 __all__ = ["demo"]
@@ -45,9 +45,9 @@ def demo(manners: Manners, folder_path: str | None) -> None:
         "folder": str(folder),
         "steps": [stage.step_view(step) for step in steps],
         "currency": CURRENCY,
-        "captured": act.format_minor(usage.captured_minor, CURRENCY),
-        "held": act.format_minor(usage.held_minor, CURRENCY),
-        "left": act.format_minor(left, CURRENCY),
+        "captured": decimal(usage.captured_minor, CURRENCY),
+        "held": decimal(usage.held_minor, CURRENCY),
+        "left": decimal(left, CURRENCY),
         "next": [line for _, line in lines],
     }
     manners.answer(document, stage.closing(cast, usage, lines))

@@ -9,7 +9,7 @@ import click
 
 import act
 from act_cli import options
-from act_cli.drafts import read_draft
+from act_cli.drafts import read_draft, read_isr
 from act_cli.files import in_file
 from act_cli.manners import Manners
 from act_cli.outputs import deliver, require_output
@@ -36,6 +36,12 @@ _LISTS = {
 
 @click.command(cls=Command)
 @click.option("--from", "from_path", metavar="FILE", help="The mandate as a JSON document, instead of the options below.")
+@click.option(
+    "--isr",
+    "isr_path",
+    metavar="FILE",
+    help="The confirmed intent record to select the mandate from, with --issuer, --ledger-id and --principal.",
+)
 @click.option("--issuer", metavar="ID", help="Who signs: the wallet, or the principal.")
 @click.option("--ledger-id", metavar="ID", help="The one payment service that counts what is spent.")
 @click.option("--principal", metavar="ID", help="For whom the agent acts (delegator_identity).")
@@ -71,11 +77,14 @@ act mint --issuer wallet.example --principal user:lin --agent agent:tea \\
   --key wallet.pem --holder agent.pub.pem --out mandate.cbor
 act mint --from mandate.json --key wallet.pem --holder agent.pub.pem \\
   --out mandate.cbor
+act mint --isr isr.json --issuer wallet.example --principal user:lin \\
+  --ledger-id psp-1 --key wallet.pem --holder agent.pub.pem --out mandate.cbor
 """)
 def mint(
     manners: Manners,
     /,
     from_path: str | None,
+    isr_path: str | None,
     key_path: str,
     passphrase_path: str | None,
     holder_path: str,
@@ -87,12 +96,35 @@ def mint(
 
     Everything a mandate does not allow is refused. The JSON document has ACT's field names. What 'act inspect --json' shows
     of a mandate will do, whole or its member "mandate"; the agent's key in it is left out, because --holder names it.
+    From an intent record the mandate takes what it needs, and the record's digest; what was said stays with the record.
     """
     require_output(manners, out_path, "--out", force=force)
-    mandate = _from_options(given) if from_path is None else _from_file(from_path, given)
+    if from_path is not None and isr_path is not None:
+        raise click.UsageError("--from and --isr exclude each other")
+    if isr_path is not None:
+        mandate = _from_isr(isr_path, given)
+    else:
+        mandate = _from_options(given) if from_path is None else _from_file(from_path, given)
     signer = options.load_signer(key_path, passphrase_path)
     data = act.mint(mandate, signer=signer, holder=act.load_public(holder_path))
     deliver(manners, out_path, data, f"mandate {mandate.delegation_id}", force=force)
+
+
+def _from_isr(path: str, given: dict[str, Any]) -> act.Mandate:
+    names = {"issuer": "issuer", "ledger_id": "ledger", "principal": "delegator_identity"}
+    stray = [name for name, value in given.items() if name not in names and value not in (None, ())]
+    if stray:
+        raise click.UsageError(f"--isr and --{stray[0].replace('_', '-')} exclude each other: the intent record says it")
+    for name in names:
+        if given[name] is None:
+            raise click.UsageError(f"Missing option '{_REQUIRED[name]}', which no intent record says")
+    record = read_isr(path)
+    try:
+        return record.select_mandate(**{field: given[name] for name, field in names.items()})
+    except act.InvalidCall as error:
+        if error.where in names.values():  # an option's value, and not the file's
+            raise click.UsageError(f"{error.where}: {error.facts.get('reason', error.meaning)}") from None
+        raise in_file(path, error) from None
 
 
 def _from_file(path: str, given: dict[str, Any]) -> act.Mandate:

@@ -20,7 +20,7 @@ import act
 from act_cli import words
 from act_cli.demo.afternoon import Step, Usage
 from act_cli.demo.cast import AGENT, CAP, CURRENCY, LEDGER_ID, SHOPS, WRONG_SHOP, Cast
-from act_cli.manners import error_document, facts_in_words, visible
+from act_cli.manners import decimal, error_document, facts_in_words, visible
 
 __all__ = ["called_as", "closing", "next_lines", "opening", "shown", "step_view"]
 
@@ -96,7 +96,7 @@ class _Signs:
 
 def _cup(step: Step, mark: Text) -> RenderableType:
     usage = step.usage
-    left = act.format_minor(CAP_MINOR - usage.captured_minor - usage.held_minor, CURRENCY)
+    left = decimal(CAP_MINOR - usage.captured_minor - usage.held_minor, CURRENCY)
     bar = words.FlexibleBar(usage.captured_minor, usage.held_minor, CAP_MINOR, BAR_WIDTH)
     amount = step.amount.text if step.amount is not None else ""
     state = Text("held", style=words.HELD_STYLE) if step.outcome == "held" else ""
@@ -185,8 +185,8 @@ def step_view(step: Step) -> dict[str, Any]:
         "amount": step.amount.text if step.amount is not None else None,
         "refusal": error_document(step.refusal, CURRENCY) if step.refusal is not None else None,
         "files": list(step.files),
-        "captured": act.format_minor(step.usage.captured_minor, CURRENCY),
-        "held": act.format_minor(step.usage.held_minor, CURRENCY),
-        "left": act.format_minor(CAP_MINOR - step.usage.captured_minor - step.usage.held_minor, CURRENCY),
+        "captured": decimal(step.usage.captured_minor, CURRENCY),
+        "held": decimal(step.usage.held_minor, CURRENCY),
+        "left": decimal(CAP_MINOR - step.usage.captured_minor - step.usage.held_minor, CURRENCY),
         "charges": step.usage.charges,
     }
