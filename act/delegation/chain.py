@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from act.delegation.constraints import Constraint, Enforcer
+from act.delegation.constraints import Constraint, Enforcer, Periods, Schedule
 from act.delegation.credential import Credential
 from act.delegation.limits import Limit
 from act.delegation.purchase import Purchase
@@ -33,6 +33,13 @@ class Chain:
     def constraints(self) -> tuple[Constraint, ...]:
         """Every constraint of every credential, in the order of judgement."""
         return self.root.mandate.constraints
+
+    @property
+    def uses_calendar(self) -> bool:
+        """Whether a time zone decides anything here: then the zone database's version belongs to the decision."""
+        return any(
+            isinstance(each, Schedule) or (isinstance(each, Periods) and each.uses_calendar) for each in self.constraints
+        )
 
     def permits(self, purchase: Purchase) -> None:
         """Returns if every constraint of every credential permits the purchase; raises the first one's `Refused` otherwise."""

@@ -24,6 +24,8 @@ DEFAULT_CURRENCY: Final = "CNY"
 
 _Number = str | int | Decimal
 _AMOUNTS: Final = ("max_total_amount", "ext.commerce.max_single_amount", "ext.commerce.min_single_amount")
+_AMOUNTS_IN_LISTS: Final = (("ext.quota.periods", "max_amount"),)
+"""Lists of maps that hold an amount, and its name there."""
 
 
 class _Commerce(Document):
@@ -35,8 +37,32 @@ class _Commerce(Document):
     forbidden_merchants: list[str] | None = None
 
 
+class _Period(Document):
+    period_unit: str | None = None
+    period_count: int | None = None
+    time_zone: str | None = None
+    anchor: str | None = None
+    sliding_seconds: int | None = None
+    max_amount: _Number | None = None
+    period_times: int | None = None
+
+
+class _Quota(Document):
+    times_limit: int | None = None
+    refund_restores: bool | None = None
+    periods: list[_Period] | None = None
+
+
+class _Schedule(Document):
+    time_zone: str | None = None
+    weekdays: list[str] | None = None
+    hours: list[str] | None = None
+
+
 class _Ext(Document):
     commerce: _Commerce | None = None
+    quota: _Quota | None = None
+    schedule: _Schedule | None = None
     vendor_private: dict[str, Any] | None = None
 
 
@@ -72,14 +98,20 @@ def read_mandate_document(document: str | bytes | dict[str, Any]) -> dict[str, A
 def _fields(model: _Document) -> dict[str, Any]:
     stated = model.model_dump(exclude_none=True)
     raw: dict[str, Any] = {path: value for path, value in stated.items() if path in REGISTRY}
-    raw |= {f"ext.commerce.{name}": value for name, value in stated["ext"].get("commerce", {}).items()}
+    for block, fields in stated["ext"].items():
+        whole = f"ext.{block}"
+        raw |= {whole: fields} if whole in REGISTRY else {f"{whole}.{name}": value for name, value in fields.items()}
     try:
         currency = Currency.read(model.currency, "").code
     except Refused as refusal:
         raise refusal.within("currency") from None
     for path in _AMOUNTS:
-        if path in raw and not isinstance(raw[path], str):
-            raw[path] = Amount.parse_number(raw[path], currency, path).text
+        if path in raw:
+            raw[path] = _amount_text(raw[path], currency, path)
+    for path, name in _AMOUNTS_IN_LISTS:
+        for index, entry in enumerate(raw.get(path, ())):
+            if name in entry:
+                entry[name] = _amount_text(entry[name], currency, f"{path}.{index}.{name}")
     raw["validity"] = (
         parse_iso(model.validity_start_time, "validity_start_time"),
         parse_iso(model.validity_end_time, "validity_end_time"),
@@ -103,6 +135,11 @@ def _fields(model: _Document) -> dict[str, Any]:
         ),
         "vendor_private": model.ext.vendor_private or None,
     }
+
+
+def _amount_text(value: _Number, currency: str, where: str) -> str:
+    """The decimal string of an amount: as it stands, or made of a JSON number (never rounded)."""
+    return value if isinstance(value, str) else Amount.parse_number(value, currency, where).text
 
 
 def _require_encodable(vendor_private: dict[str, Any]) -> None:

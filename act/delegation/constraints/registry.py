@@ -9,6 +9,8 @@ from typing import Any, Final
 
 from act.delegation.constraints.amounts import MaxSingleAmount, MaxTotalAmount, MinSingleAmount
 from act.delegation.constraints.base import Constraint
+from act.delegation.constraints.quota import Periods, RefundRestores, TimesLimit
+from act.delegation.constraints.schedule import Schedule
 from act.delegation.constraints.scope import (
     AllowedCategories,
     AllowedMerchants,
@@ -32,10 +34,14 @@ _CONSTRAINTS: Final[tuple[type[Constraint], ...]] = (
     MinSingleAmount,
     AllowedPaymentMethods,
     MaxTotalAmount,
+    TimesLimit,
+    RefundRestores,
+    Periods,
     AllowedMerchants,
     ForbiddenMerchants,
     AllowedCategories,
     ForbiddenCategories,
+    Schedule,
 )
 
 REGISTRY: Final[Mapping[str, type[Constraint]]] = MappingProxyType({kind.path: kind for kind in _CONSTRAINTS})
