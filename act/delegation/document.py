@@ -99,7 +99,7 @@ def _fields(model: _Document) -> dict[str, Any]:
     stated = model.model_dump(exclude_none=True)
     raw: dict[str, Any] = {path: value for path, value in stated.items() if path in REGISTRY}
     for block, fields in stated["ext"].items():
-        whole = f"ext.{block}"
+        whole = f"ext.{block}"  # vendor_private among them: nothing of it is in the registry
         raw |= {whole: fields} if whole in REGISTRY else {f"{whole}.{name}": value for name, value in fields.items()}
     try:
         currency = Currency.read(model.currency, "").code

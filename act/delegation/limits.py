@@ -29,7 +29,8 @@ class Limit:
 
     `name` is the counter's key: the constraint's ACT path. A limit that starts anew with each calendar period says in `window`
     which one this is, and its name ends in the window's mark (`...max_amount@2026-02-01`). A sliding limit counts what was
-    reserved in the last `sliding_seconds`, and its name ends in them (`...max_amount~86400`). Never both.
+    reserved in the last `sliding_seconds`, after instant `since`, and its name ends in them (`...max_amount~86400`). What was
+    reserved later than the question's own instant counts as well: a clock that goes back admits nothing more. Never both.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Limit:
     unit: Unit = Unit.AMOUNT
     window: Window | None = None
     sliding_seconds: int | None = None
+    since: int | None = None
 
     def debit(self, amount_minor: int) -> int:
         """What a payment of that amount takes of the limit."""

@@ -37,6 +37,7 @@ class _Asked:
     amount: Amount
     limits: tuple[Limit, ...]
     at: int
+    tzdata_version: str | None = None
 
 
 def digest(*parts: object) -> bytes:

@@ -85,7 +85,7 @@ def test_only_the_total_is_counted(path: str) -> None:
 
 def test_the_total_is_one_limit() -> None:
     (limit,) = _constraint("max_total_amount").limits(NOW_SECONDS)
-    assert (limit.name, limit.cap_minor, limit.code) == ("max_total_amount", 20_000, "total_limit_exceeded")
+    assert (limit.name, limit.cap, limit.code) == ("max_total_amount", 20_000, "total_limit_exceeded")
 
 
 # --- edges --------------------------------------------------------------------------------------------------------------

@@ -65,7 +65,7 @@ def test_a_payment_without_a_fault_is_permitted() -> None:
     payment = draft.build()
     request = draft.world.verify(payment)
     assert (request.amount, request.payee, request.at) == (act.Amount(1_800, "CNY"), SHOP, NOW_SECONDS)
-    assert [(limit.name, limit.cap_minor) for limit in request.limits] == [("max_total_amount", 20_000)]
+    assert [(limit.name, limit.cap) for limit in request.limits] == [("max_total_amount", 20_000)]
     assert (request.credential, request.order) == (identity_of(payment.chain[0]), identity_of(payment.order))
     assert request.request_identity == identity_of(payment.request)
     assert request.pinned_before is None

@@ -166,7 +166,7 @@ def test_payments(vector: dict[str, Any]) -> None:
     data, known = bytes.fromhex(vector["input"]), parties(vector["parties"])
     request = judged(vector, lambda: act.verify_payment(data, parties=known, ledger=vector["ledger"], at=at(vector["at"])))
     if request is not None:
-        assert [{"limit": limit.name, "cap": limit.cap_minor} for limit in request.limits] == vector["limits"]
+        assert [{"limit": limit.name, "cap": limit.cap} for limit in request.limits] == vector["limits"]
     if "intermediate" in vector:
         payment = act.Payment.from_bytes(data)
         require_intermediate(vector["intermediate"]["request"], payment.request)
@@ -358,9 +358,9 @@ class Runner:
         chain = [receipt for (credential, _), receipt in sorted(self.receipts.items()) if credential == status.identity]
         for receipt in chain:
             for change in receipt.counters:
-                assert (change.held_before_minor, change.captured_before_minor) == last.get(change.name, (0, 0))
-                last[change.name] = change.held_minor, change.captured_minor
-        counted = {counter.name: (counter.held_minor, counter.captured_minor) for counter in status.counters}
+                assert (change.held_before, change.captured_before) == last.get(change.name, (0, 0))
+                last[change.name] = change.held, change.captured
+        counted = {counter.name: (counter.held, counter.captured) for counter in status.counters}
         assert last == counted or (not counted and set(last.values()) <= {(0, 0)})  # a refusal can come before any charge
         return {
             "state": status.state.value,
@@ -368,9 +368,9 @@ class Runner:
             "counters": [
                 {
                     "limit": counter.name,
-                    "cap": counter.cap_minor,
-                    "held": counter.held_minor,
-                    "captured": counter.captured_minor,
+                    "cap": counter.cap,
+                    "held": counter.held,
+                    "captured": counter.captured,
                 }
                 for counter in status.counters
             ],

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final, Self
 
-from act.calendar import MAX_PERIOD_COUNT, Period, PeriodUnit, Window, read_date, read_zone, window_at
+from act.calendar import MAX_PERIOD_COUNT, Period, PeriodUnit, read_date, read_zone, window_at
 from act.delegation.constraints.base import Enforcer, Language, widened
 from act.delegation.constraints.quota_words import describe_period
 from act.delegation.limits import UNUSED, Limit, Unit, judge
@@ -227,7 +227,7 @@ class Periods:
                 asked = purchase.amount.currency
                 raise Refused("currency_mismatch", "mandate.currency", mandate=cap.currency, payment=asked)
             if purchase.amount.minor > cap.minor:
-                judge(_amount_limit(index, quota, cap, _window(quota, purchase.at)), UNUSED, purchase.amount.minor)
+                judge(_limit(index, "max_amount", cap.minor, quota, purchase.at), UNUSED, purchase.amount.minor)
 
     def limits(self, at: int) -> tuple[Limit, ...]:
         """Every cap with the window that the instant falls into: amounts first, then counts, as refusals rank."""
@@ -236,14 +236,12 @@ class Periods:
     def _amount_limits(self, at: int) -> Iterator[Limit]:
         for index, quota in enumerate(self.quotas):
             if quota.max_amount is not None:
-                yield _amount_limit(index, quota, quota.max_amount, _window(quota, at))
+                yield _limit(index, "max_amount", quota.max_amount.minor, quota, at)
 
     def _times_limits(self, at: int) -> Iterator[Limit]:
         for index, quota in enumerate(self.quotas):
             if quota.times is not None:
-                window = _window(quota, at)
-                name = _name(index, "period_times", quota, window)
-                yield Limit(name, quota.times, "period_times_exceeded", Unit.TIMES, window, quota.sliding_seconds)
+                yield _limit(index, "period_times", quota.times, quota, at)
 
     def narrows(self, parent: Self) -> None:
         """For each cap of the parent a cap that is not above it, in the same window or a longer sliding one.
@@ -289,16 +287,18 @@ def _encoded(quota: Quota) -> dict[str, Any]:
     return encoded
 
 
-def _window(quota: Quota, at: int) -> Window | None:
-    return None if quota.period is None else window_at(quota.period, at)
+_COUNTED: Final = {
+    "max_amount": ("period_amount_exceeded", Unit.AMOUNT),
+    "period_times": ("period_times_exceeded", Unit.TIMES),
+}
 
 
-def _amount_limit(index: int, quota: Quota, cap: Amount, window: Window | None) -> Limit:
-    name = _name(index, "max_amount", quota, window)
-    return Limit(name, cap.minor, "period_amount_exceeded", Unit.AMOUNT, window, quota.sliding_seconds)
-
-
-def _name(index: int, field: str, quota: Quota, window: Window | None) -> str:
-    """The counter's key: the path, and the window's mark or the seconds of a sliding one."""
-    mark = f"~{quota.sliding_seconds}" if window is None else f"@{window.mark}"
-    return f"{Periods.path}.{index}.{field}{mark}"
+def _limit(index: int, field: str, cap: int, quota: Quota, at: int) -> Limit:
+    """One cap as it counts at an instant. Its name is the path, and the window's mark or the seconds of a sliding one."""
+    code, unit = _COUNTED[field]
+    name = f"{Periods.path}.{index}.{field}"
+    if quota.period is not None:
+        window = window_at(quota.period, at)
+        return Limit(f"{name}@{window.mark}", cap, code, unit, window)
+    seconds = quota.sliding_seconds or 0
+    return Limit(f"{name}~{seconds}", cap, code, unit, None, seconds, at - seconds)

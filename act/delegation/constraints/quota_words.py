@@ -65,8 +65,8 @@ def _period_zh(period: Period) -> str:
 
 
 def _span(seconds: int) -> tuple[int, str, str]:
-    """The longest unit in which the seconds are a whole number."""
-    return next((seconds // size, en, zh) for size, en, zh in _SPANS if seconds % size == 0)
+    """The longest unit of which the seconds are several: 24 hours, not one day, which could be a calendar's."""
+    return next((seconds // size, en, zh) for size, en, zh in _SPANS if (seconds % size == 0 and seconds > size) or size == 1)
 
 
 def _sliding_en(seconds: int) -> str:
