@@ -15,7 +15,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from vector_sets import amounts, envelopes, mandates, orders, parties, payments, receipts, sequences, wire, world
+from vector_sets import amounts, calendars, envelopes, mandates, orders, parties, payments, receipts, sequences, wire, world
 
 FOLDER = Path(__file__).resolve().parent
 MAKERS = (
@@ -25,6 +25,7 @@ MAKERS = (
     wire.json_file,
     wire.base64url_file,
     amounts.amounts_file,
+    calendars.calendar_file,
     envelopes.envelopes_file,
     mandates.mandates_file,
     orders.orders_file,

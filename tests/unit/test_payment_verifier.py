@@ -41,7 +41,7 @@ FORM: Final = frozenset(PRECEDENCE[: PRECEDENCE.index("agent_signature_invalid")
 SIGNERS: Final = frozenset({"signer_unknown", "signer_mismatch", "delegator_not_allowed"}) | frozenset(
     {"credential_signature_invalid", "order_signature_invalid"}
 )
-AMOUNTS: Final = frozenset({"single_limit_exceeded", "single_minimum_missed", "total_limit_exceeded"})
+AMOUNTS: Final = frozenset({"single_limit_exceeded", "single_minimum_missed", "total_limit_exceeded", "period_amount_exceeded"})
 RULES: Final[Mapping[str, Fault]] = {
     name: fault for name, fault in FAULTS.items() if PRECEDENCE.index(fault.code) >= PRECEDENCE.index("parties_expired")
 }
@@ -117,6 +117,8 @@ def test_every_code_the_verifier_can_raise_is_provoked() -> None:
         "credential_conflict",
         "credential_revoked",
         "credential_suspended",
+        "times_limit_exceeded",
+        "period_times_exceeded",
         "order_already_paid",
         "charge_unknown",
         "charge_closed",
