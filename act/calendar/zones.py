@@ -2,6 +2,7 @@
 
 The system's own zone files may be older, newer or absent, and two verifiers must not disagree about when a day begins. So the
 package's files are read, its list of names is the list of names, and its version is recorded with what was decided by it.
+They are constants that are loaded when first needed, as a module is: no answer depends on anything else on the machine.
 """
 
 from __future__ import annotations

@@ -191,7 +191,7 @@ def limit_title(name: str, turns_at: int | None = None) -> str:
     """A limit's name with the window it counts: a calendar period's first day and its end, or the length of a sliding one."""
     path, day, start = name.partition("@")
     if day:
-        return f"{path} from {start}" + (f" until just before {instant_text(turns_at)}" if turns_at is not None else "")
+        return f"{path} from {start}" + (f" to {instant_text(turns_at)}" if turns_at is not None else "")
     path, slides, seconds = name.partition("~")
     return f"{path} over the last {seconds} seconds" if slides else name
 

@@ -235,7 +235,7 @@ def test_the_command_shows_counts_and_windows(tmp_path: Path) -> None:
     arguments = ("status", "quota.cbor", "--ledger", "ledger.db", "--parties", "parties.json")
     text = desk.call(*arguments).out
     assert re.search(r"held 1 +. left 2 +of 3 payments", text)
-    assert re.search(r"ext\.quota\.periods\.0\.max_amount from 20\d\d-\d\d-\d\d until just before 20", text)
+    assert re.search(r"ext\.quota\.periods\.0\.max_amount from 20\d\d-\d\d-\d\d to 20", text)
     limits = {each["name"].partition("@")[0]: each for each in desk.call(*arguments, "--json").document["limits"]}
     assert (limits["ext.quota.times_limit"]["left"], limits["ext.quota.times_limit"]["turns_at"]) == ("2", None)
     assert limits["ext.quota.periods.0.max_amount"]["turns_at"].endswith("T16:00:00Z")
