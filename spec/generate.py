@@ -63,6 +63,7 @@ _SELF_CONTAINED: Final = (
     ("ACT-IAC-01", "ADD-INT-ICS", "The mandate's window ends after it starts."),
     ("ACT-CON-11", "ADD-IAC-ISS", "Every constraint of the mandate is one of the registry."),
     ("ACT-CON-13", "ADD-IAC-ISS", "Every block of the mandate's `ext` is one of the registry."),
+    ("ACT-CON-14", OURS, "A time zone is a name of the IANA database, as the package `tzdata` has it."),
     ("ACT-CON-12", "ADD-INT-ICS", "min_single_amount <= max_single_amount <= max_total_amount, as far as they are there."),
     ("ACT-INT-01", "ADD-INT-ICS", "What was said, beside its digest or fetched from context_ref, hashes to the digest."),
 )
@@ -97,6 +98,7 @@ _LEDGER: Final = (
     ("ACT-LED-03", "ADD-IAC-LCM", "The mandate is not Suspended."),
     ("ACT-LED-04", OURS, "No live or captured charge has this payee and order_no."),
     ("ACT-CON-06", "PSD-PAY-DEL", "For every limit: held + captured + amount <= cap, by the ledger's own record."),
+    ("ACT-CON-18", OURS, "In each period with `period_times`: held + captured + 1 <= cap, by the ledger's own record."),
 )
 _CHARGES: Final = (
     ("ACT-LED-05", OURS, "The ledger has the charge."),
@@ -134,6 +136,12 @@ _CONSTRAINTS: Final = {
     "ext.commerce.min_single_amount": (_AMOUNT, "The payment's amount is at least this."),
     "allowed_payment_methods": (_TEXTS, "The payment method is in the list."),
     "max_total_amount": (_AMOUNT, "All payments together are at most this; one payment alone, too."),
+    "ext.quota.times_limit": ("whole number", "There are at most so many payments; a voided one does not count."),
+    "ext.quota.refund_restores": ("boolean", "Always: it says whether a refund gives back what the payment took."),
+    "ext.quota.periods": (
+        "list of maps",
+        "In each period its payments are together at most `max_amount`, and at most `period_times` (`ACT-CON-18`).",
+    ),
     "ext.commerce.allowed_merchants": (_TEXTS, "The payee is in the list."),
     "ext.commerce.forbidden_merchants": (_TEXTS, "The payee is not in the list."),
     "ext.commerce.allowed_categories": (
@@ -141,6 +149,7 @@ _CONSTRAINTS: Final = {
         "The payee's record is not empty; it and the order's labels lie within the list.",
     ),
     "ext.commerce.forbidden_categories": (_TEXTS, "The payee's record is not empty; neither it nor a label is in the list."),
+    "ext.schedule": ("map", "The local time in `time_zone` is on one of the `weekdays` and within one of the `hours`."),
 }
 """Type and meaning by path. A constraint without a text here is a KeyError, so none can join the registry unexplained."""
 
@@ -157,6 +166,7 @@ def _constraints() -> Iterator[tuple[str, str, str]]:
     for path, constraint in REGISTRY.items():
         if constraint.rule.startswith("ACT-CON"):
             component = "ADD-INT-ICS" if path.startswith("ext.") else "ADD-IAC-ISS"
+            component = OURS if path.startswith(("ext.quota.", "ext.schedule")) else component
             yield constraint.rule, component, f"`{path}`: {_CONSTRAINTS[path][1]}"
 
 

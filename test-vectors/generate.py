@@ -15,7 +15,20 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from vector_sets import amounts, envelopes, intents, mandates, orders, parties, payments, receipts, sequences, wire, world
+from vector_sets import (
+    amounts,
+    calendars,
+    envelopes,
+    intents,
+    mandates,
+    orders,
+    parties,
+    payments,
+    receipts,
+    sequences,
+    wire,
+    world,
+)
 
 FOLDER = Path(__file__).resolve().parent
 MAKERS = (
@@ -25,6 +38,7 @@ MAKERS = (
     wire.json_file,
     wire.base64url_file,
     amounts.amounts_file,
+    calendars.calendar_file,
     envelopes.envelopes_file,
     intents.intents_file,
     mandates.mandates_file,

@@ -230,13 +230,13 @@ def pre_check(
     *,
     payment_method: str,
     at: datetime,
-    used_minor: Mapping[str, int] | None = None,
+    used: Mapping[str, int] | None = None,
 ) -> None:
     """What an agent asks before it pays: is this order for it, does the mandate permit it, and does it fit into what is left?
 
-    `chain` and `order` are what `verify_mandate` and `verify_order` returned. `used_minor` is what the payment service
-    last reported as held and captured together, in minor units by limit name. Returns, or raises the `Refused` that the
-    payment service would raise. It reserves nothing: only the payment service's answer counts.
+    `chain` and `order` are what `verify_mandate` and `verify_order` returned. `used` is what the payment service last
+    reported as held and captured together, by limit name: minor units, or times where payments are counted. Returns, or raises
+    the `Refused` that the payment service would raise. It reserves nothing: only the payment service's answer counts.
     """
     now, mandate = instant(at), chain.root.mandate
     if order.order.agent_id != chain.agent_id:
@@ -254,7 +254,7 @@ def pre_check(
         findings.append(refusal)
     try:
         for limit in chain.limits(now):
-            judge(limit, Usage(0, (used_minor or {}).get(limit.name, 0)), purchase.amount.minor)
+            judge(limit, Usage(0, (used or {}).get(limit.name, 0)), purchase.amount.minor)
     except Refused as refusal:
         findings.append(refusal)
     if findings:  # the cumulative limit ranks before semantics, as at the payment service

@@ -14,7 +14,7 @@ from uuid import UUID
 
 from act.calendar import FUTURE_TOLERANCE_SECONDS, instant, system_clock
 from act.delegation.authority import Authority
-from act.delegation.constraints import Constraint, Enforcer, Validity
+from act.delegation.constraints import Constraint, Enforcer, Periods, Schedule, Validity
 from act.delegation.credential import Credential, UnverifiedCredential, open_credential
 from act.delegation.limits import Limit
 from act.delegation.link import Link, UnverifiedLink, link_claims, open_link, read_link
@@ -127,6 +127,16 @@ class Chain:
         for link in self.links:
             link.require_in_force(at)
 
+    @property
+    def uses_calendar(self) -> bool:
+        """Whether a time zone decides anything here: then the zone database's version belongs to the decision."""
+        stated = (self.root.mandate.constraints, *(each.link.constraints for each in self.links))
+        return any(
+            isinstance(each, Schedule) or (isinstance(each, Periods) and each.uses_calendar)
+            for constraints in stated
+            for each in constraints
+        )
+
     def permits(self, purchase: Purchase) -> None:
         """Returns if every constraint of every credential permits the purchase; raises the first one's `Refused` otherwise."""
         for constraint in self.root.mandate.constraints:
@@ -151,11 +161,17 @@ class Chain:
         for link in self.links:
             name = link.link.delegation_id.urn
             limits += tuple([replace(each, name=f"{name}/{each.name}") for each in _limits_of(link.link.constraints, at)])
+        if self.links:  # what ranks first is judged first, whichever credential it stands in
+            limits = tuple(sorted(limits, key=_rank))
         return limits
 
     def effective(self) -> tuple[Constraint, ...]:
         """The constraints that alone permit exactly what the chain permits: what the paying agent can really still do."""
         return self.authority.effective()
+
+
+def _rank(limit: Limit) -> int:
+    return Refused(limit.code).precedence
 
 
 def _refusal(constraint: Constraint, purchase: Purchase) -> tuple[Refused, ...]:

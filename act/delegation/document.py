@@ -50,6 +50,8 @@ _TEXTS: Final = (
     "user_confirmation_method",
     "control_proof_ref",
 )
+_AMOUNTS_IN_LISTS: Final = (("ext.quota.periods", "max_amount"),)
+"""Lists of maps that hold an amount, and its name there."""
 
 
 class _Commerce(Document):
@@ -65,9 +67,33 @@ class _Delegation(Document):
     max_depth: int | None = None
 
 
+class _Period(Document):
+    period_unit: str | None = None
+    period_count: int | None = None
+    time_zone: str | None = None
+    anchor: str | None = None
+    sliding_seconds: int | None = None
+    max_amount: _Number | None = None
+    period_times: int | None = None
+
+
+class _Quota(Document):
+    times_limit: int | None = None
+    refund_restores: bool | None = None
+    periods: list[_Period] | None = None
+
+
+class _Schedule(Document):
+    time_zone: str | None = None
+    weekdays: list[str] | None = None
+    hours: list[str] | None = None
+
+
 class _Ext(Document):
     commerce: _Commerce | None = None
     delegation: _Delegation | None = None
+    quota: _Quota | None = None
+    schedule: _Schedule | None = None
     vendor_private: dict[str, Any] | None = None
 
 
@@ -157,15 +183,20 @@ def raw_constraints(stated: Mapping[str, Any]) -> dict[str, Any]:
     `stated` is the dumped document of a mandate or an intent record, `currency` in it. Raises `Refused`.
     """
     raw: dict[str, Any] = {path: value for path, value in stated.items() if path in REGISTRY}
-    for block in ("commerce", "delegation"):
-        raw |= {f"ext.{block}.{name}": value for name, value in stated["ext"].get(block, {}).items()}
+    for block, fields in stated["ext"].items():
+        whole = f"ext.{block}"  # vendor_private among them: nothing of it is in the registry
+        raw |= {whole: fields} if whole in REGISTRY else {f"{whole}.{name}": value for name, value in fields.items()}
     try:
         currency = Currency.read(stated["currency"], "").code
     except Refused as refusal:
         raise refusal.within("currency") from None
     for path in _AMOUNTS:
-        if path in raw and not isinstance(raw[path], str):
-            raw[path] = Amount.parse_number(raw[path], currency, path).text
+        if path in raw:
+            raw[path] = _amount_text(raw[path], currency, path)
+    for path, name in _AMOUNTS_IN_LISTS:
+        for index, entry in enumerate(raw.get(path, ())):
+            if name in entry:
+                entry[name] = _amount_text(entry[name], currency, f"{path}.{index}.{name}")
     if "vendor_private" in stated["ext"]:
         require_encodable(stated["ext"]["vendor_private"])
     return raw
@@ -177,6 +208,11 @@ def read_confirmation(stated: Mapping[str, Any]) -> int | None:
     if ("user_confirmation_method" in stated) != (confirmed_at is not None):
         raise Refused("claim_missing", "user_confirmation_timestamp", reason="method and time go together")
     return None if confirmed_at is None else parse_iso(confirmed_at, "user_confirmation_timestamp")
+
+
+def _amount_text(value: _Number, currency: str, where: str) -> str:
+    """The decimal string of an amount: as it stands, or made of a JSON number (never rounded)."""
+    return value if isinstance(value, str) else Amount.parse_number(value, currency, where).text
 
 
 def require_encodable(vendor_private: dict[str, Any]) -> None:

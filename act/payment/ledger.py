@@ -13,7 +13,7 @@ from enum import StrEnum
 from typing import Final, Protocol
 
 from act.delegation.lifecycle import MandateState
-from act.delegation.limits import Limit
+from act.delegation.limits import Limit, Unit
 from act.delegation.mandate import MandateKey
 from act.envelope.cose import Unsigned
 from act.errors import Refused
@@ -73,7 +73,10 @@ class EntryKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ChargeRecord:
-    """One charge as the ledger keeps it. `id` is the trade_no of ACT's result. Times are seconds since 1970, UTC."""
+    """One charge as the ledger keeps it. `id` is the trade_no of ACT's result. Times are seconds since 1970, UTC.
+
+    `tzdata_version` is the release of the zone database by which it was decided, None where no zone decided anything.
+    """
 
     id: str
     request: RequestKey
@@ -87,6 +90,7 @@ class ChargeRecord:
     state: ChargeState
     reserved_at: int
     hold_expires_at: int
+    tzdata_version: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,14 +106,15 @@ class MandateRecord:
 
 @dataclass(frozen=True, slots=True)
 class CounterChange:
-    """One limit before and after an entry, in minor units."""
+    """One limit before and after an entry, in the limit's unit. A sliding limit stands as it does at the entry's instant."""
 
     name: str
-    cap_minor: int
-    held_before_minor: int
-    captured_before_minor: int
-    held_minor: int
-    captured_minor: int
+    cap: int
+    held_before: int
+    captured_before: int
+    held: int
+    captured: int
+    unit: Unit = Unit.AMOUNT
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +137,7 @@ class Entry:
     code: str | None = None
     hold_expires_at: int | None = None
     counters: tuple[CounterChange, ...] = ()
+    tzdata_version: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,12 +155,14 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Counter:
-    """One limit as it stands, in minor units."""
+    """One limit as it stands, in its unit. `turns_at` is the end of its calendar window, in seconds since 1970."""
 
     name: str
-    cap_minor: int
-    held_minor: int
-    captured_minor: int
+    cap: int
+    held: int
+    captured: int
+    unit: Unit = Unit.AMOUNT
+    turns_at: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,8 +228,9 @@ class Ledger(Protocol):
     def charge(self, charge_id: str) -> ChargeRecord:
         """One charge. Raises `Refused` charge_unknown."""
 
-    def status(self, mandate: MandateKey) -> MandateStatus | None:
-        """What is known of a mandate; None if nothing is."""
+    def status(self, mandate: MandateKey, at: int | None = None) -> MandateStatus | None:
+        """What is known of a mandate; None if nothing is. At instant `at` its counters are those of the windows that have not
+        turned, sliding ones among them; without an instant those of every window there was, and no sliding ones."""
 
 
 def require_transition(charge: ChargeRecord, to: ChargeState) -> None:

@@ -6,13 +6,14 @@ A merchant checks it before it delivers; an auditor follows the chain of a manda
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, ClassVar, Final
 from uuid import UUID
 
 from act.calendar import FUTURE_TOLERANCE_SECONDS, instant, read_instant
 from act.commerce.cart import open_order
+from act.delegation.limits import Unit
 from act.envelope.claims import Fields, read_digest, read_fields, read_id, read_map, read_text, read_texts
 from act.envelope.cose import Opened, Unsigned, header, open_object, prepare
 from act.envelope.kinds import RECEIPT
@@ -53,6 +54,7 @@ class Receipt:
     amount: Amount | None
     code: str | None
     hold_expires_at: int | None
+    tzdata_version: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +104,7 @@ def _claims(ledger_id: str, issuer: str, entry: Entry) -> dict[str, Any]:
         "currency": entry.amount.currency if entry.amount else None,
         "code": entry.code,
         "hold_expires_at": entry.hold_expires_at,
+        "tzdata_version": entry.tzdata_version,
     }
     body = {
         "delegator_identity": entry.mandate.delegator_identity,
@@ -112,12 +115,13 @@ def _claims(ledger_id: str, issuer: str, entry: Entry) -> dict[str, Any]:
         "counters": [
             {
                 "limit": change.name,
-                "cap": change.cap_minor,
-                "held_before": change.held_before_minor,
-                "captured_before": change.captured_before_minor,
-                "held": change.held_minor,
-                "captured": change.captured_minor,
+                "cap": change.cap,
+                "held_before": change.held_before,
+                "captured_before": change.captured_before,
+                "held": change.held,
+                "captured": change.captured,
             }
+            | ({} if change.unit is Unit.AMOUNT else {"unit": change.unit.value})
             for change in entry.counters
         ],
     } | {name: value for name, value in optional.items() if value is not None}
@@ -129,6 +133,13 @@ def _read_minor(value: Any) -> int:
     if type(value) is not int or not 0 <= value < MINOR_LIMIT:
         raise Refused("claim_invalid", expected="minor units")
     return value
+
+
+def _read_unit(value: Any) -> Unit:
+    """Written for what counts payments only: there is one way to say that a counter counts money."""
+    if value != Unit.TIMES.value:
+        raise Refused("claim_invalid", expected="TIMES, or nothing for an amount")
+    return Unit.TIMES
 
 
 def _read_sequence(value: Any) -> int:
@@ -156,12 +167,13 @@ def _read_counters(value: Any) -> tuple[CounterChange, ...]:
     changes = []
     for index, raw in enumerate(value):
         read = read_fields(_COUNTER, raw, str(index))
-        changes.append(CounterChange(*(read[name] for name in _COUNTER_ORDER)))
+        change = CounterChange(*(read[name] for name in _COUNTER_ORDER))
+        changes.append(replace(change, unit=read["unit"]) if "unit" in read else change)
     return tuple(changes)
 
 
 _COUNTER_ORDER: Final = ("limit", "cap", "held_before", "captured_before", "held", "captured")
-_COUNTER: Final = Fields({"limit": read_text} | dict.fromkeys(_COUNTER_ORDER[1:], _read_minor))
+_COUNTER: Final = Fields({"limit": read_text} | dict.fromkeys(_COUNTER_ORDER[1:], _read_minor), {"unit": _read_unit})
 _CLAIMS: Final = Fields({"iss": read_text, "aud": read_texts, "iat": read_instant, "act": read_map})
 _ACT: Final = Fields(
     {
@@ -182,6 +194,7 @@ _ACT: Final = Fields(
         "currency": read_text,
         "code": _read_code,
         "hold_expires_at": read_instant,
+        "tzdata_version": read_text,
     },
 )
 
@@ -216,6 +229,7 @@ def _read_receipt(opened: Opened) -> Receipt:
         amount,
         body.get("code"),
         body.get("hold_expires_at"),
+        body.get("tzdata_version"),
     )
 
 
@@ -227,13 +241,17 @@ _SHAPES: Final[Mapping[EntryKind, frozenset[str]]] = {
     EntryKind.VOIDED: _OF_PAYMENT | {"trade_no"},
     EntryKind.REVOKED: frozenset(),
 }
-"""Which of the optional fields each kind has: exactly these."""
+"""Which of the optional fields each kind has: exactly these, and `tzdata_version` where one of `_DECIDED` was decided by it."""
+
+_DECIDED: Final = frozenset({EntryKind.RESERVED, EntryKind.REFUSED})
 
 
 def _require_shape(body: dict[str, Any]) -> None:
     if (body["sequence"] == 1) == ("previous" in body):
         raise Refused("claim_invalid", "receipt.act.previous", expected="present from the second receipt on")
     present = body.keys() - _ACT.required - {"previous"}
+    if body["state"] in _DECIDED:
+        present -= {"tzdata_version"}
     if present != _SHAPES[body["state"]]:
         raise Refused(
             "claim_invalid",

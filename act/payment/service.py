@@ -13,17 +13,18 @@ from dataclasses import dataclass, replace
 from typing import Final, NoReturn
 
 from act.calendar import Clock, instant, system_clock
-from act.delegation.chain import ChainCache
+from act.delegation.chain import Chain, ChainCache
 from act.delegation.constraints import Currency, Validity
 from act.delegation.credential import Credential, open_credential
 from act.delegation.lifecycle import MandateState
+from act.delegation.limits import Limit
 from act.delegation.mandate import MandateKey
 from act.envelope.cose import Unsigned
 from act.errors import InvalidCall, Refused, StoreFault
 from act.keys import Signer
 from act.money import Amount
 from act.parties import Parties, Role
-from act.payment.ledger import ChargeRecord, ChargeState, Ledger, MandateRecord, MandateStatus, Outcome, ReceiptMaker
+from act.payment.ledger import ChargeRecord, ChargeState, Counter, Ledger, MandateRecord, MandateStatus, Outcome, ReceiptMaker
 from act.payment.receipt import receipt_maker
 from act.payment.request import Payment
 from act.payment.verifier import AuthenticatedPayment, Question, authenticate, decide, replay_key, request_key
@@ -230,21 +231,23 @@ class PaymentService:
         return Revocation(record.key, self._signed(outcome.receipt), outcome.replayed)
 
     def status(self, iac: bytes) -> MandateStatus | None:
-        """What the ledger knows of a mandate, None if it was never used; its state is Expired from its end on.
+        """What the ledger knows of a mandate, None if it was never used; its state is Expired from its end on, and its
+        counters are those of the windows that are open now.
 
         Raises `Refused` if the mandate is not genuine, names another ledger or is not the one recorded under its delegation_id.
         """
         self._is_mine()
+        now = instant(self._clock())
         credential = open_credential(iac).authenticate(self._parties)
         self._require_own(credential)
-        known = self._ledger.status(credential.key)
+        known = self._ledger.status(credential.key, now)
         if known is None:
             return None
         if known.identity != credential.identity:
             raise Refused("credential_conflict", "mandate.delegation_id")
-        if known.state is not MandateState.REVOKED and instant(self._clock()) >= known.expires_at:
-            return replace(known, state=MandateState.EXPIRED)
-        return known
+        if known.state is not MandateState.REVOKED and now >= known.expires_at:
+            known = replace(known, state=MandateState.EXPIRED)
+        return replace(known, counters=_with_untouched(known.counters, Chain(credential).limits(now)))
 
     def _require_own(self, credential: Credential) -> None:
         if credential.mandate.ledger != self.ledger_id:
@@ -270,6 +273,21 @@ class PaymentService:
                 "call_invalid", "retired_signers", reason="the key that made this receipt is not here", kid=receipt.kid.hex()
             )
         return receipt.sign(signer)
+
+
+def _with_untouched(counters: tuple[Counter, ...], limits: tuple[Limit, ...]) -> tuple[Counter, ...]:
+    """The counters in the order of the limits, those of a window that nothing was charged to yet among them.
+
+    None before the first charge. What the limits do not name comes last.
+    """
+    if not counters:
+        return ()
+    known = {each.name: each for each in counters}
+    stands = []
+    for limit in limits:
+        untouched = Counter(limit.name, limit.cap, 0, 0, limit.unit, limit.window.end if limit.window is not None else None)
+        stands.append(known.pop(limit.name, untouched))
+    return (*stands, *known.values())
 
 
 def _record(credential: Credential) -> MandateRecord:

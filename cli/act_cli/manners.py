@@ -132,6 +132,9 @@ _OTHER_FACTS: Final = {
     "key_of": "the key is of",
     "looks_like": "it looks like",
     "agent_key": "the mandate is for agent key",
+    "cap_times": "payments allowed",
+    "left_times": "payments left",
+    "sliding_seconds": "counted over seconds",
 }
 _KEY_REASONS: Final = {
     "too_large": "it is too large for a key",
@@ -144,7 +147,7 @@ _KEY_REASONS: Final = {
     "key_type_unsupported": "it is neither an Ed25519 nor a P-256 key",
     "point_invalid": "its point is not on the curve or not of prime order",
 }
-_INSTANT_FACTS: Final = frozenset({"ended_at", "starts_at", "issued_at", "compromised_at"})
+_INSTANT_FACTS: Final = frozenset({"ended_at", "starts_at", "issued_at", "compromised_at", "turns_at"})
 
 
 def facts_in_words(facts: Mapping[str, int | str], currency: str | None, asked_in: str | None = None) -> str:

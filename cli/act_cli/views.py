@@ -44,8 +44,11 @@ def mandate_view(mandate: act.Mandate) -> dict[str, Any]:
         if constraint.path == "validity":
             document["validity_start_time"], document["validity_end_time"] = map(instant_text, value)
         elif constraint.path.startswith("ext."):
-            _, block, name = constraint.path.split(".")
-            ext.setdefault(block, {})[name] = value
+            block, _, name = constraint.path.removeprefix("ext.").partition(".")
+            if name:
+                ext.setdefault(block, {})[name] = value
+            else:
+                ext[block] = value
         else:
             document[constraint.path] = value
     if mandate.user_confirmation_method is not None:
@@ -160,24 +163,28 @@ def receipt_view(receipt: act.Receipt) -> dict[str, Any]:
         "amount": receipt.amount.text if receipt.amount is not None else None,
         "code": receipt.code,
         "hold_expires_at": instant_text(receipt.hold_expires_at) if receipt.hold_expires_at is not None else None,
+        "tzdata_version": receipt.tzdata_version,
     }
     counters = [
         {
             "limit": change.name,
-            "cap": _decimal(change.cap_minor, currency),
-            "held_before": _decimal(change.held_before_minor, currency),
-            "captured_before": _decimal(change.captured_before_minor, currency),
-            "held": _decimal(change.held_minor, currency),
-            "captured": _decimal(change.captured_minor, currency),
+            "unit": change.unit.value,
+            "cap": _counted(change.cap, change.unit, currency),
+            "held_before": _counted(change.held_before, change.unit, currency),
+            "captured_before": _counted(change.captured_before, change.unit, currency),
+            "held": _counted(change.held, change.unit, currency),
+            "captured": _counted(change.captured, change.unit, currency),
         }
         for change in receipt.counters
     ]
     return {name: value for name, value in document.items() if value is not None} | {"counters": counters}
 
 
-def _decimal(minor: int, currency: str | None) -> str:
-    """Without a currency (nothing of this version writes such a receipt) the minor units themselves."""
-    return f"{minor} minor units" if currency is None else decimal(minor, currency)
+def _counted(number: int, unit: str, currency: str | None) -> str:
+    """An amount, or a number of payments. Without a currency (a revocation's receipt has none) the minor units themselves."""
+    if unit == "TIMES":
+        return str(number)
+    return f"{number} minor units" if currency is None else decimal(number, currency)
 
 
 def payment_parts(payment: act.Payment) -> list[tuple[str, bytes, Any]]:
@@ -237,12 +244,14 @@ def charge_view(charge: act.Charge) -> dict[str, Any]:
 
 
 class LimitUse(NamedTuple):
-    """A limit as its ledger counts it, in minor units."""
+    """A limit as its ledger counts it: minor units, or payments where `unit` is TIMES. `turns_at` ends its calendar window."""
 
     name: str
-    cap_minor: int
-    captured_minor: int
-    held_minor: int
+    cap: int
+    captured: int
+    held: int
+    unit: str = "AMOUNT"
+    turns_at: int | None = None
 
 
 def _taken(charge: Any) -> str | None:
@@ -258,10 +267,12 @@ def status_view(state: str, currency: str, limits: Iterable[LimitUse], charges: 
         "limits": [
             {
                 "name": limit.name,
-                "cap": decimal(limit.cap_minor, currency),
-                "captured": decimal(limit.captured_minor, currency),
-                "held": decimal(limit.held_minor, currency),
-                "left": decimal(limit.cap_minor - limit.captured_minor - limit.held_minor, currency),
+                "unit": limit.unit,
+                "cap": _counted(limit.cap, limit.unit, currency),
+                "captured": _counted(limit.captured, limit.unit, currency),
+                "held": _counted(limit.held, limit.unit, currency),
+                "left": _counted(max(limit.cap - limit.captured - limit.held, 0), limit.unit, currency),
+                "turns_at": instant_text(limit.turns_at) if limit.turns_at is not None else None,
             }
             for limit in limits
         ],

@@ -34,6 +34,7 @@ __all__ = [
     "facts",
     "glyphs",
     "heading",
+    "limit_title",
     "mandate_words",
     "object_words",
     "usage_bar",
@@ -163,25 +164,39 @@ class Legend:
     captured: int
     held: int
     cap: int
-    currency: str
+    currency: str | None
+    """None where payments are counted."""
 
     def parts(self) -> tuple[Text, ...]:
         """Each number with its sign and what it is."""
-        marks, left = glyphs(), self.cap - self.captured - self.held
+        marks, left = glyphs(), max(self.cap - self.captured - self.held, 0)
+        captured, held, rest, cap = (self._number(each) for each in (self.captured, self.held, left, self.cap))
         return (
-            Text.assemble((marks.captured, CAPTURED_STYLE), f" captured {money(self.captured, self.currency)}"),
-            Text.assemble((marks.held, HELD_STYLE), f" held {money(self.held, self.currency)}"),
-            Text.assemble((marks.left, LEFT_STYLE), f" left {money(left, self.currency)}"),
-            Text(f"of {money(self.cap, self.currency)}"),
+            Text.assemble((marks.captured, CAPTURED_STYLE), f" captured {captured}"),
+            Text.assemble((marks.held, HELD_STYLE), f" held {held}"),
+            Text.assemble((marks.left, LEFT_STYLE), f" left {rest}"),
+            Text(f"of {cap}" if self.currency is not None else f"of {cap} payment{'' if self.cap == 1 else 's'}"),
         )
+
+    def _number(self, number: int) -> str:
+        return str(number) if self.currency is None else money(number, self.currency)
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         line = Text("   ").join(self.parts())
         yield from [line] if line.cell_len <= options.max_width else self.parts()
 
 
-def usage_bar(captured: int, held: int, cap: int, currency: str, width: int = 60) -> RenderableType:
-    """A bar over its legend."""
+def limit_title(name: str, turns_at: int | None = None) -> str:
+    """A limit's name with the window it counts: a calendar period's first day and its end, or the length of a sliding one."""
+    path, day, start = name.partition("@")
+    if day:
+        return f"{path} from {start}" + (f" to {instant_text(turns_at)}" if turns_at is not None else "")
+    path, slides, seconds = name.partition("~")
+    return f"{path} over the last {seconds} seconds" if slides else name
+
+
+def usage_bar(captured: int, held: int, cap: int, currency: str | None, width: int = 60) -> RenderableType:
+    """A bar over its legend; without a currency, payments are counted."""
     shown = Group(FlexibleBar(captured, held, cap, width), Legend(captured, held, cap, currency))
     return Padding.indent(shown, 2)
 
@@ -312,6 +327,7 @@ def _receipt_facts(receipt: act.Receipt) -> list[Fact]:
         ("principal", receipt.delegator_identity),
         ("mandate id", str(receipt.delegation_id)),
         ("number", f"{receipt.sequence} of this mandate's receipts"),
+        ("zones", f"IANA database {receipt.tzdata_version}" if receipt.tzdata_version is not None else None),
         ("previous", receipt.previous.hex() if receipt.previous is not None else None),
         ("signed at", instant_text(receipt.issued_at)),
     ]
@@ -321,13 +337,13 @@ def _counters(receipt: act.Receipt) -> list[RenderableType]:
     """Each limit before and after, as bars."""
     shown: list[RenderableType] = []
     for change in receipt.counters if receipt.amount is not None else ():
-        currency = receipt.amount.currency if receipt.amount is not None else ""
+        currency = receipt.amount.currency if receipt.amount is not None and change.unit == "AMOUNT" else None
         grid = Table.grid(padding=(0, 2, 0, 0))
-        before = change.captured_before_minor, change.held_before_minor
-        for label, (captured, held) in (("before", before), ("after", (change.captured_minor, change.held_minor))):
-            grid.add_row(Text(label, style="dim"), FlexibleBar(captured, held, change.cap_minor, 50))
-        numbers = Legend(change.captured_minor, change.held_minor, change.cap_minor, currency)
-        shown += [blank(), dim(f"  {change.name}"), Padding.indent(grid, 2), Padding.indent(numbers, 2)]
+        before = change.captured_before, change.held_before
+        for label, (captured, held) in (("before", before), ("after", (change.captured, change.held))):
+            grid.add_row(Text(label, style="dim"), FlexibleBar(captured, held, change.cap, 50))
+        numbers = Legend(change.captured, change.held, change.cap, currency)
+        shown += [blank(), dim(f"  {limit_title(change.name)}"), Padding.indent(grid, 2), Padding.indent(numbers, 2)]
     return shown
 
 

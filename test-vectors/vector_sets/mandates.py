@@ -15,6 +15,18 @@ from vector_sets.world import KEYS, MANDATE_CLAIMS, NOW, REMOVED, RETIRED_END, h
 _START, _END = MANDATE_CLAIMS["nbf"], MANDATE_CLAIMS["exp"]
 
 
+_MONTH = {"period_unit": "MONTH", "period_count": 1, "time_zone": "Asia/Shanghai", "anchor": "2026-01-31"}
+_QUOTA = {
+    "times_limit": 12,
+    "refund_restores": True,
+    "periods": [
+        _MONTH | {"max_amount": "60.00", "period_times": 4},
+        {"sliding_seconds": 86_400, "max_amount": "40.00"},
+    ],
+}
+_SCHEDULE = {"time_zone": "Asia/Shanghai", "weekdays": ["MON", "FRI"], "hours": ["09:00-12:30", "17:00-24:00"]}
+
+
 def _good(
     name: str, why: str, rules: list[str], data: bytes, *, at: int = NOW, parties: str = "standard", shown: bool = True
 ) -> Vector:
@@ -59,6 +71,8 @@ def _accepted() -> list[Vector]:
               "act.max_total_amount": "20.000"})),
         _good("vendor-private", "ext.vendor_private is carried and never interpreted, whatever is in it.", ["ACT-CON-11"],
               mandate({"act.ext.vendor_private": {"max_single_amount": "1.00", "x": [1, {"y": True}]}})),
+        _good("quota", "Every constraint of ext.quota, and a schedule.", ["ACT-CON-14", "ACT-CHN-09", "ACT-ENV-07"],
+              mandate({"act.ext.quota": _QUOTA, "act.ext.schedule": _SCHEDULE})),
         _good("amounts-equal", "min = max = total: the ladder may be flat.", ["ACT-CON-12"],
               mandate(one | {"act.ext.commerce.max_single_amount": "30.00"})),
         _good("one-second", "Valid for one second.", ["ACT-IAC-01"], mandate({"nbf": NOW, "exp": NOW + 1}), shown=False),
@@ -292,6 +306,19 @@ def _values() -> list[Vector]:
              "mandate.act.ext.commerce.max_weight", mandate({"act.ext.commerce.max_weight": "1"})),
         _bad("constraint-misplaced", "A limit in the wrong block.", "claim_unknown", "mandate.act.max_single_amount",
              mandate({"act.max_single_amount": "30.00"})),
+        _bad("period-zone-unknown", "A zone that no database has.", "time_zone_unknown",
+             "mandate.act.ext.quota.periods.0.time_zone",
+             mandate({"act.ext.quota": {"periods": [_MONTH | {"time_zone": "Mars/Olympus", "period_times": 1}]}})),
+        _bad("period-zone-missing", "Midnight where?", "claim_missing", "mandate.act.ext.quota.periods.0.time_zone",
+             mandate({"act.ext.quota": {"periods": [{"period_unit": "DAY", "period_count": 1, "anchor": "2026-01-01",
+                                                     "period_times": 1}]}})),
+        _bad("period-amount-decimals", "A period's amount has the currency's digits as every other.", "amount_invalid",
+             "mandate.act.ext.quota.periods.0.max_amount",
+             mandate({"act.ext.quota": {"periods": [_MONTH | {"max_amount": "60"}]}})),
+        _bad("periods-9", "One period more than there may be.", "claim_invalid", "mandate.act.ext.quota.periods",
+             mandate({"act.ext.quota": {"periods": [_MONTH | {"period_times": 1}] * 9}})),
+        _bad("schedule-zone-unknown", "A zone in lower case.", "time_zone_unknown", "mandate.act.ext.schedule.time_zone",
+             mandate({"act.ext.schedule": _SCHEDULE | {"time_zone": "asia/shanghai"}})),
         _bad("conflict-single-total", "One payment may be larger than all together.", "constraint_conflict",
              "mandate.act.ext.commerce.max_single_amount", mandate({"act.ext.commerce.max_single_amount": "200.01"})),
         _bad("conflict-least-single", "The least is above the most.", "constraint_conflict",

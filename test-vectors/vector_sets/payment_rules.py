@@ -10,7 +10,7 @@ from vector_sets import world
 from vector_sets.shape import Vector, accept, intermediate, refuse
 from vector_sets.world import NOW, mandate, order, paid, priced
 
-__all__ = ["SPECIFIED", "bad", "good", "money", "semantics", "times"]
+__all__ = ["SPECIFIED", "bad", "good", "money", "quotas", "semantics", "times"]
 
 SPECIFIED: Final = {"act.delegation_mode": "SPECIFIED"}
 _PARTS: Final = ("request", "mandate", "order")
@@ -31,10 +31,11 @@ def good(
     at: int = NOW,
     shown: bool = False,
     parties: str = "standard",
+    counted: tuple[dict[str, Any], ...] = (),
 ) -> Vector:
     """An accepted payment and the limits a ledger still has to debit, in minor units."""
     more = {"intermediate": parts_of(data)} if shown else {}
-    limits = [{"limit": "max_total_amount", "cap": 20_000}]  # every mandate of these payments has this one
+    limits = [{"limit": "max_total_amount", "cap": 20_000}, *counted]  # every mandate of these payments has the first
     return accept(f"payments/{name}", why, rules, input=data, parties=parties, ledger="psp-1", at=at, limits=limits, **more)
 
 
@@ -216,4 +217,45 @@ def semantics() -> list[Vector]:
               ("category_forbidden", never), bound("forbidden_categories", ["gift-card"], "gifts")),
         _edge("category-forbidden-unknown", "Nobody knows whether the shop sells gift cards.", "ACT-CON-10",
               ("category_forbidden", never), bound("forbidden_categories", ["gift-card"], "bare")),
+    ]  # fmt: skip
+
+
+def quotas() -> list[Vector]:
+    """Counts, periods and schedules, as far as they need no memory. NOW is Friday, 6 February 2026, 17:00 in Shanghai."""
+    path = "ext.quota.periods.0"
+    month = {"period_unit": "MONTH", "period_count": 1, "time_zone": "Asia/Shanghai", "anchor": "2026-01-31"}
+    spent_name = f"{path}.max_amount@2026-01-31"
+    spent: dict[str, Any] = {"limit": spent_name, "cap": 3_000}
+    above = ("period_amount_exceeded", spent_name)
+
+    def under(changes: Mapping[str, Any], amount: str = "18.00") -> bytes:
+        return paid(mandate({f"act.ext.{name}": value for name, value in changes.items()}), order(priced(amount)))
+
+    def at_hours(*hours: str) -> bytes:
+        return under({"schedule": {"time_zone": "Asia/Shanghai", "weekdays": ["FRI"], "hours": list(hours)}})
+
+    outside = ("outside_schedule", "ext.schedule")
+    capped = {"quota": {"periods": [month | {"max_amount": "30.00"}]}}
+    slides = {"quota": {"periods": [{"sliding_seconds": 86_400, "max_amount": "30.00"}]}}
+    many = {
+        "quota": {"times_limit": 3, "refund_restores": True, "periods": [month | {"max_amount": "30.00", "period_times": 2}]}
+    }
+    counts = (
+        {"limit": "ext.quota.times_limit", "cap": 3, "unit": "TIMES"},
+        spent,
+        {"limit": f"{path}.period_times@2026-01-31", "cap": 2, "unit": "TIMES"},
+    )
+    thursday = {"schedule": {"time_zone": "Asia/Shanghai", "weekdays": ["THU"]}}
+    return [
+        good("quota", "A count, a period's amount and its count: the ledger debits all of them.",
+             ["ACT-CON-14", "ACT-CON-16", "ACT-CON-17", "ACT-CON-18"], under(many), counted=counts),
+        good("period-30.00", "Exactly what a period holds.", ["ACT-CON-17"], under(capped, "30.00"), counted=(spent,)),
+        bad("period-30.01", "A fen above a whole period: no ledger is needed to refuse it.", *above, under(capped, "30.01")),
+        good("sliding-30.00", "Exactly what any day holds.", ["ACT-CON-17"], under(slides, "30.00"),
+             counted=({"limit": f"{path}.max_amount~86400", "cap": 3_000},)),
+        bad("sliding-30.01", "A fen above it.", "period_amount_exceeded", f"{path}.max_amount~86400", under(slides, "30.01")),
+        good("schedule", "The first minute of a stretch.", ["ACT-CON-25"], at_hours("09:00-12:00", "17:00-17:01")),
+        bad("schedule-ends", "A stretch does not include its end.", *outside, at_hours("09:00-17:00")),
+        bad("schedule-later", "A minute too early.", *outside, at_hours("17:01-24:00")),
+        bad("schedule-day", "The right time on the wrong day.", *outside, under(thursday)),
     ]  # fmt: skip

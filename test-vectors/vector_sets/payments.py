@@ -7,7 +7,7 @@ from typing import Any
 
 from act.wire import cbor
 from vector_sets import world
-from vector_sets.payment_rules import SPECIFIED, bad, good, money, semantics, times
+from vector_sets.payment_rules import SPECIFIED, bad, good, money, quotas, semantics, times
 from vector_sets.shape import Vector, vector_file
 from vector_sets.world import (
     KEYS,
@@ -217,5 +217,5 @@ def payments_file() -> dict[str, Any]:
         "One payment each, judged for the payment service `ledger` without a memory. What is accepted here is not yet "
         "authorized: replay, lifecycle and what is left of `limits` are the ledger's (sequences.json)."
     )
-    sets = (_accepted, _signatures, _chains, _bindings, times, money, semantics, _requests)
+    sets = (_accepted, _signatures, _chains, _bindings, times, money, semantics, quotas, _requests)
     return vector_file("payments", about, [vector for make in sets for vector in make()])

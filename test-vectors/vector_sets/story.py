@@ -15,6 +15,31 @@ from vector_sets.world import MANDATE_END, NOW
 HOLD_SECONDS: Final = 7 * 86_400
 
 
+@dataclass(frozen=True)
+class Quota:
+    """A limit beside the total: `path` as it is named, `windows` with start, end and mark in the order of time, or a length."""
+
+    path: str
+    cap: int
+    times: bool = False
+    windows: tuple[tuple[int, int, str], ...] = ()
+    sliding_seconds: int | None = None
+
+    def counter(self, charges: list[_Charge], at: int) -> dict[str, Any]:
+        """How it stands at an instant, added up from the charges."""
+        name, since, until = self.path, -1, 1 << 62
+        if self.sliding_seconds is not None:
+            name, since = f"{name}~{self.sliding_seconds}", at - self.sliding_seconds
+        for start, end, mark in self.windows:
+            if start <= at < end:
+                name, since, until = f"{self.path}@{mark}", start - 1, end
+        counted = [charge for charge in charges if since < charge.at < until]
+        held = sum(1 if self.times else charge.minor for charge in counted if charge.state == "HELD")
+        captured = sum(1 if self.times else charge.captured for charge in counted if charge.state == "CAPTURED")
+        shown = {"limit": name, "cap": self.cap, "held": held, "captured": captured}
+        return shown | ({"unit": "TIMES"} if self.times else {})
+
+
 @dataclass
 class _Mandate:
     cap: int
@@ -25,6 +50,7 @@ class _Mandate:
     known: bool = False
     counted: bool = False
     revoked_at_sequence: int = 0
+    quotas: tuple[Quota, ...] = ()
 
 
 @dataclass
@@ -36,6 +62,7 @@ class _Charge:
     closed: int = 0
     captured: int = 0
     state: str = "HELD"
+    at: int = NOW
 
 
 def money(minor: int) -> str:
@@ -55,10 +82,10 @@ class Story:
     mandates: dict[str, _Mandate] = field(default_factory=dict)
     charges: dict[str, _Charge] = field(default_factory=dict)
 
-    def mandate(self, name: str, data: bytes, cap: int) -> bytes:
-        """A mandate the sequence is about, with its total in minor units."""
+    def mandate(self, name: str, data: bytes, cap: int, quotas: tuple[Quota, ...] = ()) -> bytes:
+        """A mandate the sequence is about, with its total in minor units and its other limits in the registry's order."""
         self.objects[name] = data.hex()
-        self.mandates[name] = _Mandate(cap)
+        self.mandates[name] = _Mandate(cap, quotas=quotas)
         return data
 
     def payment(self, name: str, data: bytes) -> bytes:
@@ -76,7 +103,7 @@ class Story:
         row.sequence += 1
         row.held += minor
         row.known = row.counted = True
-        self.charges[charge] = _Charge(mandate, minor, row.sequence, at + HOLD_SECONDS)
+        self.charges[charge] = _Charge(mandate, minor, row.sequence, at + HOLD_SECONDS, at=at)
         self._step("authorize", {"payment": payment}, at, self._charged(charge, "RESERVED", row.sequence))
 
     def repeated(self, payment: str, charge: str, at: int = NOW) -> None:
@@ -173,7 +200,10 @@ class Story:
         return {"charge": shown} | _receipt(receipt, sequence)
 
     def _step(self, op: str, arguments: dict[str, Any], at: int, expect: dict[str, Any]) -> None:
-        after = {name: _standing(row, at) if row.known else None for name, row in self.mandates.items()}
+        after = {}
+        for name, row in self.mandates.items():
+            charges = [charge for charge in self.charges.values() if charge.mandate == name]
+            after[name] = _standing(row, charges, at) if row.known else None
         self.steps.append({"op": op, **arguments, "at": at, "expect": expect, "after": after})
 
 
@@ -189,7 +219,8 @@ def _refusal(code: str, where: str, *, replayed: bool = False) -> dict[str, Any]
     return {"refuse": code, "rule": CODES[code].rule, "where": where, "replayed": replayed}
 
 
-def _standing(row: _Mandate, at: int) -> dict[str, Any]:
+def _standing(row: _Mandate, charges: list[_Charge], at: int) -> dict[str, Any]:
     counters = [{"limit": "max_total_amount", "cap": row.cap, "held": row.held, "captured": row.captured}]
+    counters += [quota.counter(charges, at) for quota in row.quotas]
     state = "Expired" if row.state == "Active" and at >= MANDATE_END else row.state
     return {"state": state, "receipts": row.sequence, "counters": counters if row.counted else []}

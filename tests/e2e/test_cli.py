@@ -390,7 +390,15 @@ def test_capture_and_void_close_a_hold_once(desk: Desk) -> None:
             assert (done.code, done.document["code"]) == (1, "charge_closed")
     status = accepted(desk.call("status", "mandate.cbor", "--ledger", "ledger.db", *PARTIES, "--json"))
     assert status["limits"] == [
-        {"name": "max_total_amount", "cap": "200.00", "captured": "0.00", "held": "0.00", "left": "200.00"}
+        {
+            "name": "max_total_amount",
+            "unit": "AMOUNT",
+            "cap": "200.00",
+            "captured": "0.00",
+            "held": "0.00",
+            "left": "200.00",
+            "turns_at": None,
+        }
     ]
 
 
@@ -453,7 +461,15 @@ def test_status_of_a_mandate_that_was_never_used_has_everything_left(desk: Desk)
     document = accepted(desk.call("status", "new.cbor", "--ledger", "ledger.db", *PARTIES, "--json"))
     assert document["known"] is False
     assert document["limits"] == [
-        {"name": "max_total_amount", "cap": "50.00", "captured": "0.00", "held": "0.00", "left": "50.00"}
+        {
+            "name": "max_total_amount",
+            "unit": "AMOUNT",
+            "cap": "50.00",
+            "captured": "0.00",
+            "held": "0.00",
+            "left": "50.00",
+            "turns_at": None,
+        }
     ]
     assert document["charges"] == []
 

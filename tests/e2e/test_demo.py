@@ -74,7 +74,7 @@ def test_its_ledger_is_what_it_says(played: tuple[Desk, Done]) -> None:
         service = act.PaymentService(PSP, parties=parties, ledger=ledger, signer=act.load_private(folder / "keys/psp-1.pem"))
         status = service.status(folder.joinpath("mandate.cbor").read_bytes())
     assert status is not None
-    assert [(c.cap_minor, c.captured_minor, c.held_minor) for c in status.counters] == [(20_000, 15_400, 2_700)]
+    assert [(c.cap, c.captured, c.held) for c in status.counters] == [(20_000, 15_400, 2_700)]
     assert [charge.state.value for charge in status.charges] == ["CAPTURED"] * 7 + ["HELD"]
     assert status.state.value == "Revoked"
     assert audit(folder / "ledger.db").charges == {"CAPTURED": 7, "HELD": 1}

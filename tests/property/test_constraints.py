@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -9,6 +10,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 import act
+from act.calendar import LATEST_INSTANT
+from act.calendar.zones import _zone
 from act.delegation.constraints import REGISTRY, Constraint
 from act.delegation.limits import Limit, Usage, judge
 from act.delegation.purchase import Purchase
@@ -36,7 +39,8 @@ def purchases(draw: st.DrawFn, of: tuple[Constraint, ...]) -> Purchase:
         draw(listed | names),
         draw(st.sampled_from(["DEL", "AUP"])),
         draw(
-            st.sampled_from([window.start - 11, window.start - 10, window.start, window.end - 1, window.end]) | st.integers(0)
+            st.sampled_from([max(window.start + shift, 0) for shift in (-11, -10, 0, 1)] + [window.end - 1, window.end])
+            | st.integers(0, LATEST_INSTANT)
         ),
     )
 
@@ -48,6 +52,7 @@ def _permitted(by_path: dict[str, Any], purchase: Purchase) -> bool:
     methods = by_path.get("allowed_payment_methods")
     least, most = by_path.get("ext.commerce.min_single_amount"), by_path.get("ext.commerce.max_single_amount")
     sold = purchase.categories | purchase.item_categories
+    quotas = by_path["ext.quota.periods"].quotas if "ext.quota.periods" in by_path else ()
     judged = "allowed_categories" in sets or "forbidden_categories" in sets
     return (
         window.start - 10 <= purchase.at < window.end
@@ -61,6 +66,19 @@ def _permitted(by_path: dict[str, Any], purchase: Purchase) -> bool:
         and (not judged or bool(purchase.categories))
         and sold <= sets.get("allowed_categories", sold)
         and not sold & sets.get("forbidden_categories", set())
+        and all(quota.max_amount is None or minor <= quota.max_amount.minor for quota in quotas)
+        and _scheduled(by_path.get("ext.schedule"), purchase.at)
+    )
+
+
+def _scheduled(schedule: Any, at: int) -> bool:
+    """By datetime, which the constraint does not use."""
+    if schedule is None:
+        return True
+    local = datetime.fromtimestamp(at, UTC).astimezone(_zone(schedule.time_zone))
+    day, minute = local.strftime("%a").upper(), local.hour * 60 + local.minute
+    return (schedule.weekdays is None or day in schedule.weekdays) and (
+        schedule.hours is None or any(start <= minute < end for start, end in schedule.hours)
     )
 
 
@@ -91,12 +109,22 @@ def test_what_is_written_is_read_back(every: tuple[Constraint, ...]) -> None:
         assert constraint.describe("zh") != constraint.describe("en")
 
 
+_NO_VALUE = {
+    "amount_invalid",
+    "claim_invalid",
+    "claim_missing",
+    "claim_unknown",
+    "currency_unknown",
+    "time_zone_unknown",
+}
+
+
 @given(paths.filter(lambda path: path != "validity"), cbor_values, currencies)
 def test_any_value_is_a_constraint_or_refused(path: str, value: object, currency: str) -> None:
     try:
         constraint = REGISTRY[path].read(value, currency)
     except act.Refused as refusal:
-        assert refusal.code in {"claim_invalid", "amount_invalid", "currency_unknown"}
+        assert refusal.code in _NO_VALUE
         return
     assert constraint.encode() == value
 

@@ -248,7 +248,7 @@ class LedgerMachine(RuleBasedStateMachine):
                 continue
             mine = {key: charge for key, charge in self.oracle.charges.items() if charge.mandate == number}
             held, captured = self.oracle.used(number)
-            counted = {each.name: (each.cap_minor, each.held_minor, each.captured_minor) for each in status.counters}
+            counted = {each.name: (each.cap, each.held, each.captured) for each in status.counters}
             assert counted == ({name: (cap, held, captured) for name, cap in caps.items()} if mine else {})
             assert all(held + captured <= cap for cap in caps.values())
             assert {each.id: _stands(each) for each in status.charges} == {

@@ -42,6 +42,8 @@ __all__ = ["FAULTS", "LEDGER_FAULTS", "Draft", "Fault", "LedgerFault", "request_
 DIGEST: Final = bytes(range(32))
 SMALL_ORDER: Final = bytes([1]) + bytes(31)  # the neutral element of the curve, canonically encoded
 
+MONTHLY: Final = {"period_unit": "MONTH", "period_count": 1, "time_zone": "Asia/Shanghai", "anchor": "2026-01-01"}
+
 Tamper = Callable[[act.Payment], act.Payment]
 
 
@@ -199,6 +201,12 @@ _FORM: Final[Mapping[str, Fault]] = {
     ),
     "mandate block unknown": _fault(
         "extension_unknown", "mandate.act.ext.magic", "mandate.magic", _mandate("act.ext.magic", {"times_limit": 3})
+    ),
+    "mandate zone unknown": _fault(
+        "time_zone_unknown",
+        "mandate.act.ext.schedule.time_zone",
+        "mandate.schedule",
+        _mandate("act.ext.schedule", {"time_zone": "Asia/Peking", "weekdays": ["FRI"]}),
     ),
     "mandate constraint unknown": _fault(
         "constraint_unknown",
@@ -383,6 +391,12 @@ _RULES: Final[Mapping[str, Fault]] = {
         "mandate.single mandate.total",
         lambda draft: (draft.commerce.update(max_single_amount=ABSENT), draft.mandate.update(max_total_amount="17.99")),
     ),
+    "more than a period's amount": _fault(
+        "period_amount_exceeded",
+        "ext.quota.periods.0.max_amount@2026-02-01",
+        "mandate.quota",
+        _mandate("act.ext.quota", {"periods": [MONTHLY | {"max_amount": "17.99"}]}),
+    ),
     "shop not listed": _fault(
         "payee_not_allowed",
         "ext.commerce.allowed_merchants",
@@ -406,6 +420,12 @@ _RULES: Final[Mapping[str, Fault]] = {
         "ext.commerce.forbidden_categories",
         "mandate.forbidden_categories",
         lambda draft: draft.commerce.update(forbidden_categories=["tea"]),
+    ),
+    "outside the schedule": _fault(
+        "outside_schedule",
+        "ext.schedule",
+        "mandate.schedule",
+        _mandate("act.ext.schedule", {"time_zone": "Asia/Shanghai", "hours": ["00:00-17:00", "17:01-24:00"]}),
     ),
 }
 
@@ -465,6 +485,30 @@ LEDGER_FAULTS: Final[Mapping[str, LedgerFault]] = {
         frozenset({"mandate.total"}),
         lambda draft: draft.mandate.update(max_total_amount="30.00"),
         lambda service, path, draft, payment: _pay_once(service, draft, payment, amount="12.01"),
+        recorded=True,
+    ),
+    "count used up": LedgerFault(
+        "times_limit_exceeded",
+        "ext.quota.times_limit",
+        frozenset({"mandate.quota"}),
+        _mandate("act.ext.quota", {"times_limit": 1}),
+        lambda service, path, draft, payment: _pay_once(service, draft, payment),
+        recorded=True,
+    ),
+    "period's amount used up": LedgerFault(
+        "period_amount_exceeded",
+        "ext.quota.periods.0.max_amount@2026-02-01",
+        frozenset({"mandate.quota"}),
+        _mandate("act.ext.quota", {"periods": [MONTHLY | {"max_amount": "18.99"}]}),
+        lambda service, path, draft, payment: _pay_once(service, draft, payment),
+        recorded=True,
+    ),
+    "period's count used up": LedgerFault(
+        "period_times_exceeded",
+        "ext.quota.periods.0.period_times~3600",
+        frozenset({"mandate.quota"}),
+        _mandate("act.ext.quota", {"periods": [{"sliding_seconds": 3_600, "period_times": 1}]}),
+        lambda service, path, draft, payment: _pay_once(service, draft, payment),
         recorded=True,
     ),
     "order paid": LedgerFault(

@@ -37,9 +37,22 @@ class Audit:
 
 @dataclass(slots=True)
 class _Limit:
+    """A counter. One that slides keeps what each charge stands for now, with the instant at which it was reserved."""
+
     cap: int
+    unit: str = "AMOUNT"
+    sliding_seconds: int | None = None
     held: int = 0
     captured: int = 0
+    charges: dict[str, tuple[int, int, int]] = field(default_factory=dict)
+
+    def at(self, instant: int) -> tuple[int, int]:
+        """Held and captured as they count at an instant: all of it, or what was reserved in the last seconds or later."""
+        if self.sliding_seconds is None:
+            return self.held, self.captured
+        since = instant - self.sliding_seconds
+        counted = [(held, captured) for reserved_at, held, captured in self.charges.values() if reserved_at > since]
+        return sum(held for held, _ in counted), sum(captured for _, captured in counted)
 
 
 @dataclass(slots=True)
@@ -134,8 +147,12 @@ class _Fold:
             self.audit.charges[charge.state] += 1
             if row["state"] in LIVE:
                 self._paid[row["payee"], row["order_no"]] += 1
-            debits = dict(self._all("SELECT name, amount_minor FROM debit WHERE charge = ?", (charge_id,)).fetchall())
-            if debits != dict.fromkeys(limits, row["amount_minor"]):
+            debits = dict(self._all("SELECT name, amount FROM debit WHERE charge = ?", (charge_id,)).fetchall())
+            taken = {
+                change["limit"]: row["amount_minor"] if change.get("unit", "AMOUNT") == "AMOUNT" else 1
+                for change in charge.receipt["counters"]
+            }
+            if debits != taken:
                 yield f"charge {charge_id}: debits {debits}"
         self.audit.held_minor += sum(row["amount_minor"] for row in rows.values() if row["state"] == "HELD")
         self.audit.captured_minor += sum(row["captured_minor"] for row in rows.values())
@@ -144,17 +161,19 @@ class _Fold:
         rows = {row["name"]: row for row in self._all("SELECT * FROM counter WHERE mandate = ?", (mandate["id"],))}
         if rows.keys() != limits.keys():
             yield f"counters {sorted(rows)}, entries count {sorted(limits)}"
-        held, captured = self._all(
-            "SELECT sum(amount_minor) FILTER (WHERE state = 'HELD'), sum(captured_minor) FROM charge WHERE mandate = ?",
-            (mandate["id"],),
-        ).fetchone()
         for name in rows.keys() & limits.keys():
             row, limit = rows[name], limits[name]
-            counted = {"cap_minor": limit.cap, "held_minor": limit.held, "captured_minor": limit.captured}
-            yield from _unlike(f"counter {name}", counted, dict(row))
-            yield from _unlike(f"counter {name}", {"held_minor": held or 0, "captured_minor": captured or 0}, dict(row))
-            if row["held_minor"] + row["captured_minor"] > row["cap_minor"]:
+            counted = {"cap": limit.cap, "held": limit.held, "captured": limit.captured}
+            kept = {"unit": limit.unit, "sliding_seconds": limit.sliding_seconds}
+            yield from _unlike(f"counter {name}", counted | kept, dict(row))
+            held, captured = self._all(_TAKEN[limit.unit], (mandate["id"], name)).fetchone()
+            if limit.sliding_seconds is None:
+                yield from _unlike(f"counter {name}", {"held": held or 0, "captured": captured or 0}, dict(row))
+            if row["held"] + row["captured"] > row["cap"]:
                 yield f"counter {name} is above its cap"
+        slides = {(row["name"], row["charge"]): tuple(row)[2:] for row in self._all(_SLIDES, (mandate["id"],))}
+        if slides != {(name, each): stands for name, limit in limits.items() for each, stands in limit.charges.items()}:
+            yield f"sliding debits {slides}"
 
     def _requests(self, mandate: Row, entries: list[Row], asked: dict[int, bytes]) -> Iterator[str]:
         rows = self._all("SELECT * FROM request WHERE mandate = ?", (mandate["id"],)).fetchall()
@@ -164,6 +183,16 @@ class _Fold:
         for entry in entries:
             if entry["sequence"] in asked and agents.get(entry["sequence"]) not in _claims(entry)[3]:
                 yield f"entry {entry['sequence']} answers another agent's request"
+
+
+# What the charges say that a limit has counted, in each unit.
+_TAKEN: Final = {
+    "AMOUNT": "SELECT sum(amount_minor) FILTER (WHERE state = 'HELD'), sum(captured_minor) "
+    "FROM charge JOIN debit ON debit.charge = charge.id WHERE mandate = ? AND name = ?",
+    "TIMES": "SELECT count(*) FILTER (WHERE state = 'HELD'), count(*) FILTER (WHERE state = 'CAPTURED') "
+    "FROM charge JOIN debit ON debit.charge = charge.id WHERE mandate = ? AND name = ?",
+}
+_SLIDES: Final = "SELECT name, charge, at, held, captured FROM sliding_debit WHERE mandate = ?"
 
 
 def _claims(entry: Row) -> dict[Any, Any]:
@@ -215,6 +244,7 @@ def _charge_row(charge: _Charge, mandate: Row) -> dict[str, Any]:
         "reserved_at": charge.reserved["at"],
         "hold_expires_at": receipt["hold_expires_at"],
         "closed_sequence": charge.closed,
+        "tzdata_version": receipt.get("tzdata_version"),
     }
 
 
@@ -224,13 +254,13 @@ def _move(entry: Row, receipt: dict[str, Any], charges: dict[str, _Charge], limi
     if entry["kind"] == "RESERVED":
         if entry["charge"] in charges:
             yield "the charge is reserved twice"
-        charges[entry["charge"]] = _Charge(entry, receipt)
+        charge = charges[entry["charge"]] = _Charge(entry, receipt)
         held, captured = minor, 0
     else:
-        charge = charges.get(entry["charge"])
-        if charge is None or charge.state != "HELD":
+        if entry["charge"] not in charges or charges[entry["charge"]].state != "HELD":
             yield "no open hold to close"
             return
+        charge = charges[entry["charge"]]
         reserved = charge.reserved["amount_minor"]
         captured = minor if entry["kind"] == "CAPTURED" else 0
         if captured > reserved or (not captured and minor != reserved):
@@ -239,22 +269,45 @@ def _move(entry: Row, receipt: dict[str, Any], charges: dict[str, _Charge], limi
         held = -reserved
     if not receipt["counters"]:
         yield "money moved and no counter did"
+    if sorted(change["limit"] for change in receipt["counters"]) != sorted(
+        change["limit"] for change in charge.receipt["counters"]
+    ):
+        yield "other limits than those it was reserved under"
     for change in receipt["counters"]:
-        limit = limits.setdefault(change["limit"], _Limit(change["cap"]))
-        before = {"cap": limit.cap, "held_before": limit.held, "captured_before": limit.captured}
+        limit = limits.setdefault(change["limit"], _limit(change))
+        was_held, was_captured = limit.at(entry["at"])
+        if limit.unit == "TIMES":
+            _count(limit, entry, charge, (held > 0) - (held < 0), int(captured > 0))
+        else:
+            _count(limit, entry, charge, held, captured)
+        now_held, now_captured = limit.at(entry["at"])
+        said = {"cap": limit.cap, "held_before": was_held, "captured_before": was_captured}
+        yield from _unlike(change["limit"], said | {"held": now_held, "captured": now_captured}, change)
+        if now_held < 0 or (entry["kind"] == "RESERVED" and now_held + now_captured > limit.cap):
+            yield f"{change['limit']}: {now_held} held and {now_captured} captured of {limit.cap}"
+
+
+def _limit(change: dict[str, Any]) -> _Limit:
+    """A counter nothing was counted by yet. A name that ends in seconds is that of a sliding one."""
+    _, slides, seconds = change["limit"].partition("~")
+    return _Limit(change["cap"], change.get("unit", "AMOUNT"), int(seconds) if slides else None)
+
+
+def _count(limit: _Limit, entry: Row, charge: _Charge, held: int, captured: int) -> None:
+    if limit.sliding_seconds is None:
         limit.held += held
         limit.captured += captured
-        yield from _unlike(change["limit"], before | {"held": limit.held, "captured": limit.captured}, change)
-        if limit.held < 0 or limit.held + limit.captured > limit.cap:
-            yield f"{change['limit']}: {limit.held} held and {limit.captured} captured of {limit.cap}"
+    else:
+        _, was_held, was_captured = limit.charges.get(entry["charge"], (0, 0, 0))
+        limit.charges[entry["charge"]] = (charge.reserved["at"], was_held + held, was_captured + captured)
 
 
 def _stand_still(receipt: dict[str, Any], limits: dict[str, _Limit]) -> Iterator[str]:
     """What a receipt that moves no money says of the counters: how they stand, twice."""
     for change in receipt["counters"]:
-        limit = limits.get(change["limit"], _Limit(change["cap"]))
-        stands = {"cap": limit.cap, "held": limit.held, "captured": limit.captured}
-        stands |= {"held_before": limit.held, "captured_before": limit.captured}
+        limit = limits.get(change["limit"]) or _limit(change)
+        held, captured = limit.at(receipt["iat"])
+        stands = {"cap": limit.cap, "held": held, "captured": captured, "held_before": held, "captured_before": captured}
         yield from _unlike(change["limit"], stands, change)
 
 

@@ -38,6 +38,7 @@ class _Asked:
     limits: tuple[Limit, ...]
     at: int
     links: tuple[LinkRecord, ...] = ()
+    tzdata_version: str | None = None
 
 
 def digest(*parts: object) -> bytes:

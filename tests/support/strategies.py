@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any, Final
 
 from hypothesis import strategies as st
@@ -12,7 +13,18 @@ from act.delegation.constraints import REGISTRY, Constraint
 from act.iso4217 import EXPONENTS
 from act.money import MINOR_LIMIT
 
-__all__ = ["amounts_in", "cbor_values", "constraints", "currencies", "json_values", "names", "orders"]
+__all__ = [
+    "amounts_in",
+    "cbor_values",
+    "constraints",
+    "currencies",
+    "json_values",
+    "names",
+    "orders",
+    "periods",
+    "schedules",
+    "zones",
+]
 
 _integers: Final = st.integers(-(2**63), 2**63 - 1) | st.sampled_from([0, 1, -1, 2**31, 2**63 - 1, LATEST_INSTANT + 1])
 _scalars: Final = _integers | st.text(max_size=20) | st.binary(max_size=40) | st.booleans()
@@ -42,6 +54,52 @@ def amounts_in(currency: str, least: int = 1, most: int = MINOR_LIMIT - 1) -> st
     return st.builds(act.Amount, st.integers(least, most), st.just(currency))
 
 
+zones: Final = st.sampled_from(
+    ["UTC", "Asia/Shanghai", "America/New_York", "Europe/London", "Asia/Kathmandu", "Pacific/Apia", "America/Sao_Paulo"]
+)
+"""Zones with and without summer time, with a missing midnight, a missing day and an odd offset."""
+
+_UNITS: Final = ["DAY", "WEEK", "MONTH", "QUARTER", "HALF_YEAR", "YEAR"]
+_WEEKDAYS: Final = ["MON", "TUE", "WED", "THU", "FRI", "SAT", "SUN"]
+
+
+@st.composite
+def periods(draw: st.DrawFn, currency: str, *, most: int = MINOR_LIMIT - 1, most_times: int = 10**9) -> dict[str, Any]:
+    """One entry of `ext.quota.periods` as it is written."""
+    if draw(st.booleans()):
+        written: dict[str, Any] = {"sliding_seconds": draw(st.integers(1, 366 * 86_400) | st.sampled_from([3_600, 86_400]))}
+    else:
+        written = {
+            "period_unit": draw(st.sampled_from(_UNITS)),
+            "period_count": draw(st.sampled_from([1, 1, 2, 3, 400])),
+            "time_zone": draw(zones),
+            "anchor": draw(st.dates(date(1970, 1, 1), date(9999, 12, 31)) | st.sampled_from(_ANCHORS)).isoformat(),
+        }
+    caps = draw(st.sampled_from(["amount", "times", "both"]))
+    if caps != "times":
+        written["max_amount"] = draw(amounts_in(currency, most=most)).text
+    if caps != "amount":
+        written["period_times"] = draw(st.integers(1, most_times))
+    return written
+
+
+_ANCHORS: Final = [date(2024, 2, 29), date(2026, 1, 31), date(2026, 1, 1)]
+
+
+@st.composite
+def schedules(draw: st.DrawFn) -> dict[str, Any]:
+    """`ext.schedule` as it is written."""
+    written: dict[str, Any] = {"time_zone": draw(zones)}
+    parts = draw(st.sampled_from(["weekdays", "hours", "both"]))
+    if parts != "hours":
+        written["weekdays"] = draw(st.lists(st.sampled_from(_WEEKDAYS), min_size=1, unique=True))
+    if parts != "weekdays":
+        edges = sorted(draw(st.lists(st.integers(0, 1_440), min_size=2, max_size=8, unique=True)))
+        stretches = list(zip(edges[::2], edges[1::2], strict=False))
+        written["hours"] = [f"{a // 60:02d}:{a % 60:02d}-{b // 60:02d}:{b % 60:02d}" for a, b in stretches]
+    return written
+
+
 @st.composite
 def constraints(draw: st.DrawFn) -> tuple[Constraint, ...]:
     """Constraints of one mandate: the mandatory ones always, the others sometimes; none contradicts another."""
@@ -63,6 +121,10 @@ def constraints(draw: st.DrawFn) -> tuple[Constraint, ...]:
         "ext.commerce.forbidden_merchants": lists,
         "ext.commerce.allowed_categories": lists,
         "ext.commerce.forbidden_categories": lists,
+        "ext.quota.times_limit": st.integers(1, 10**9),
+        "ext.quota.refund_restores": st.booleans(),
+        "ext.quota.periods": st.lists(periods(currency), min_size=1, max_size=8),
+        "ext.schedule": schedules(),
     }
     wire |= {path: draw(values) for path, values in optional.items() if draw(st.booleans())}
     return tuple(kind.read(wire[path], currency) for path, kind in REGISTRY.items() if path in wire)

@@ -447,7 +447,7 @@ def spent(service: act.PaymentService, iac: bytes) -> tuple[int, int]:
     status = service.status(iac)
     assert status is not None
     (counter,) = status.counters
-    return counter.held_minor, counter.captured_minor
+    return counter.held, counter.captured
 
 
 def write_ledger(path: Path, statement: str) -> None:

@@ -273,7 +273,7 @@ def _pre_check(
 ) -> None:
     chain = open_chain((iac,)).authenticate(world.parties)
     authenticated = open_order(order).authenticate(world.parties)
-    act.pre_check(chain, authenticated, at=world.clock(), used_minor=used, payment_method=payment_method)
+    act.pre_check(chain, authenticated, at=world.clock(), used=used, payment_method=payment_method)
 
 
 def test_a_good_order_passes() -> None:
@@ -327,7 +327,7 @@ def test_the_pre_check_foretells_the_payment_service(name: str, tmp_path: Path) 
     if "used" in case:
         service.authorize(world.payment(iac=iac, order=world.order(case["used"])))
     status = service.status(iac)
-    used = {each.name: each.held_minor + each.captured_minor for each in status.counters} if status else None
+    used = {each.name: each.held + each.captured for each in status.counters} if status else None
     order = world.order(**case.get("order", {}))
     how = case.get("how", {})
 

@@ -322,9 +322,9 @@ def test_every_credentials_limits_are_counted_under_its_own_name() -> None:
     second = world.link([root, first], SUB_SUB_AGENT)
     third = world.link([root, first], OTHER_AGENT, max_total_amount="20.00")
     name = open_chain((root, first)).delegation_id.urn
-    caps = {each.name: each.cap_minor for each in _chain(world, first, second, root=root).limits(NOW_SECONDS)}
+    caps = {each.name: each.cap for each in _chain(world, first, second, root=root).limits(NOW_SECONDS)}
     assert caps == {"max_total_amount": 20_000, f"{name}/max_total_amount": 5_000}
-    assert [each.cap_minor for each in _chain(world, first, third, root=root).limits(NOW_SECONDS)] == [20_000, 5_000, 2_000]
+    assert [each.cap for each in _chain(world, first, third, root=root).limits(NOW_SECONDS)] == [20_000, 5_000, 2_000]
 
 
 # --- the cache -----------------------------------------------------------------------------------------------------------

@@ -23,11 +23,34 @@ WIRE: dict[str, Any] = {
     "ext.commerce.min_single_amount": "10.00",
     "allowed_payment_methods": ["balance", "card"],
     "max_total_amount": "200.00",
+    "ext.quota.times_limit": 12,
+    "ext.quota.refund_restores": True,
+    "ext.quota.periods": [
+        {
+            "period_unit": "MONTH",
+            "period_count": 1,
+            "time_zone": "Asia/Shanghai",
+            "anchor": "2026-01-31",
+            "max_amount": "60.00",
+            "period_times": 4,
+        },
+        {"sliding_seconds": 86_400, "max_amount": "40.00"},
+    ],
     "ext.commerce.allowed_merchants": [SHOP, OTHER_SHOP],
     "ext.commerce.forbidden_merchants": ["casino.example"],
     "ext.commerce.allowed_categories": ["tea", "coffee"],
     "ext.commerce.forbidden_categories": ["gift_card"],
+    "ext.schedule": {"time_zone": "Asia/Shanghai", "weekdays": ["FRI", "MON"], "hours": ["09:00-12:30", "17:00-24:00"]},
 }
+SAID: dict[str, list[str]] = {
+    "validity": ["2026-02-06T08:00:00Z"],
+    "delegation_mode": [],
+    "ext.quota.times_limit": ["12"],
+    "ext.quota.refund_restores": [],
+    "ext.quota.periods": ["60.00", "4", "2026-01-31", "Asia/Shanghai", "40.00", "24"],
+    "ext.schedule": ["Asia/Shanghai", "09:00-12:30", "17:00-24:00"],
+}
+"""What a description has to name where that is not simply the value."""
 
 
 def _constraint(path: str, value: Any = None) -> Constraint:
@@ -66,9 +89,8 @@ def test_every_constraint_says_itself_in_both_languages(path: str) -> None:
     assert english == constraint.describe("en")
     assert english.isascii()
     assert not chinese.isascii()
-    values = WIRE[path] if isinstance(WIRE[path], list) else [WIRE[path]] if path != "validity" else ["2026-02-06T08:00:00Z"]
-    if path != "delegation_mode":
-        assert all(value in english and value in chinese for value in values)
+    values = SAID.get(path, WIRE[path] if isinstance(WIRE[path], list) else [WIRE[path]])
+    assert all(value in english and value in chinese for value in values)
 
 
 def test_both_modes_have_words() -> None:
@@ -78,14 +100,17 @@ def test_both_modes_have_words() -> None:
     assert len(described) == 4
 
 
-@pytest.mark.parametrize("path", [path for path in REGISTRY if path != "max_total_amount"])
-def test_only_the_total_is_counted(path: str) -> None:
+COUNTED = ("max_total_amount", "ext.quota.times_limit", "ext.quota.periods")
+
+
+@pytest.mark.parametrize("path", [path for path in REGISTRY if path not in COUNTED])
+def test_only_totals_counts_and_periods_are_counted(path: str) -> None:
     assert _constraint(path).limits(NOW_SECONDS) == ()
 
 
 def test_the_total_is_one_limit() -> None:
     (limit,) = _constraint("max_total_amount").limits(NOW_SECONDS)
-    assert (limit.name, limit.cap_minor, limit.code) == ("max_total_amount", 20_000, "total_limit_exceeded")
+    assert (limit.name, limit.cap, limit.code) == ("max_total_amount", 20_000, "total_limit_exceeded")
 
 
 # --- edges --------------------------------------------------------------------------------------------------------------

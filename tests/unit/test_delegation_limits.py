@@ -30,7 +30,7 @@ TOTAL = Limit("max_total_amount", 20_000, "total_limit_exceeded")
 )
 def test_held_and_captured_and_asked_together_must_fit(held: int, captured: int, debit: int, fits: bool) -> None:
     usage = Usage(held, captured)
-    assert usage.total_minor == held + captured
+    assert usage.total == held + captured
     if fits:
         judge(TOTAL, usage, debit)
     else:

@@ -33,7 +33,7 @@ def _root(world: World, depth: int = 2, **fields: Any) -> bytes:
 def _counters(service: act.PaymentService, iac: bytes) -> dict[str, tuple[int, int]]:
     status = service.status(iac)
     assert status is not None
-    return {each.name: (each.held_minor, each.captured_minor) for each in status.counters}
+    return {each.name: (each.held, each.captured) for each in status.counters}
 
 
 def _name(*chain: bytes) -> str:

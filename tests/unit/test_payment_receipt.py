@@ -327,10 +327,10 @@ def _require_counters_to_link(changes: list[tuple[CounterChange, ...]]) -> None:
     """Every entry starts from what the one before left: nothing is counted twice or dropped between two receipts."""
     held, captured = 0, 0
     for (change,) in changes:
-        assert (change.held_before_minor, change.captured_before_minor) == (held, captured)
-        assert (change.name, change.cap_minor) == ("max_total_amount", 5_000)
-        held, captured = change.held_minor, change.captured_minor
-        assert 0 <= held + captured <= change.cap_minor
+        assert (change.held_before, change.captured_before) == (held, captured)
+        assert (change.name, change.cap) == ("max_total_amount", 5_000)
+        held, captured = change.held, change.captured
+        assert 0 <= held + captured <= change.cap
     assert (held, captured) == (0, 4_500)
 
 

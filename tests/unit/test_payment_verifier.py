@@ -43,7 +43,7 @@ SIGNERS: Final = frozenset({"signer_unknown", "signer_mismatch", "delegator_not_
 )
 CHAIN: Final = frozenset(PRECEDENCE[PRECEDENCE.index("link_signature_invalid") : PRECEDENCE.index("order_signature_invalid")])
 STAGES: Final = ("mandate", "link", "order")
-AMOUNTS: Final = frozenset({"single_limit_exceeded", "single_minimum_missed", "total_limit_exceeded"})
+AMOUNTS: Final = frozenset({"single_limit_exceeded", "single_minimum_missed", "total_limit_exceeded", "period_amount_exceeded"})
 RULES: Final[Mapping[str, Fault]] = {
     name: fault for name, fault in FAULTS.items() if PRECEDENCE.index(fault.code) >= PRECEDENCE.index("parties_expired")
 }
@@ -67,7 +67,7 @@ def test_a_payment_without_a_fault_is_permitted() -> None:
     payment = draft.build()
     request = draft.world.verify(payment)
     assert (request.amount, request.payee, request.at) == (act.Amount(1_800, "CNY"), SHOP, NOW_SECONDS)
-    assert [(limit.name, limit.cap_minor) for limit in request.limits] == [("max_total_amount", 20_000)]
+    assert [(limit.name, limit.cap) for limit in request.limits] == [("max_total_amount", 20_000)]
     assert (request.credential, request.order) == (identity_of(payment.chain[0]), identity_of(payment.order))
     assert request.request_identity == identity_of(payment.request)
     assert request.pinned_before is None
@@ -119,6 +119,8 @@ def test_every_code_the_verifier_can_raise_is_provoked() -> None:
         "credential_conflict",
         "credential_revoked",
         "credential_suspended",
+        "times_limit_exceeded",
+        "period_times_exceeded",
         "order_already_paid",
         "charge_unknown",
         "charge_closed",

@@ -72,7 +72,7 @@ def counter(ledger: SqliteLedger, number: int = 1, name: str = TOTAL) -> tuple[i
     status = ledger.status(mandate(number).key)
     assert status is not None
     (found,) = (each for each in status.counters if each.name == name)
-    return found.held_minor, found.captured_minor
+    return found.held, found.captured
 
 
 def execute(path: Path, statement: str) -> None:
@@ -494,10 +494,10 @@ def test_receipts_follow_one_another(ledger: SqliteLedger) -> None:
         ("UPDATE entry SET at = 0", "append-only"),
         ("DELETE FROM entry", "append-only"),
         ("INSERT OR REPLACE INTO entry SELECT * FROM entry", "append-only"),
-        ("UPDATE counter SET held_minor = cap_minor + 1 - captured_minor", "CHECK constraint failed"),
-        ("UPDATE counter SET held_minor = -1", "CHECK constraint failed"),
-        ("UPDATE counter SET captured_minor = -1", "CHECK constraint failed"),
-        ("UPDATE counter SET held_minor = '18.5'", "cannot store REAL"),
+        ("UPDATE counter SET held = cap + 1 - captured", "CHECK constraint failed"),
+        ("UPDATE counter SET held = -1", "CHECK constraint failed"),
+        ("UPDATE counter SET captured = -1", "CHECK constraint failed"),
+        ("UPDATE counter SET held = '18.5'", "cannot store REAL"),
         ("UPDATE charge SET captured_minor = amount_minor + 1", "CHECK constraint failed"),
         ("UPDATE charge SET state = 'PAID'", "CHECK constraint failed"),
         ("UPDATE charge SET order_no = 'T-0002' WHERE order_no = 'T-0001'", "UNIQUE constraint failed"),

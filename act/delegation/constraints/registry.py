@@ -10,6 +10,8 @@ from typing import Any, Final
 from act.delegation.constraints.amounts import MaxSingleAmount, MaxTotalAmount, MinSingleAmount
 from act.delegation.constraints.base import Constraint
 from act.delegation.constraints.delegation import MaxDepth
+from act.delegation.constraints.quota import Periods, RefundRestores, TimesLimit
+from act.delegation.constraints.schedule import Schedule
 from act.delegation.constraints.scope import (
     AllowedCategories,
     AllowedMerchants,
@@ -33,10 +35,14 @@ _CONSTRAINTS: Final[tuple[type[Constraint], ...]] = (
     MinSingleAmount,
     AllowedPaymentMethods,
     MaxTotalAmount,
+    TimesLimit,
+    RefundRestores,
+    Periods,
     AllowedMerchants,
     ForbiddenMerchants,
     AllowedCategories,
     ForbiddenCategories,
+    Schedule,
     MaxDepth,
 )
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import NoReturn
 from uuid import UUID
 
+from act.calendar import TZDATA_VERSION
 from act.delegation.limits import Limit
 from act.delegation.mandate import MandateKey
 from act.money import Amount
@@ -100,5 +101,10 @@ class ReservationRequest:
 
     @property
     def amount(self) -> Amount:
-        """What every limit is debited."""
+        """What every limit is debited that counts money; one that counts payments is debited one."""
         return self.payment.request.amount
+
+    @property
+    def tzdata_version(self) -> str | None:
+        """The release of the zone database by which this was decided, None where no zone decided anything."""
+        return TZDATA_VERSION if self.payment.chain.uses_calendar else None

@@ -28,7 +28,7 @@ from act.payment.ledger import (
     require_transition,
 )
 from act.payment.verifier import AuthenticatedPayment, RequestKey, ReservationRequest, links_of
-from act.stores.sqlite import charges, mandates
+from act.stores.sqlite import charges, counters, mandates
 from act.stores.sqlite.charges import ChargeRow
 from act.stores.sqlite.connection import Database
 from act.stores.sqlite.mandates import MandateRow
@@ -100,7 +100,7 @@ class SqliteLedger:
             try:
                 require_usable(row.state)
                 charges.require_order_unpaid(connection, request.payee, request.order_no)
-                changes = charges.judge_limits(connection, row.id, request.limits, request.amount.minor)
+                changes = counters.judge_limits(connection, row.id, request.limits, request.amount.minor)
             except Refused as refusal:
                 if refusal.code not in RECORDED_REFUSALS:
                     raise
@@ -141,7 +141,7 @@ class SqliteLedger:
                 require_usable(found.state)
             charges.require_order_unpaid(connection, payment.request.payee, payment.request.order_no)
             if found is not None:
-                charges.judge_limits(connection, found.id, limits, payment.request.amount.minor)
+                counters.judge_limits(connection, found.id, limits, payment.request.amount.minor)
 
     def revoke(
         self, mandate: MandateRecord, at: int, make_receipt: ReceiptMaker, *, pinned_before: int | None = None
@@ -164,8 +164,8 @@ class SqliteLedger:
                 EntryKind.REVOKED,
                 at,
                 counters=tuple(
-                    CounterChange(each.name, each.cap_minor, *(each.held_minor, each.captured_minor) * 2)
-                    for each in charges.counters_of(connection, row.id)
+                    CounterChange(each.name, each.cap, *(each.held, each.captured) * 2, each.unit)
+                    for each in counters.counters_of(connection, row.id, at)
                 ),
             )
             return Outcome(mandates.append(connection, row, entry, make_receipt, state=MandateState.REVOKED))
@@ -175,7 +175,7 @@ class SqliteLedger:
         with self._database.snapshot() as connection:
             return charges.find_charge(connection, charge_id).record
 
-    def status(self, mandate: MandateKey) -> MandateStatus | None:
+    def status(self, mandate: MandateKey, at: int | None = None) -> MandateStatus | None:
         """See `Ledger.status`."""
         with self._database.snapshot() as connection:
             row = mandates.find_mandate(connection, mandate)
@@ -188,12 +188,21 @@ class SqliteLedger:
                 row.state,
                 record.currency,
                 record.expires_at,
-                charges.counters_of(connection, row.id),
+                counters.counters_of(connection, row.id, at),
                 charges.charges_of(connection, row.id, mandate),
             )
 
 
-RECORDED_REFUSALS: Final = frozenset({"credential_revoked", "credential_suspended", "total_limit_exceeded"})
+RECORDED_REFUSALS: Final = frozenset(
+    {
+        "credential_revoked",
+        "credential_suspended",
+        "total_limit_exceeded",
+        "times_limit_exceeded",
+        "period_amount_exceeded",
+        "period_times_exceeded",
+    }
+)
 """Refusals by money or lifecycle: what the request was told stays told."""
 
 
@@ -222,8 +231,13 @@ def _stored_outcome(connection: sqlite3.Connection, row: MandateRow, request: Re
 def _record_refusal(
     connection: sqlite3.Connection, row: MandateRow, request: ReservationRequest, refusal: Refused, make_receipt: ReceiptMaker
 ) -> Outcome:
-    counters = charges.limits_as_they_stand(connection, row.id, request.limits)
-    entry = replace(_entry_of(row, request, EntryKind.REFUSED), code=refusal.code, counters=counters)
+    stands = counters.limits_as_they_stand(connection, row.id, request.limits)
+    entry = replace(
+        _entry_of(row, request, EntryKind.REFUSED),
+        code=refusal.code,
+        counters=stands,
+        tzdata_version=request.tzdata_version,
+    )
     receipt = mandates.append(connection, row, entry, make_receipt, refusal=refusal)
     _remember(connection, row, request)
     return Outcome(receipt, refusal=refusal)
@@ -249,14 +263,16 @@ def _record_reservation(
         ChargeState.HELD,
         request.at,
         min(request.at + HOLD_SECONDS, LATEST_INSTANT),
+        request.tzdata_version,
     )
     charges.insert_charge(connection, row.id, charge)
-    charges.debit(connection, row.id, charge.id, request.amount.minor, changes)
+    counters.debit(connection, row.id, charge, request.limits, changes)
     entry = replace(
         _entry_of(row, request, EntryKind.RESERVED),
         charge_id=charge.id,
         hold_expires_at=charge.hold_expires_at,
         counters=changes,
+        tzdata_version=charge.tzdata_version,
     )
     receipt = mandates.append(connection, row, entry, make_receipt)
     _remember(connection, row, request)
@@ -300,7 +316,7 @@ def _close(
     """Ends a hold as CAPTURED (with an amount) or VOIDED (with none)."""
     mandate = mandates.mandate_by_id(connection, row.mandate_id)
     sequence = mandate.last_sequence + 1
-    closed, changes = charges.close_charge(connection, row, state, captured.minor if captured else 0, sequence)
+    closed, changes = charges.close_charge(connection, row, state, captured.minor if captured else 0, sequence, at)
     entry = Entry(
         mandate.record.key,
         closed.credential,

@@ -1,4 +1,5 @@
-"""The SQLite ledger's tables. Amounts are minor units, instants seconds, identities and ids bytes; the tables are STRICT.
+"""The SQLite ledger's tables. Amounts are minor units, counters minor units or times, instants seconds, identities and ids
+bytes; the tables are STRICT.
 
 The CHECK of `counter` and the index `one_charge_per_order` would stop even a defective program from overspending a mandate or
 paying an order twice. Entries cannot be changed or deleted.
@@ -49,11 +50,15 @@ CREATE TABLE link (
 CREATE TABLE counter (
     mandate INTEGER NOT NULL REFERENCES mandate (id),
     name TEXT NOT NULL,
-    cap_minor INTEGER NOT NULL,
-    held_minor INTEGER NOT NULL CHECK (held_minor >= 0),
-    captured_minor INTEGER NOT NULL CHECK (captured_minor >= 0),
+    cap INTEGER NOT NULL,
+    held INTEGER NOT NULL CHECK (held >= 0),
+    captured INTEGER NOT NULL CHECK (captured >= 0),
+    unit TEXT NOT NULL CHECK (unit IN ('AMOUNT', 'TIMES')),
+    turns_at INTEGER,  -- where the count starts anew with a calendar window: the end of this one
+    sliding_seconds INTEGER,  -- where it slides: what counts stands in sliding_debit, and nothing here
     PRIMARY KEY (mandate, name),
-    CHECK (held_minor + captured_minor <= cap_minor)
+    CHECK (held + captured <= cap),
+    CHECK (sliding_seconds IS NULL OR held + captured = 0)
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE charge (
@@ -72,15 +77,26 @@ CREATE TABLE charge (
     state TEXT NOT NULL CHECK (state IN ('HELD', 'CAPTURED', 'VOIDED')),
     reserved_at INTEGER NOT NULL,
     hold_expires_at INTEGER NOT NULL,
-    closed_sequence INTEGER
+    closed_sequence INTEGER,
+    tzdata_version TEXT
 ) STRICT, WITHOUT ROWID;
 CREATE UNIQUE INDEX one_charge_per_order ON charge (payee, order_no) WHERE state IN ('HELD', 'CAPTURED');
 
 CREATE TABLE debit (
     charge TEXT NOT NULL REFERENCES charge (id),
     name TEXT NOT NULL,
-    amount_minor INTEGER NOT NULL CHECK (amount_minor > 0),
+    amount INTEGER NOT NULL CHECK (amount > 0),
     PRIMARY KEY (charge, name)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE sliding_debit (
+    mandate INTEGER NOT NULL REFERENCES mandate (id),
+    name TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    charge TEXT NOT NULL REFERENCES charge (id),
+    held INTEGER NOT NULL CHECK (held >= 0),
+    captured INTEGER NOT NULL CHECK (captured >= 0),
+    PRIMARY KEY (mandate, name, at, charge)  -- so that a sum reads the window's rows and no others
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE entry (

@@ -38,13 +38,13 @@ def status(manners: Manners, mandate_path: str, ledger_path: str, parties_path: 
     terms = {constraint.path: constraint for constraint in mandate.constraints}
     currency, (_, end) = terms["currency"].encode(), terms["validity"].encode()
     state = known.state.value if known is not None else "Active"
-    if state == "Active" and datetime.now(UTC) >= datetime.fromtimestamp(end, UTC):
+    now = int(datetime.now(UTC).timestamp())
+    if state == "Active" and now >= end:
         state = "Expired"
     counters = known.counters if known is not None else ()
-    limits = [views.LimitUse(each.name, each.cap_minor, each.captured_minor, each.held_minor) for each in counters]
-    if not limits:  # nothing was charged yet, so the total is untouched
-        total = terms["max_total_amount"]
-        limits = [views.LimitUse(total.path, act.Amount.parse(total.encode(), currency).minor, 0, 0)]
+    limits = [views.LimitUse(each.name, each.cap, each.captured, each.held, each.unit, each.turns_at) for each in counters]
+    if not limits:  # nothing was charged yet, so every limit is untouched
+        limits = _untouched(mandate, now)
     charges = known.charges if known is not None else ()
     shown: list[RenderableType] = [
         Text(f" {state.upper()} ", style="bold black on green" if state == "Active" else "bold white on red"),
@@ -58,14 +58,23 @@ def status(manners: Manners, mandate_path: str, ledger_path: str, parties_path: 
         ),
     ]
     for limit in limits:
-        bar = words.usage_bar(limit.captured_minor, limit.held_minor, limit.cap_minor, currency)
-        shown += [words.blank(), words.dim(f"  {limit.name}"), bar]
+        bar = words.usage_bar(limit.captured, limit.held, limit.cap, currency if limit.unit == "AMOUNT" else None)
+        shown += [words.blank(), words.dim(f"  {words.limit_title(limit.name, limit.turns_at)}"), bar]
     if charges:
         shown += [words.blank(), words.charge_table(charges)]
     key = views.mandate_key_view(mandate)
     view = views.status_view(state, currency, limits, charges)
     manners.answer({"outcome": "accepted", "mandate": key, "known": known is not None, **view}, shown)
     return Exit.ACCEPTED
+
+
+def _untouched(mandate: act.Mandate, now: int) -> list[views.LimitUse]:
+    """Every limit of a mandate nothing was charged to, in the windows that are open now."""
+    return [
+        views.LimitUse(limit.name, limit.cap, 0, 0, limit.unit, limit.window.end if limit.window is not None else None)
+        for constraint in mandate.constraints
+        for limit in constraint.limits(now)
+    ]
 
 
 def _known(path: str, ledger_id: str, parties: act.Parties, mandate: bytes) -> act.MandateStatus | None:

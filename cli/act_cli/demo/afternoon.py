@@ -103,8 +103,8 @@ class Afternoon:
         if status is None:
             return Usage(0, 0, 0)
         return Usage(
-            sum(counter.captured_minor for counter in status.counters),
-            sum(counter.held_minor for counter in status.counters),
+            sum(counter.captured for counter in status.counters),
+            sum(counter.held for counter in status.counters),
             len(status.charges),
         )
 
