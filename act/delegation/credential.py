@@ -21,7 +21,19 @@ from act.errors import InvalidCall, Refused
 from act.keys import PublicKey, Signer
 from act.parties import EnrolledKey, Parties, Role
 
-__all__ = ["Credential", "CredentialCache", "UnverifiedCredential", "mint", "open_credential", "verify_mandate"]
+__all__ = [
+    "MAX_MANDATE_SECONDS",
+    "Credential",
+    "CredentialCache",
+    "UnverifiedCredential",
+    "mint",
+    "open_credential",
+    "verify_mandate",
+]
+
+MAX_MANDATE_SECONDS: Final = 400 * 86_400
+"""Unless a payment service says otherwise: a yearly subscription with a month to renew it. A mandate that lives for decades
+outlives the principal's memory of it, and the keys it was signed with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +79,18 @@ class Credential:
         if self.issued_at > at + FUTURE_TOLERANCE_SECONDS:
             raise Refused("credential_not_yet_valid", "mandate.iat", issued_at=self.issued_at)
         self.mandate.constraint(Validity).require_in_force(at)
+
+    def require_lifetime(self, max_mandate_seconds: int) -> None:
+        """Rule ACT-IAC-04: the window is no longer than this; raises `Refused` credential_lifetime_too_long."""
+        window = self.mandate.constraint(Validity)
+        if window.end - window.start > max_mandate_seconds:
+            lifetime_seconds = window.end - window.start
+            raise Refused(
+                "credential_lifetime_too_long",
+                "mandate.validity_end_time",
+                lifetime_seconds=lifetime_seconds,
+                max_seconds=max_mandate_seconds,
+            )
 
     def issuer_key(self, parties: Parties) -> EnrolledKey:
         """The issuer's key as it is enrolled now. Raises `Refused` when it, or what it may sign, is no longer there."""
@@ -114,12 +138,12 @@ def open_credential(data: bytes) -> UnverifiedCredential:
     return UnverifiedCredential(read_mandate(opened.claims), opened, data)
 
 
-def verify_mandate(iac: bytes, *, parties: Parties, at: datetime) -> Credential:
+def verify_mandate(iac: bytes, *, parties: Parties, at: datetime, max_mandate_seconds: int = MAX_MANDATE_SECONDS) -> Credential:
     """A credential that is genuine and in force at instant `at`, as far as anyone can tell without its ledger.
 
-    Raises `Refused`: parties_expired, what `UnverifiedCredential.authenticate` raises, key_compromised (there is no record
-    here that could vouch for it), credential_not_yet_valid, credential_expired. Whether it was revoked, only its ledger
-    knows.
+    `max_mandate_seconds` is the longest window that its payment service allows. Raises `Refused`: parties_expired, what
+    `UnverifiedCredential.authenticate` raises, key_compromised (there is no record here that could vouch for it),
+    credential_not_yet_valid, credential_expired, credential_lifetime_too_long. Whether it was revoked, only its ledger knows.
     """
     now = instant(at)
     if now >= parties.expires_at:
@@ -129,6 +153,7 @@ def verify_mandate(iac: bytes, *, parties: Parties, at: datetime) -> Credential:
     if compromised_at is not None:
         raise Refused("key_compromised", "mandate.iss", compromised_at=compromised_at)
     credential.require_in_force(now)
+    credential.require_lifetime(max_mandate_seconds)
     return credential
 
 

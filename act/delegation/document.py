@@ -6,13 +6,14 @@ are exact, and the mandate that is minted writes them, and the currency, out.
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
 from typing import Any, Final
 from uuid import UUID, uuid4
 
 from act.calendar import parse_iso
-from act.delegation.constraints import DEFAULT_MODE, REGISTRY, Currency, build_constraints
-from act.documents import Document, naming_faults, parse_document
+from act.delegation.constraints import DEFAULT_MODE, REGISTRY, Currency, build_constraints, require_purpose
+from act.documents import Document, digest_of, naming_faults, parse_document
 from act.errors import InvalidCall, Refused
 from act.money import Amount
 from act.wire import cbor
@@ -23,7 +24,17 @@ DEFAULT_CURRENCY: Final = "CNY"
 """ADD-IAC-ISS: currency is optional and CNY when absent. What is signed always says it."""
 
 _Number = str | int | Decimal
-_AMOUNTS: Final = ("max_total_amount", "ext.commerce.max_single_amount", "ext.commerce.min_single_amount")
+_AMOUNTS: Final = frozenset(
+    {
+        "max_total_amount",
+        "max_single_amount",
+        "min_single_amount",
+        "max_unit_amount",
+        "confirmed_unit_amount",
+        "above_amount",
+    }
+)
+"""Fields of constraints that are amounts, wherever they stand."""
 
 
 class _Commerce(Document):
@@ -35,8 +46,53 @@ class _Commerce(Document):
     forbidden_merchants: list[str] | None = None
 
 
+class _ItemEntry(Document):
+    sku: str | None = None
+    category: str | None = None
+    name: str | None = None
+    max_quantity: int | None = None
+    max_unit_amount: _Number | None = None
+    confirmed_unit_amount: _Number | None = None
+
+
+class _AgentBehavior(Document):
+    price_deviation_tolerance: _Number | None = None
+    price_deviation_action: str | None = None
+    on_payment_failure: str | None = None
+    max_retry_count: int | None = None
+
+
+class _Fulfillment(Document):
+    delivery_time_requirement: str | None = None
+    delivery_address: str | None = None
+
+
+class _StepUp(Document):
+    above_amount: _Number
+
+
+class _Delegation(Document):
+    max_depth: int
+
+
+class _StalenessStep(Document):
+    seconds: int
+    above_amount: _Number | None = None
+
+
+class _Status(Document):
+    max_staleness: list[_StalenessStep] | None = None
+    on_revoke: str | None = None
+
+
 class _Ext(Document):
     commerce: _Commerce | None = None
+    items: list[_ItemEntry] | None = None
+    agent_behavior: _AgentBehavior | None = None
+    fulfillment: _Fulfillment | None = None
+    step_up: _StepUp | None = None
+    delegation: _Delegation | None = None
+    status: _Status | None = None
     vendor_private: dict[str, Any] | None = None
 
 
@@ -72,14 +128,16 @@ def read_mandate_document(document: str | bytes | dict[str, Any]) -> dict[str, A
 def _fields(model: _Document) -> dict[str, Any]:
     stated = model.model_dump(exclude_none=True)
     raw: dict[str, Any] = {path: value for path, value in stated.items() if path in REGISTRY}
-    raw |= {f"ext.commerce.{name}": value for name, value in stated["ext"].get("commerce", {}).items()}
+    for block, value in stated["ext"].items():
+        if f"ext.{block}" in REGISTRY:
+            raw[f"ext.{block}"] = value
+        elif block != "vendor_private":
+            raw |= {f"ext.{block}.{name}": each for name, each in value.items()}
     try:
         currency = Currency.read(model.currency, "").code
     except Refused as refusal:
         raise refusal.within("currency") from None
-    for path in _AMOUNTS:
-        if path in raw and not isinstance(raw[path], str):
-            raw[path] = Amount.parse_number(raw[path], currency, path).text
+    raw = {path: _exact(value, path.rpartition(".")[2], currency, path) for path, value in raw.items()}
     raw["validity"] = (
         parse_iso(model.validity_start_time, "validity_start_time"),
         parse_iso(model.validity_end_time, "validity_end_time"),
@@ -89,6 +147,8 @@ def _fields(model: _Document) -> dict[str, Any]:
         raise Refused("claim_missing", "user_confirmation_timestamp", reason="method and time go together")
     if model.ext.vendor_private is not None:
         _require_encodable(model.ext.vendor_private)
+    constraints = build_constraints(raw)
+    require_purpose(model.delegation_mode, constraints)
     return {
         "delegation_id": _delegation_id(model.delegation_id),
         "issuer": model.issuer,
@@ -96,13 +156,37 @@ def _fields(model: _Document) -> dict[str, Any]:
         "delegator_identity": model.delegator_identity,
         "agent_id": model.agent_id,
         "intent_id": model.intent_id,
-        "constraints": build_constraints(raw),
+        "constraints": constraints,
         "user_confirmation_method": model.user_confirmation_method,
         "user_confirmation_timestamp": (
             None if confirmed_at is None else parse_iso(confirmed_at, "user_confirmation_timestamp")
         ),
         "vendor_private": model.ext.vendor_private or None,
     }
+
+
+def _exact(value: Any, name: str, currency: str, where: str) -> Any:
+    """What a constraint reads: amounts, percentages and digests as a signed mandate has them, at every depth."""
+    if isinstance(value, list):
+        return [_exact(each, name, currency, f"{where}.{place}") for place, each in enumerate(value)]
+    if isinstance(value, dict):
+        return {field: _exact(each, field, currency, f"{where}.{field}") for field, each in value.items()}
+    if name in _AMOUNTS and not isinstance(value, str):
+        return Amount.parse_number(value, currency, where).text
+    if name == "price_deviation_tolerance":
+        return _percentage(value)
+    if name == "delivery_address":
+        return digest_of(value, where)
+    return value
+
+
+def _percentage(value: str | int | Decimal) -> str:
+    """A number or a text without the zeros that say nothing; what is no percentage is left to its constraint to refuse."""
+    text = str(value)
+    return text.rstrip("0").removesuffix(".") if _PLAIN_DECIMAL.fullmatch(text) else text
+
+
+_PLAIN_DECIMAL: Final = re.compile(r"[0-9]{1,3}\.[0-9]{1,2}")
 
 
 def _require_encodable(vendor_private: dict[str, Any]) -> None:

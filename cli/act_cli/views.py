@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import urlsafe_b64encode
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -39,8 +40,11 @@ def mandate_view(mandate: act.Mandate) -> dict[str, Any]:
         if constraint.path == "validity":
             document["validity_start_time"], document["validity_end_time"] = map(instant_text, value)
         elif constraint.path.startswith("ext."):
-            _, block, name = constraint.path.split(".")
-            ext.setdefault(block, {})[name] = value
+            _, block, *name = constraint.path.split(".")
+            if name:
+                ext.setdefault(block, {})[name[0]] = _digest_text(value) if isinstance(value, bytes) else value
+            else:
+                ext[block] = value
         else:
             document[constraint.path] = value
     if mandate.user_confirmation_method is not None:
@@ -85,7 +89,22 @@ def order_view(order: act.Order) -> dict[str, Any]:
             for item in order.items
         ],
         "expires_at": instant_text(order.expires_at),
-    }
+    } | _promised(order)
+
+
+def _promised(order: act.Order) -> dict[str, str]:
+    """When and where the payee promises to deliver, as far as it does."""
+    promised = {}
+    if order.deliver_by is not None:
+        promised["deliver_by"] = instant_text(order.deliver_by)
+    if order.delivery_address is not None:
+        promised["delivery_address"] = _digest_text(order.delivery_address)
+    return promised
+
+
+def _digest_text(digest: bytes) -> str:
+    """A digest as documents write it: base64url without padding."""
+    return urlsafe_b64encode(digest).rstrip(b"=").decode("ascii")
 
 
 def request_view(request: Any) -> dict[str, Any]:

@@ -182,6 +182,7 @@ def _draft(**changes: object) -> dict[str, object]:
         "max_total_amount": "200.00",
         "validity_start_time": now.strftime("%Y-%m-%dT%H:%M:%SZ"),
         "validity_end_time": (now + timedelta(hours=1)).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "ext": {"commerce": {"allowed_merchants": [SHOP]}},
     } | changes
 
 

@@ -12,7 +12,7 @@ import pytest
 import act
 from act.delegation.constraints import Currency, DelegationMode, Validity
 from act.errors import InvalidCall
-from tests.support.world import ABSENT, AGENT, END_SECONDS, PSP, START_SECONDS, WALLET, World, claims_of
+from tests.support.world import ABSENT, AGENT, END_SECONDS, PSP, SHOP, START_SECONDS, WALLET, World, claims_of
 
 WORLD = World()
 MINIMAL = {
@@ -24,6 +24,7 @@ MINIMAL = {
     "validity_start_time": "2026-02-06T08:00:00Z",
     "validity_end_time": "2026-02-07T00:00:00Z",
     "max_total_amount": "200.00",
+    "ext": {"commerce": {"allowed_merchants": [SHOP]}},
 }
 
 
@@ -148,7 +149,8 @@ def test_what_is_no_json_document(text: str | bytes) -> None:
 
 def test_vendor_private_is_carried() -> None:
     private = {"color": "red", "list": [1, {"a": True}]}
-    mandate = act.Mandate.from_json(MINIMAL | {"ext": {"vendor_private": private}})
+    commerce = {"allowed_merchants": [SHOP]}
+    mandate = act.Mandate.from_json(MINIMAL | {"ext": {"commerce": commerce, "vendor_private": private}})
     assert mandate.vendor_private == private
     iac = act.mint(mandate, signer=WORLD.agent, holder=WORLD.agent.public_key, at=WORLD.clock())
-    assert claims_of(iac)["act"]["ext"] == {"vendor_private": private}
+    assert claims_of(iac)["act"]["ext"] == {"commerce": commerce, "vendor_private": private}
