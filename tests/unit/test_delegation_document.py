@@ -10,7 +10,7 @@ from uuid import UUID
 import pytest
 
 import act
-from act.delegation.constraints import Currency, DelegationMode, Validity
+from act.delegation.constraints import Currency, DelegationMode, PriceDeviationTolerance, Validity
 from act.errors import InvalidCall
 from tests.support.world import ABSENT, AGENT, END_SECONDS, PSP, SHOP, START_SECONDS, WALLET, World, claims_of
 
@@ -145,6 +145,70 @@ def test_a_wrong_document_is_named_with_the_place(change: dict[str, object], whe
 @pytest.mark.parametrize("text", ["", "{", "[]", "null", '{"a":1,"a":2}', '{"issuer": NaN}', "\ufeff{}", "[" * 50, b"\xff"])
 def test_what_is_no_json_document(text: str | bytes) -> None:
     _wrong(text)
+
+
+EVERY_BLOCK: dict[str, Any] = {
+    "items": [{"sku": "tea", "max_quantity": 2, "max_unit_amount": 20, "confirmed_unit_amount": Decimal("18.5")}],
+    "agent_behavior": {
+        "price_deviation_tolerance": Decimal("2.50"),
+        "price_deviation_action": "AUTO_CANCEL",
+        "on_payment_failure": "AUTO_RETRY",
+        "max_retry_count": 2,
+    },
+    "fulfillment": {"delivery_time_requirement": "PT30M", "delivery_address": "A" * 43},
+    "step_up": {"above_amount": 50},
+    "delegation": {"max_depth": 1},
+    "status": {"max_staleness": [{"seconds": 60}, {"seconds": 0, "above_amount": "50.00"}], "on_revoke": "void"},
+}
+
+
+def test_every_block_is_read_and_written_exactly() -> None:
+    mandate = act.Mandate.from_json(MINIMAL | {"ext": EVERY_BLOCK})
+    iac = act.mint(mandate, signer=WORLD.agent, holder=WORLD.agent.public_key, at=WORLD.clock())
+    assert claims_of(iac)["act"]["ext"] == {
+        "items": [{"sku": "tea", "max_quantity": 2, "max_unit_amount": "20.00", "confirmed_unit_amount": "18.50"}],
+        "agent_behavior": EVERY_BLOCK["agent_behavior"] | {"price_deviation_tolerance": "2.5"},
+        "fulfillment": {"delivery_time_requirement": "PT30M", "delivery_address": bytes(32)},
+        "step_up": {"above_amount": "50.00"},
+        "delegation": {"max_depth": 1},
+        "status": EVERY_BLOCK["status"],
+    }
+
+
+@pytest.mark.parametrize(
+    "written, signed",
+    [(5, "5"), ("5", "5"), ("5.00", "5"), (Decimal("5.0"), "5"), ("0.50", "0.5"), (0, "0"), (100, "100")],
+)
+def test_percentages_lose_the_zeros_that_say_nothing(written: object, signed: str) -> None:
+    behavior = {"agent_behavior": {"price_deviation_tolerance": written}}
+    mandate = act.Mandate.from_json(MINIMAL | {"ext": EVERY_BLOCK | behavior})
+    assert mandate.constraint(PriceDeviationTolerance).encode() == signed
+
+
+@pytest.mark.parametrize(
+    "ext, where",
+    [
+        ({"items": []}, "ext.items"),
+        ({"items": [{"sku": "a"}, {"color": "red"}]}, "ext.items.1.color"),
+        ({"items": [{"sku": "a", "max_unit_amount": Decimal("1.001")}]}, "ext.items.0.max_unit_amount"),
+        ({"items": [{"sku": "a", "max_quantity": Decimal("1.0")}]}, "ext.items.0.max_quantity"),
+        ({"agent_behavior": {"price_deviation_tolerance": "5"}}, "ext.agent_behavior.price_deviation_tolerance"),
+        ({"agent_behavior": {"price_deviation_tolerance": Decimal("5.125")}}, "ext.agent_behavior.price_deviation_tolerance"),
+        ({"agent_behavior": {"price_deviation_tolerance": True}}, "ext.agent_behavior.price_deviation_tolerance"),
+        ({"agent_behavior": {"max_retry_count": "1"}}, "ext.agent_behavior.max_retry_count"),
+        ({"fulfillment": {"delivery_address": "1 Lake Road"}}, "ext.fulfillment.delivery_address"),
+        ({"fulfillment": {"delivery_time_requirement": "tomorrow"}}, "ext.fulfillment.delivery_time_requirement"),
+        ({"step_up": {}}, "ext.step_up.above_amount"),
+        ({"delegation": {"max_depth": 9}}, "ext.delegation.max_depth"),
+        ({"status": {"max_staleness": [{"seconds": 1}, {"seconds": 0, "above_amount": "x"}]}},
+         "ext.status.max_staleness.1.above_amount"),
+        ({"status": {"on_revoke": "keep"}}, "ext.status.on_revoke"),
+        ({}, "delegation_mode"),
+    ],
+)  # fmt: skip
+def test_a_wrong_block_is_named_with_the_place(ext: dict[str, Any], where: str) -> None:
+    error = _wrong(MINIMAL | {"ext": ext})
+    assert error.where.startswith(where)
 
 
 def test_vendor_private_is_carried() -> None:
