@@ -10,8 +10,9 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from act.errors import InvalidCall, Refused
 from act.wire import json
+from act.wire.base64url import base64url_decode
 
-__all__ = ["Document", "naming_faults", "parse_document"]
+__all__ = ["Document", "digest_of", "naming_faults", "parse_document"]
 
 
 class Document(BaseModel):
@@ -21,8 +22,22 @@ class Document(BaseModel):
 
 
 def parse_document(document: str | bytes | dict[str, Any], *, max_bytes: int = json.MAX_BYTES) -> Any:
-    """The plain value of a document given as JSON text, or the document itself if it was decoded before. Raises `Refused`."""
-    return document if isinstance(document, dict) else json.decode(document, max_bytes=max_bytes)
+    """The plain value of a document given as JSON text, or the document itself if it was decoded before. Raises `Refused`,
+    claim_null among it: a model would take a null for a field that is absent."""
+    value = document if isinstance(document, dict) else json.decode(document, max_bytes=max_bytes)
+    json.require_no_null(value)
+    return value
+
+
+def digest_of(text: str, where: str) -> bytes:
+    """The 32 bytes of a digest that a document writes as base64url. Raises `Refused` base64url_invalid, claim_invalid."""
+    try:
+        digest = base64url_decode(text)
+    except Refused as refusal:
+        raise refusal.within(where) from None
+    if len(digest) != 32:
+        raise Refused("claim_invalid", where, expected="32 bytes as base64url")
+    return digest
 
 
 @contextlib.contextmanager

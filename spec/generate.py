@@ -19,8 +19,12 @@ from typing import Final, TypeVar
 
 from act.calendar import FUTURE_TOLERANCE_SECONDS
 from act.commerce.document import MAX_QUANTITY
-from act.delegation.constraints import REGISTRY
+from act.delegation.constraints import MAX_DEPTH, REGISTRY, rules_of
+from act.delegation.constraints.behavior import MAX_RETRIES
+from act.delegation.constraints.items import MAX_ENTRIES
+from act.delegation.constraints.oversight import MAX_STEPS
 from act.delegation.conversation import MAX_MESSAGES, MAX_RAW_BYTES, MAX_RAW_BYTES_IN_MANDATE
+from act.delegation.credential import MAX_MANDATE_SECONDS
 from act.delegation.intent import MAX_ISR_BYTES
 from act.delegation.lifecycle import TRANSITIONS
 from act.envelope.claims import MAX_LIST, MAX_TEXT
@@ -52,6 +56,7 @@ _READING: Final = (
     ("ACT-ENV-05", "ADD-IAC-ISS", "Every mandatory claim and field is there."),
     ("ACT-ENV-06", OURS, "No claim and no field is unknown."),
     ("ACT-ENV-07", OURS, "Every claim and field has its type, its range and its length."),
+    ("ACT-ENV-08", OURS, "No field of a mandate, an order or a request is null: what is absent is left out."),
     ("ACT-MON-01", "ADD-IAC-ISS", "An amount is a positive decimal with exactly its currency's digits."),
     ("ACT-MON-02", "ADD-IAC-ISS", "A currency is an ISO 4217 code with a minor unit."),
     ("ACT-KEY-01", OURS, "A public key is the canonical encoding of a point of prime order."),
@@ -64,7 +69,13 @@ _SELF_CONTAINED: Final = (
     ("ACT-CON-11", "ADD-IAC-ISS", "Every constraint of the mandate is one of the registry."),
     ("ACT-CON-13", "ADD-IAC-ISS", "Every block of the mandate's `ext` is one of the registry."),
     ("ACT-CON-14", OURS, "A time zone is a name of the IANA database, as the package `tzdata` has it."),
-    ("ACT-CON-12", "ADD-INT-ICS", "min_single_amount <= max_single_amount <= max_total_amount, as far as they are there."),
+    (
+        "ACT-CON-12",
+        "ADD-INT-ICS",
+        "min_single_amount <= max_single_amount <= max_total_amount; a tolerance has a confirmed price; CANCEL has no retries.",
+    ),
+    ("ACT-IAC-02", "ADD-IAC-ISS", "A SPECIFIED mandate names its goal: its payees or its items."),
+    ("ACT-IAC-03", "ADD-IAC-ISS", "A BOUNDED mandate has a bound beside its total and its window."),
     ("ACT-INT-01", "ADD-INT-ICS", "What was said, beside its digest or fetched from context_ref, hashes to the digest."),
 )
 _SIGNATURES: Final = (
@@ -127,7 +138,10 @@ _OUTSIDE: Final = (
     ("ACT-STO-09", OURS, "The store belongs to this payment service."),
 )
 
-_AMOUNT, _TEXTS = "amount", "list of texts"
+_AMOUNT, _TEXTS, _ALWAYS = "amount", "list of texts", "Always: it binds the agent."
+_OURS: Final = ("ext.quota.", "ext.schedule", "ext.items", "ext.step_up", "ext.delegation", "ext.status")
+"""Paths of blocks that the open profile adds to ACT's."""
+
 _CONSTRAINTS: Final = {
     "validity": ("nbf, exp", "nbf <= now + 10, and now < exp."),
     "delegation_mode": ("`SPECIFIED` or `BOUNDED`", "The scenario is DEL under SPECIFIED, AUP under BOUNDED."),
@@ -150,6 +164,29 @@ _CONSTRAINTS: Final = {
     ),
     "ext.commerce.forbidden_categories": (_TEXTS, "The payee's record is not empty; neither it nor a label is in the list."),
     "ext.schedule": ("map", "The local time in `time_zone` is on one of the `weekdays` and within one of the `hours`."),
+    "ext.step_up.above_amount": (_AMOUNT, "The amount is at most this, or the principal confirmed this very payment."),
+    "ext.items": (
+        f"list of 1 to {MAX_ENTRIES} maps",
+        "An entry matches every item; it has at most max_quantity of them, and none is dearer than max_unit_amount.",
+    ),
+    "ext.agent_behavior.price_deviation_tolerance": (
+        "percentage",
+        "No item costs more than its confirmed_unit_amount plus this percentage of it, rounded down to a minor unit.",
+    ),
+    "ext.fulfillment.delivery_time_requirement": (
+        "instant or duration",
+        "The order promises delivery at or before the instant, or within the duration from its iat on.",
+    ),
+    "ext.fulfillment.delivery_address": ("32 bytes", "The order promises delivery to the address with this digest."),
+    "ext.agent_behavior.price_deviation_action": ("`PAUSE_AND_NOTIFY` or `AUTO_CANCEL`", _ALWAYS),
+    "ext.agent_behavior.on_payment_failure": ("`AUTO_RETRY` or `CANCEL`", _ALWAYS),
+    "ext.agent_behavior.max_retry_count": (f"integer, 0 to {MAX_RETRIES}", _ALWAYS),
+    "ext.delegation.max_depth": (f"integer, 1 to {MAX_DEPTH}", "Always: the chain is judged by it, not the payment."),
+    "ext.status.max_staleness": (
+        f"list of 1 to {MAX_STEPS} maps",
+        "Always in this version: the ledger reads the status in the reservation's transaction.",
+    ),
+    "ext.status.on_revoke": ("`honor` or `void`", "Always: it says what becomes of holds when the mandate is revoked."),
 }
 """Type and meaning by path. A constraint without a text here is a KeyError, so none can join the registry unexplained."""
 
@@ -166,8 +203,8 @@ def _constraints() -> Iterator[tuple[str, str, str]]:
     for path, constraint in REGISTRY.items():
         if constraint.rule.startswith("ACT-CON"):
             component = "ADD-INT-ICS" if path.startswith("ext.") else "ADD-IAC-ISS"
-            component = OURS if path.startswith(("ext.quota.", "ext.schedule")) else component
-            yield constraint.rule, component, f"`{path}`: {_CONSTRAINTS[path][1]}"
+            component = OURS if path.startswith(_OURS) else component
+            yield " ".join(rules_of(path)), component, f"`{path}`: {_CONSTRAINTS[path][1]}"
 
 
 def _codes(rule: str) -> str:
@@ -219,7 +256,7 @@ def constraints() -> str:
     """The registry in the order of judgement."""
     rows = []
     for path, kind in REGISTRY.items():
-        rule = "ACT-PAY-13 ACT-PAY-14" if path == "validity" else kind.rule
+        rule = " ".join(rules_of(path))
         value, meaning = _CONSTRAINTS[path]
         rows.append((f"`{path}`", value, meaning, _ids(rule), _codes(rule), kind.enforced_by.value))
     return _table(("constraint", "type", "permits a payment when", "rule", "otherwise", "enforced by"), rows)
@@ -263,6 +300,8 @@ def bounds() -> str:
         ("a JSON document", f"{json.MAX_BYTES:,} bytes"),
         ("JSON: arrays and objects inside one another", json.MAX_DEPTH),
         ("a parties file", f"{MAX_FILE_BYTES:,} bytes"),
+        ("entries of `ext.items`", f"1 to {MAX_ENTRIES}"),
+        ("a mandate's life", f"{MAX_MANDATE_SECONDS:,} seconds (400 days), unless the payment service says otherwise"),
         ("a request's life", f"{MAX_LIFETIME_SECONDS} seconds"),
         ("a clock ahead of the verifier's", f"{FUTURE_TOLERANCE_SECONDS} seconds for nbf and iat, none for exp"),
         ("a hold", f"{HOLD_SECONDS:,} seconds (7 days)"),

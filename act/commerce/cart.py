@@ -13,7 +13,7 @@ from act.delegation.chain import Chain
 from act.delegation.constraints import DelegationMode
 from act.delegation.limits import Usage, judge
 from act.delegation.purchase import Purchase
-from act.envelope.claims import MAX_LIST, Fields, read_fields, read_map, read_name, read_text
+from act.envelope.claims import MAX_LIST, Fields, read_digest, read_fields, read_map, read_name, read_text
 from act.envelope.cose import Opened, open_object, seal
 from act.envelope.kinds import ORDER
 from act.errors import InvalidCall, Refused
@@ -39,7 +39,8 @@ class Item:
 class Order:
     """What the payee sells to this agent for this principal, at this price, until `expires_at` (seconds since 1970).
 
-    The items add up to `amount` exactly. `order_no` is unique per payee.
+    The items add up to `amount` exactly. `order_no` is unique per payee. `deliver_by` (seconds since 1970) and
+    `delivery_address` (a digest, see `act.delegation.constraints.address_digest`) are what the payee promises, if anything.
     """
 
     payee: str
@@ -49,10 +50,12 @@ class Order:
     items: tuple[Item, ...]
     amount: Amount
     expires_at: int
+    deliver_by: int | None = None
+    delivery_address: bytes | None = None
 
     @classmethod
     def from_json(cls, document: str | bytes | dict[str, Any]) -> Order:
-        """An order from its JSON document: amounts are decimal strings, `expires_at` is ISO 8601 UTC.
+        """An order from its JSON document: amounts are decimal strings, times ISO 8601 UTC, a digest base64url.
 
         A missing `amount` is what the items add up to. Raises `InvalidCall` draft_invalid with the place and the reason.
         """
@@ -132,7 +135,8 @@ _ACT: Final = Fields(
         "items": _read_items,
         "amount": _read_amount_text,
         "currency": read_text,
-    }
+    },
+    {"deliver_by": read_instant, "delivery_address": read_digest},
 )
 _ITEM: Final = Fields(
     {"sku": read_text, "name": read_name, "category": read_text, "quantity": _read_quantity, "unit_amount": _read_amount_text}
@@ -147,7 +151,19 @@ def read_order(claims: dict[str, Any]) -> tuple[Order, int]:
     currency = body["currency"]
     amount = Amount.parse(body["amount"], currency, "order.act.amount")
     items = tuple([_read_item(raw, currency, place) for place, raw in enumerate(body["items"])])
-    order = Order(head["iss"], head["sub"], body["delegator_identity"], body["order_no"], items, amount, head["exp"])
+    order = Order(
+        head["iss"],
+        head["sub"],
+        body["delegator_identity"],
+        body["order_no"],
+        items,
+        amount,
+        head["exp"],
+        body.get("deliver_by"),
+        body.get("delivery_address"),
+    )
+    if order.deliver_by is not None and order.deliver_by <= head["iat"]:
+        raise Refused("claim_invalid", "order.act.deliver_by", expected="an instant after the order's iat")
     total_minor = sum([item.quantity * item.unit_amount.minor for item in items])
     if total_minor != amount.minor:
         raise Refused("order_total_mismatch", "order.act.amount", items_minor=total_minor, amount_minor=amount.minor)
@@ -175,13 +191,15 @@ def order_claims(order: Order, issued_at: int) -> dict[str, Any]:
         }
         for item in order.items
     ]
-    body = {
+    body: dict[str, Any] = {
         "delegator_identity": order.delegator_identity,
         "order_no": order.order_no,
         "items": items,
         "amount": order.amount.text,
         "currency": order.amount.currency,
     }
+    promised = {"deliver_by": order.deliver_by, "delivery_address": order.delivery_address}
+    body |= {name: value for name, value in promised.items() if value is not None}
     return {"iss": order.payee, "sub": order.agent_id, "exp": order.expires_at, "iat": issued_at, "act": body}
 
 
@@ -219,9 +237,22 @@ def verify_order(order: bytes, *, parties: Parties, at: datetime) -> Authenticat
     return authenticated
 
 
-def purchase_of(order: Order, categories: frozenset[str], payment_method: str, scenario: str, at: int) -> Purchase:
-    """What constraints judge of an order; `categories` is the payee's merchant record."""
-    return Purchase(order.payee, categories, order.item_categories(), order.amount, payment_method, scenario, at)
+def purchase_of(authenticated: AuthenticatedOrder, payment_method: str, scenario: str, at: int) -> Purchase:
+    """What constraints judge of an order, the payee's merchant record included."""
+    order = authenticated.order
+    return Purchase(
+        order.payee,
+        authenticated.payee_key.party.categories,
+        order.item_categories(),
+        order.amount,
+        payment_method,
+        scenario,
+        at,
+        order.items,
+        authenticated.issued_at,
+        order.deliver_by,
+        order.delivery_address,
+    )
 
 
 def pre_check(
@@ -246,7 +277,7 @@ def pre_check(
     chain.require_in_force(now)
     order.require_in_force(now)
     scenario = mandate.constraint(DelegationMode).scenario
-    purchase = purchase_of(order.order, order.payee_key.party.categories, payment_method, scenario, now)
+    purchase = purchase_of(order, payment_method, scenario, now)
     findings = []
     try:
         chain.permits(purchase)

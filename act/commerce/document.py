@@ -7,7 +7,7 @@ from typing import Any, Final
 from pydantic import Field
 
 from act.calendar import parse_iso
-from act.documents import Document, naming_faults, parse_document
+from act.documents import Document, digest_of, naming_faults, parse_document
 from act.money import Amount, exponent, format_minor
 
 __all__ = ["MAX_QUANTITY", "read_order_document"]
@@ -33,6 +33,8 @@ class _Document(Document):
     items: list[_Item]
     amount: str | None = None
     expires_at: str
+    deliver_by: str | None = None
+    delivery_address: str | None = None
 
 
 def read_order_document(document: str | bytes | dict[str, Any]) -> dict[str, Any]:
@@ -60,4 +62,6 @@ def _fields(model: _Document) -> dict[str, Any]:
         "items": items,
         "amount": Amount.parse(amount, model.currency, "amount"),
         "expires_at": parse_iso(model.expires_at, "expires_at"),
+        "deliver_by": None if model.deliver_by is None else parse_iso(model.deliver_by, "deliver_by"),
+        "delivery_address": None if model.delivery_address is None else digest_of(model.delivery_address, "delivery_address"),
     }

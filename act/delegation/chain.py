@@ -15,7 +15,7 @@ from uuid import UUID
 from act.calendar import FUTURE_TOLERANCE_SECONDS, instant, system_clock
 from act.delegation.authority import Authority
 from act.delegation.constraints import Constraint, Enforcer, Periods, Schedule, Validity
-from act.delegation.credential import Credential, UnverifiedCredential, open_credential
+from act.delegation.credential import MAX_MANDATE_SECONDS, Credential, UnverifiedCredential, open_credential
 from act.delegation.limits import Limit
 from act.delegation.link import Link, UnverifiedLink, link_claims, open_link, read_link
 from act.delegation.link_document import read_link_document
@@ -278,12 +278,20 @@ def delegate(
     return seal(LINK, claims, signer)
 
 
-def verify_mandate(iac: bytes, *, parties: Parties, at: datetime, links: Sequence[bytes] = ()) -> Chain:
+def verify_mandate(
+    iac: bytes,
+    *,
+    parties: Parties,
+    at: datetime,
+    links: Sequence[bytes] = (),
+    max_mandate_seconds: int = MAX_MANDATE_SECONDS,
+) -> Chain:
     """A mandate, and the links below it, that is genuine, narrowing and in force at instant `at`, as far as anyone can tell
     without its ledger.
 
-    Raises `Refused`: parties_expired, what `UnverifiedChain.authenticate` raises, key_compromised (there is no record here that
-    could vouch for it), credential_not_yet_valid, credential_expired. Whether it was revoked, only its ledger knows.
+    `max_mandate_seconds` is the longest window that its payment service allows. Raises `Refused`: parties_expired, what
+    `UnverifiedChain.authenticate` raises, key_compromised (there is no record here that could vouch for it),
+    credential_not_yet_valid, credential_expired, credential_lifetime_too_long. Whether it was revoked, only its ledger knows.
     """
     now = instant(at)
     if now >= parties.expires_at:
@@ -293,6 +301,7 @@ def verify_mandate(iac: bytes, *, parties: Parties, at: datetime, links: Sequenc
     if compromised_at is not None:
         raise Refused("key_compromised", "mandate.iss", compromised_at=compromised_at)
     chain.require_in_force(now)
+    chain.root.require_lifetime(max_mandate_seconds)
     return chain
 
 

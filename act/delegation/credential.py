@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import ClassVar
+from typing import ClassVar, Final
 from uuid import UUID
 
 from act.calendar import FUTURE_TOLERANCE_SECONDS, instant, system_clock
@@ -21,7 +21,11 @@ from act.errors import InvalidCall, Refused
 from act.keys import PublicKey, Signer
 from act.parties import EnrolledKey, Parties, Role
 
-__all__ = ["Credential", "UnverifiedCredential", "mint", "open_credential"]
+__all__ = ["MAX_MANDATE_SECONDS", "Credential", "UnverifiedCredential", "mint", "open_credential"]
+
+MAX_MANDATE_SECONDS: Final = 400 * 86_400
+"""Unless a payment service says otherwise: a yearly subscription with a month to renew it. A mandate that lives for decades
+outlives the principal's memory of it, and the keys it was signed with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +71,18 @@ class Credential:
         if self.issued_at > at + FUTURE_TOLERANCE_SECONDS:
             raise Refused("credential_not_yet_valid", "mandate.iat", issued_at=self.issued_at)
         self.mandate.constraint(Validity).require_in_force(at)
+
+    def require_lifetime(self, max_mandate_seconds: int) -> None:
+        """Rule ACT-IAC-04: the window is no longer than this; raises `Refused` credential_lifetime_too_long."""
+        window = self.mandate.constraint(Validity)
+        if window.end - window.start > max_mandate_seconds:
+            lifetime_seconds = window.end - window.start
+            raise Refused(
+                "credential_lifetime_too_long",
+                "mandate.validity_end_time",
+                lifetime_seconds=lifetime_seconds,
+                max_seconds=max_mandate_seconds,
+            )
 
     def issuer_key(self, parties: Parties) -> EnrolledKey:
         """The issuer's key as it is enrolled now. Raises `Refused` when it, or what it may sign, is no longer there."""

@@ -6,20 +6,21 @@ are exact, and the mandate that is minted writes them, and the currency, out.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, Final
 from uuid import UUID, uuid4
 
 from act.calendar import parse_iso
-from act.delegation.constraints import DEFAULT_MODE, REGISTRY, Currency, build_constraints
+from act.delegation.constraints import DEFAULT_MODE, REGISTRY, Currency, build_constraints, require_purpose
 from act.delegation.conversation import (
     MAX_RAW_BYTES_IN_MANDATE,
     ConversationDocument,
     read_conversation_document,
     read_document_digest,
 )
-from act.documents import Document, naming_faults, parse_document
+from act.documents import Document, digest_of, naming_faults, parse_document
 from act.envelope.claims import read_text
 from act.errors import InvalidCall, Refused
 from act.money import Amount
@@ -40,7 +41,6 @@ DEFAULT_CURRENCY: Final = "CNY"
 """ADD-IAC-ISS: currency is optional and CNY when absent. What is signed always says it."""
 
 _Number = str | int | Decimal
-_AMOUNTS: Final = ("max_total_amount", "ext.commerce.max_single_amount", "ext.commerce.min_single_amount")
 _TEXTS: Final = (
     "issuer",
     "ledger",
@@ -50,8 +50,18 @@ _TEXTS: Final = (
     "user_confirmation_method",
     "control_proof_ref",
 )
-_AMOUNTS_IN_LISTS: Final = (("ext.quota.periods", "max_amount"),)
-"""Lists of maps that hold an amount, and its name there."""
+_AMOUNTS: Final = frozenset(
+    {
+        "max_total_amount",
+        "max_single_amount",
+        "min_single_amount",
+        "max_unit_amount",
+        "confirmed_unit_amount",
+        "above_amount",
+        "max_amount",
+    }
+)
+"""Fields of constraints that are amounts, wherever they stand."""
 
 
 class _Commerce(Document):
@@ -61,10 +71,6 @@ class _Commerce(Document):
     forbidden_categories: list[str] | None = None
     allowed_merchants: list[str] | None = None
     forbidden_merchants: list[str] | None = None
-
-
-class _Delegation(Document):
-    max_depth: int | None = None
 
 
 class _Period(Document):
@@ -89,11 +95,55 @@ class _Schedule(Document):
     hours: list[str] | None = None
 
 
+class _ItemEntry(Document):
+    sku: str | None = None
+    category: str | None = None
+    name: str | None = None
+    max_quantity: int | None = None
+    max_unit_amount: _Number | None = None
+    confirmed_unit_amount: _Number | None = None
+
+
+class _AgentBehavior(Document):
+    price_deviation_tolerance: _Number | None = None
+    price_deviation_action: str | None = None
+    on_payment_failure: str | None = None
+    max_retry_count: int | None = None
+
+
+class _Fulfillment(Document):
+    delivery_time_requirement: str | None = None
+    delivery_address: str | None = None
+
+
+class _StepUp(Document):
+    above_amount: _Number
+
+
+class _Delegation(Document):
+    max_depth: int
+
+
+class _StalenessStep(Document):
+    seconds: int
+    above_amount: _Number | None = None
+
+
+class _Status(Document):
+    max_staleness: list[_StalenessStep] | None = None
+    on_revoke: str | None = None
+
+
 class _Ext(Document):
     commerce: _Commerce | None = None
-    delegation: _Delegation | None = None
     quota: _Quota | None = None
     schedule: _Schedule | None = None
+    items: list[_ItemEntry] | None = None
+    agent_behavior: _AgentBehavior | None = None
+    fulfillment: _Fulfillment | None = None
+    step_up: _StepUp | None = None
+    delegation: _Delegation | None = None
+    status: _Status | None = None
     vendor_private: dict[str, Any] | None = None
 
 
@@ -143,6 +193,8 @@ def _fields(model: _Document) -> dict[str, Any]:
         if name in stated:
             require_text(stated[name], name)
     history, digest = model.conversation_history, model.source_isr_digest
+    constraints = build_constraints(raw)
+    require_purpose(model.delegation_mode, constraints)
     return {
         "delegation_id": read_delegation_id(model.delegation_id),
         "issuer": model.issuer,
@@ -150,7 +202,7 @@ def _fields(model: _Document) -> dict[str, Any]:
         "delegator_identity": model.delegator_identity,
         "agent_id": model.agent_id,
         "intent_id": model.intent_id,
-        "constraints": build_constraints(raw),
+        "constraints": constraints,
         "user_confirmation_method": model.user_confirmation_method,
         "user_confirmation_timestamp": confirmed_at,
         "vendor_private": model.ext.vendor_private or None,
@@ -190,13 +242,7 @@ def raw_constraints(stated: Mapping[str, Any]) -> dict[str, Any]:
         currency = Currency.read(stated["currency"], "").code
     except Refused as refusal:
         raise refusal.within("currency") from None
-    for path in _AMOUNTS:
-        if path in raw:
-            raw[path] = _amount_text(raw[path], currency, path)
-    for path, name in _AMOUNTS_IN_LISTS:
-        for index, entry in enumerate(raw.get(path, ())):
-            if name in entry:
-                entry[name] = _amount_text(entry[name], currency, f"{path}.{index}.{name}")
+    raw = {path: _exact(value, path.rpartition(".")[2], currency, path) for path, value in raw.items() if path in REGISTRY}
     if "vendor_private" in stated["ext"]:
         require_encodable(stated["ext"]["vendor_private"])
     return raw
@@ -210,9 +256,28 @@ def read_confirmation(stated: Mapping[str, Any]) -> int | None:
     return None if confirmed_at is None else parse_iso(confirmed_at, "user_confirmation_timestamp")
 
 
-def _amount_text(value: _Number, currency: str, where: str) -> str:
-    """The decimal string of an amount: as it stands, or made of a JSON number (never rounded)."""
-    return value if isinstance(value, str) else Amount.parse_number(value, currency, where).text
+def _exact(value: Any, name: str, currency: str, where: str) -> Any:
+    """What a constraint reads: amounts, percentages and digests as a signed mandate has them, at every depth."""
+    if isinstance(value, list):
+        return [_exact(each, name, currency, f"{where}.{place}") for place, each in enumerate(value)]
+    if isinstance(value, dict):
+        return {field: _exact(each, field, currency, f"{where}.{field}") for field, each in value.items()}
+    if name in _AMOUNTS and not isinstance(value, str):
+        return Amount.parse_number(value, currency, where).text
+    if name == "price_deviation_tolerance":
+        return _percentage(value)
+    if name == "delivery_address":
+        return digest_of(value, where)
+    return value
+
+
+def _percentage(value: str | int | Decimal) -> str:
+    """A number or a text without the zeros that say nothing; what is no percentage is left to its constraint to refuse."""
+    text = str(value)
+    return text.rstrip("0").removesuffix(".") if _PLAIN_DECIMAL.fullmatch(text) else text
+
+
+_PLAIN_DECIMAL: Final = re.compile(r"[0-9]{1,3}\.[0-9]{1,2}")
 
 
 def require_encodable(vendor_private: dict[str, Any]) -> None:

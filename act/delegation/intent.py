@@ -16,7 +16,7 @@ from typing import Any, Final, Self
 from uuid import UUID, uuid4
 
 from act.calendar import instant, iso, parse_iso
-from act.delegation.constraints import Constraint, Language, Validity, build_constraints
+from act.delegation.constraints import Constraint, Language, Validity, build_constraints, require_purpose
 from act.delegation.conversation import (
     MAX_RAW_BYTES,
     MAX_RAW_BYTES_IN_MANDATE,
@@ -237,7 +237,10 @@ def _constraints(stated: Mapping[str, Any], window: tuple[int, int] | None) -> t
     raw = raw_constraints(stated)
     if window is not None:
         raw["validity"] = window
-    return build_constraints(raw)
+    constraints = build_constraints(raw)
+    if stated.keys() >= set(_REQUIRED) - {"conversation_history"}:  # a complete draft; before that, more is to come
+        require_purpose(stated["delegation_mode"], constraints)
+    return constraints
 
 
 def _canonical(plain: dict[str, Any]) -> bytes:

@@ -12,7 +12,7 @@ from typing import Any, Final, TypeVar
 from uuid import UUID
 
 from act.calendar import read_instant
-from act.delegation.constraints import Constraint, Validity
+from act.delegation.constraints import DEFAULT_MODE, Constraint, Validity, require_purpose
 from act.delegation.constraints.payload import DEFAULTS, read_constraints, write_constraints
 from act.delegation.conversation import MAX_RAW_BYTES_IN_MANDATE, ConversationHistory, conversation_reader
 from act.delegation.document import read_mandate_document
@@ -132,6 +132,10 @@ def read_mandate(claims: dict[str, Any]) -> SignedMandate:
     if ("user_confirmation_method" in body) != ("user_confirmation_timestamp" in body):
         raise Refused("claim_missing", "mandate.act.user_confirmation_timestamp", reason="method and time go together")
     constraints, vendor_private = read_constraints(body, (head["nbf"], head["exp"]), DEFAULTS, "mandate.act")
+    try:
+        require_purpose(body.get("delegation_mode", DEFAULT_MODE), constraints)
+    except Refused as refusal:
+        raise refusal.within("mandate.act") from None
     mandate = Mandate(
         UUID(bytes=head["cti"]),
         head["iss"],

@@ -120,7 +120,10 @@ def open_object(data: bytes, kind: Kind | None = None) -> Opened:
 
 
 def _read_claims(payload: bytes) -> dict[str, Any]:
-    labelled = cbor.decode(payload)
+    try:
+        labelled = cbor.decode(payload)
+    except Refused as refusal:
+        raise _named(refusal) from None
     if type(labelled) is not dict:
         raise Refused("claim_invalid", expected="a map of claims")
     try:
@@ -129,8 +132,18 @@ def _read_claims(payload: bytes) -> dict[str, Any]:
         raise Refused("claim_unknown", str(unknown.args[0])) from None
 
 
+def _named(refusal: Refused) -> Refused:
+    """A refusal whose place begins with a claim's label, with the claim's name instead."""
+    label, dot, rest = refusal.where.partition(".")
+    names = [name for number, name in _NAMES.items() if str(number) == label]
+    return Refused(refusal.code, f"{names[0]}{dot}{rest}", **refusal.facts) if names else refusal
+
+
 def _read_header(protected: bytes) -> tuple[Algorithm, bytes, Kind]:
-    header = cbor.decode(protected)
+    try:
+        header = cbor.decode(protected)
+    except Refused as refusal:
+        raise (refusal.within("protected") if refusal.code == "claim_null" else refusal) from None
     if type(header) is not dict:
         raise Refused("envelope_invalid", "protected", expected="a map")
     if header.keys() - {_ALG, _KID, _TYP}:

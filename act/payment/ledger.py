@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, Protocol
 
+from act.delegation.constraints import HONOR
 from act.delegation.lifecycle import MandateState
 from act.delegation.limits import Limit, Unit
 from act.delegation.mandate import MandateKey
@@ -95,13 +96,17 @@ class ChargeRecord:
 
 @dataclass(frozen=True, slots=True)
 class MandateRecord:
-    """A mandate to be pinned: its key, its identity, its agent and what it may still be recorded for."""
+    """A mandate to be pinned: its key, its identity, its agent and what it may still be recorded for.
+
+    `on_revoke` is `honor` or `void`: what becomes of its holds when it is revoked.
+    """
 
     key: MandateKey
     identity: bytes
     agent_id: str
     currency: str
     expires_at: int
+    on_revoke: str = HONOR
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,7 +227,8 @@ class Ledger(Protocol):
     def revoke(
         self, mandate: MandateRecord, at: int, make_receipt: ReceiptMaker, *, pinned_before: int | None = None
     ) -> Outcome:
-        """Ends a mandate for good, whether it was used before or not. No reservation commits after it. With `pinned_before`,
+        """Ends a mandate for good, whether it was used before or not. No reservation commits after it. If its `on_revoke` is
+        `void`, every hold is voided first, in the same transaction, with an entry of its own. With `pinned_before`,
         only a mandate recorded before that instant (ACT-PAR-05): a stolen key must not claim a delegation_id here."""
 
     def charge(self, charge_id: str) -> ChargeRecord:

@@ -14,8 +14,8 @@ from typing import Final, NoReturn
 
 from act.calendar import Clock, instant, system_clock
 from act.delegation.chain import Chain, ChainCache
-from act.delegation.constraints import Currency, Validity
-from act.delegation.credential import Credential, open_credential
+from act.delegation.constraints import HONOR, Currency, OnRevoke, Validity
+from act.delegation.credential import MAX_MANDATE_SECONDS, Credential, open_credential
 from act.delegation.lifecycle import MandateState
 from act.delegation.limits import Limit
 from act.delegation.mandate import MandateKey
@@ -78,8 +78,9 @@ class PaymentService:
     """The one ledger of the mandates that name `ledger_id`, and the one place where payments under them are decided.
 
     `signer` signs receipts; `retired_signers` are its predecessors, still needed to repeat the receipts they made. `clock` is
-    asked once per call. Thread-safe as far as `parties`, `ledger` and the signers are. Raises `StoreFault` store_wrong_ledger
-    for a ledger that belongs to another service.
+    asked once per call. `max_mandate_seconds` is the longest window of a mandate that the service allows (ACT-IAC-04).
+    Thread-safe as far as `parties`, `ledger` and the signers are. Raises `StoreFault` store_wrong_ledger for a ledger that
+    belongs to another service.
     """
 
     def __init__(
@@ -91,13 +92,17 @@ class PaymentService:
         signer: Signer,
         retired_signers: Sequence[Signer] = (),
         clock: Clock = system_clock,
+        max_mandate_seconds: int = MAX_MANDATE_SECONDS,
     ) -> None:
+        if type(max_mandate_seconds) is not int or max_mandate_seconds <= 0:
+            raise InvalidCall("call_invalid", "max_mandate_seconds", expected="whole seconds above 0")
         self.ledger_id: Final = ledger_id
         self._parties: Final = parties
         self._ledger: Final = ledger
         self._signer: Final = signer
         self._signers: Final = {each.kid: each for each in (*retired_signers, signer)}
         self._clock: Final = clock
+        self._max_mandate_seconds: Final = max_mandate_seconds
         self._cache: Final = ChainCache()
         self._is_mine()
 
@@ -113,7 +118,7 @@ class PaymentService:
             payment = Payment.from_bytes(payment)
         if not isinstance(payment, Payment):
             raise InvalidCall("call_invalid", "payment", expected="an act.Payment or its bytes")
-        question = Question(self.ledger_id, self._now(), self._parties.expires_at)
+        question = Question(self.ledger_id, self._now(), self._parties.expires_at, self._max_mandate_seconds)
         authenticated = None
         try:
             authenticated = authenticate(payment, self._parties, self._cache)
@@ -210,7 +215,8 @@ class PaymentService:
         return self._answer(self._ledger.void(charge_id, at, make))
 
     def revoke(self, iac: bytes) -> Revocation:
-        """Stops a mandate for good, whether it was used before or not; charges already held stay held.
+        """Stops a mandate for good, whether it was used before or not; charges already held stay held, or are voided in the
+        same step if the mandate says so (`ext.status.on_revoke`).
 
         The caller answers for who may ask (the principal or the agent, ADD-IAC-LCM). Raises `Refused` if the mandate is not
         genuine, names another ledger, conflicts with a recorded one, or was not recorded before its issuer's key was
@@ -292,12 +298,17 @@ def _with_untouched(counters: tuple[Counter, ...], limits: tuple[Limit, ...]) ->
 
 def _record(credential: Credential) -> MandateRecord:
     mandate = credential.mandate
+    on_revoke = HONOR
+    for constraint in mandate.constraints:
+        if type(constraint) is OnRevoke:
+            on_revoke = constraint.choice
     return MandateRecord(
         credential.key,
         credential.identity,
         mandate.agent_id,
         mandate.constraint(Currency).code,
         mandate.constraint(Validity).end,
+        on_revoke,
     )
 
 

@@ -47,7 +47,8 @@ def decode(data: bytes, *, max_bytes: int = MAX_BYTES) -> Value:
 
     Raises `Refused`: `input_too_large` (ACT-WIRE-01) beyond `max_bytes` bytes or MAX_MAP_ENTRIES, `input_too_deep`
     (ACT-WIRE-01) beyond MAX_DEPTH, `cbor_invalid` (ACT-WIRE-02) for what is malformed, cut off, followed by more bytes or of a
-    type not allowed, `cbor_not_deterministic` (ACT-WIRE-03) for another than the one form of RFC 8949 4.2.1.
+    type not allowed, `claim_null` (ACT-ENV-08) at its place for a null as a value, `cbor_not_deterministic` (ACT-WIRE-03) for
+    another than the one form of RFC 8949 4.2.1.
     Raises `InvalidCall` when `data` is not `bytes`.
     """
     _check_input(data, max_bytes)
@@ -107,7 +108,9 @@ def _decode_item(data: bytes, pos: int, depth: int) -> tuple[Value, int]:
         return -1 - argument, pos
     if head == 0xF5 or head == 0xF4:
         return head == 0xF5, pos
-    raise Refused("cbor_invalid", offset=start)  # a tag, a float, null, undefined, another simple value
+    if head == 0xF6:  # null: well-formed, and the one thing here that other encoders write for what is absent
+        raise Refused("claim_null", offset=start)
+    raise Refused("cbor_invalid", offset=start)  # a tag, a float, undefined, another simple value
 
 
 def _decode_map(data: bytes, pos: int, count: int, depth: int) -> tuple[Value, int]:
@@ -147,10 +150,14 @@ def _decode_map(data: bytes, pos: int, count: int, depth: int) -> tuple[Value, i
         elif head < 0x18:
             pos = end + 1
             result[key] = head
-        elif head >> 5 == 5 and head < 0xB8:
-            result[key], pos = _decode_map(data, end + 1, head & 0x1F, depth)
         else:
-            result[key], pos = _decode_item(data, end, depth)
+            try:
+                if head >> 5 == 5 and head < 0xB8:
+                    result[key], pos = _decode_map(data, end + 1, head & 0x1F, depth)
+                else:
+                    result[key], pos = _decode_item(data, end, depth)
+            except Refused as refusal:
+                raise _placed(refusal, key) from None
     return result, pos
 
 
@@ -173,16 +180,24 @@ def _decode_list(data: bytes, pos: int, count: int, depth: int) -> tuple[Value, 
         raise Refused("cbor_invalid", offset=pos)
     depth -= 1
     result: list[Value] = []
-    for _ in range(count):
+    for place in range(count):
         head = data[pos]
         if 0x60 <= head < 0x78:  # most entries: a short text
             end = pos + head - 0x5F
             item: Value = data[pos + 1 : end].decode()
             pos = end
         else:
-            item, pos = _decode_item(data, pos, depth)
+            try:
+                item, pos = _decode_item(data, pos, depth)
+            except Refused as refusal:
+                raise _placed(refusal, place) from None
         result.append(item)
     return result, pos
+
+
+def _placed(refusal: Refused, name: int | str) -> Refused:
+    """A null is a fault of one field, and named by it; other faults are of the bytes, and named by their offset alone."""
+    return refusal.within(str(name)) if refusal.code == "claim_null" else refusal
 
 
 def _long_argument(data: bytes, pos: int, head: int) -> tuple[int, int]:

@@ -13,7 +13,7 @@ from typing import Final, NoReturn, TypeAlias
 
 from act.errors import InvalidCall, Refused
 
-__all__ = ["MAX_BYTES", "MAX_DEPTH", "JsonValue", "canonicalize", "decode"]
+__all__ = ["MAX_BYTES", "MAX_DEPTH", "JsonValue", "canonicalize", "decode", "require_no_null"]
 
 JsonValue: TypeAlias = "bool | int | Decimal | str | list[JsonValue] | dict[str, JsonValue] | None"
 """What JSON decodes to here. Integers lie in -2^63 .. 2^63 - 1."""
@@ -144,6 +144,21 @@ def _check_surrogates(value: JsonValue) -> None:
         for key, item in value.items():
             _check_surrogates(key)
             _check_surrogates(item)
+
+
+def require_no_null(value: object, where: str = "", depth: int = MAX_DEPTH) -> None:
+    """Returns if there is no null in a decoded value: in a mandate, an order or a request, what is absent is left out.
+
+    Raises `Refused`: claim_null (ACT-ENV-08) with the place of the first one, input_too_deep beyond MAX_DEPTH.
+    """
+    if value is None:
+        raise Refused("claim_null", where)
+    if not isinstance(value, dict | list):
+        return
+    if not depth:
+        raise Refused("input_too_deep", where, max_depth=MAX_DEPTH)
+    for name, item in value.items() if isinstance(value, dict) else enumerate(value):
+        require_no_null(item, f"{where}.{name}" if where else str(name), depth - 1)
 
 
 def canonicalize(value: object) -> bytes:

@@ -46,7 +46,7 @@ def mandate_view(mandate: act.Mandate) -> dict[str, Any]:
         elif constraint.path.startswith("ext."):
             block, _, name = constraint.path.removeprefix("ext.").partition(".")
             if name:
-                ext.setdefault(block, {})[name] = value
+                ext.setdefault(block, {})[name] = _digest_text(value) if isinstance(value, bytes) else value
             else:
                 ext[block] = value
         else:
@@ -117,7 +117,22 @@ def order_view(order: act.Order) -> dict[str, Any]:
             for item in order.items
         ],
         "expires_at": instant_text(order.expires_at),
-    }
+    } | _promised(order)
+
+
+def _promised(order: act.Order) -> dict[str, str]:
+    """When and where the payee promises to deliver, as far as it does."""
+    promised = {}
+    if order.deliver_by is not None:
+        promised["deliver_by"] = instant_text(order.deliver_by)
+    if order.delivery_address is not None:
+        promised["delivery_address"] = _digest_text(order.delivery_address)
+    return promised
+
+
+def _digest_text(digest: bytes) -> str:
+    """A digest as documents write it: base64url without padding."""
+    return urlsafe_b64encode(digest).rstrip(b"=").decode("ascii")
 
 
 def request_view(request: Any) -> dict[str, Any]:

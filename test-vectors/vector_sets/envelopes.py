@@ -153,7 +153,7 @@ def _payloads() -> list[Vector]:
         payload("float", "The expiry as a float, as CWT allows.", "cbor_invalid",
                 replaced(exp, b"\x04\xfb" + struct.pack(">d", world.NOW + 54_000))),
         payload("tagged-time", "The expiry as a tagged time.", "cbor_invalid", replaced(exp, b"\x04\xc1" + exp[1:])),
-        payload("null", "A claim that is null.", "cbor_invalid", one_more + b"\x63foo\xf6"),
+        payload("claim-null", "A claim that is null.", "claim_null", one_more + b"\x63foo\xf6", "mandate.foo"),
         payload("indefinite", "The claims as a map without a length.", "cbor_not_deterministic",
                 b"\xbf" + _PAYLOAD[1:] + b"\xff"),
         payload("claim-unknown", "A label of a claim nobody here knows (9, scope).", "claim_unknown",
@@ -173,7 +173,7 @@ def _sizes() -> list[Vector]:
     """Objects of 16,384 and 16,385 bytes, filled up by a block that is carried and never interpreted."""
 
     def filled(count: int) -> bytes:
-        body = MANDATE_CLAIMS["act"] | {"ext": {"vendor_private": {"fill": bytes(count)}}}
+        body = MANDATE_CLAIMS["act"] | {"ext": MANDATE_CLAIMS["act"]["ext"] | {"vendor_private": {"fill": bytes(count)}}}
         return signed(_HEADER, cbor.encode(_CLAIMS | {-70001: body}), "wallet")
 
     def sized(size: int) -> bytes:

@@ -7,7 +7,7 @@ from typing import Any
 
 from act.envelope.kinds import MANDATE, ORDER
 from act.wire import cbor
-from vector_sets import world
+from vector_sets import mandate_constraints, world
 from vector_sets.conversations import conversations
 from vector_sets.shape import Vector, accept, intermediate, refuse, vector_file
 from vector_sets.world import KEYS, MANDATE_CLAIMS, NOW, REMOVED, RETIRED_END, header, mandate, signed, tea_mandate
@@ -55,7 +55,7 @@ def _accepted() -> list[Vector]:
     one = {"act.max_total_amount": "30.00", "act.ext.commerce.min_single_amount": "30.00"}
     return [
         _good("tea", "Every constraint of the registry, Ed25519.", full, tea_mandate()),
-        _good("least", "What is mandatory and ACT's mode, nothing else.", ["ACT-ENV-05"], mandate()),
+        _good("least", "What is mandatory, ACT's mode and one bound, nothing else.", ["ACT-ENV-05"], mandate()),
         _good("mode-absent", "Without delegation_mode a mandate is SPECIFIED (ADD-IAC-ISS).", ["ACT-ENV-05"],
               mandate({"act.delegation_mode": REMOVED})),
         _good("es256", "Signed with ES256; the agent's key is Ed25519.", ["ACT-PAY-02", "ACT-ENV-03"], es256),
@@ -332,5 +332,8 @@ def _values() -> list[Vector]:
 def mandates_file() -> dict[str, Any]:
     """mandates.json."""
     about = "One mandate each, judged without a ledger: is it genuine, and in force at `at`?"
-    vectors = [*_accepted(), *_times(), *_issuers(), *_signatures(), *_claims(), *_values(), *conversations()]
+    vectors = [
+        *(*_accepted(), *_times(), *_issuers(), *_signatures(), *_claims(), *_values(), *conversations()),
+        *mandate_constraints.vectors(_good, _bad),
+    ]
     return vector_file("mandates", about, vectors)

@@ -148,7 +148,22 @@ def _contents() -> list[Vector]:
     ]  # fmt: skip
 
 
+def _promises() -> list[Vector]:
+    issued: int = ORDER_CLAIMS["iat"]
+    both = {"act.deliver_by": issued + 1, "act.delivery_address": bytes(range(32))}
+    return [
+        _good("promises", "When and where it is delivered; a second after its confirmation at the earliest.", ["ACT-ENV-05"],
+              order(both)),
+        _bad("deliver-by-iat", "Delivered when it is ordered, or before.", "claim_invalid", "order.act.deliver_by",
+             order({"act.deliver_by": issued})),
+        _bad("deliver-by-text", "Times are whole seconds.", "claim_invalid", "order.act.deliver_by",
+             order({"act.deliver_by": "2026-02-06T10:00:00Z"})),
+        _bad("delivery-address-clear", "An address in clear.", "claim_invalid", "order.act.delivery_address",
+             order({"act.delivery_address": "1 Lake Road"})),
+    ]  # fmt: skip
+
+
 def orders_file() -> dict[str, Any]:
     """orders.json."""
     about = "One order each: is it its payee's, does it add up, does its price lock hold at `at`?"
-    return vector_file("orders", about, [*_accepted(), *_times(), *_payees(), *_contents()])
+    return vector_file("orders", about, [*_accepted(), *_times(), *_payees(), *_contents(), *_promises()])

@@ -10,7 +10,7 @@ from vector_sets import world
 from vector_sets.shape import Vector, accept, intermediate, refuse
 from vector_sets.world import NOW, mandate, order, paid, priced
 
-__all__ = ["SPECIFIED", "bad", "good", "money", "quotas", "semantics", "times"]
+__all__ = ["SPECIFIED", "bad", "edge", "good", "money", "quotas", "semantics", "times"]
 
 SPECIFIED: Final = {"act.delegation_mode": "SPECIFIED"}
 _PARTS: Final = ("request", "mandate", "order")
@@ -54,9 +54,10 @@ def bad(
     return refuse(f"payments/{name}", why, code, where, input=data, parties=parties, ledger=ledger, at=at)
 
 
-def _edge(
+def edge(
     name: str, why: str, rule: str, refusal: tuple[str, str] | None, data: bytes, at: int = NOW, parties: str = "standard"
 ) -> Vector:
+    """A payment that is accepted when no refusal is given, and refused with it otherwise."""
     if refusal is None:
         return good(name, why, [rule], data, at=at, parties=parties)
     return bad(name, why, *refusal, data, at=at, parties=parties)
@@ -70,21 +71,21 @@ def times() -> list[Vector]:
     for offset in (9, 10, 11):
         data = paid(tea, shop, {"iat": NOW + offset, "exp": NOW + offset + 60})
         why = "A request may be issued 10 seconds ahead of the payment service's clock, and no more."
-        vectors.append(_edge(f"request-issued-plus-{offset}", why, "ACT-PAY-06", early if offset > 10 else None, data))
+        vectors.append(edge(f"request-issued-plus-{offset}", why, "ACT-PAY-06", early if offset > 10 else None, data))
     late = ("request_expired", "request.exp")
     for name, offset in (("minus-1", -1), ("", 0), ("plus-1", 1)):
         data = paid(tea, shop)
         why = "At exp itself a request has expired."
         vectors.append(
-            _edge(f"request-end-{name}".rstrip("-"), why, "ACT-PAY-07", late if offset >= 0 else None, data, NOW + 120 + offset)
+            edge(f"request-end-{name}".rstrip("-"), why, "ACT-PAY-07", late if offset >= 0 else None, data, NOW + 120 + offset)
         )
     long = ("request_lifetime_too_long", "request.exp")
     for seconds in (1, 119, 120, 121):
         data = paid(tea, shop, {"exp": NOW + seconds})
         why = "A request lives at most 120 seconds: a stolen copy is soon worthless."
-        vectors.append(_edge(f"request-lives-{seconds}", why, "ACT-PAY-08", long if seconds > 120 else None, data))
+        vectors.append(edge(f"request-lives-{seconds}", why, "ACT-PAY-08", long if seconds > 120 else None, data))
     vectors.append(
-        _edge("request-lives-backwards", "A request that ends before it is issued, both still ahead.", "ACT-PAY-08", long,
+        edge("request-lives-backwards", "A request that ends before it is issued, both still ahead.", "ACT-PAY-08", long,
               paid(tea, shop, {"iat": NOW + 10, "exp": NOW + 5}))
     )  # fmt: skip
     return vectors + _windows()
@@ -97,27 +98,27 @@ def _windows() -> list[Vector]:
     for offset in (9, 10, 11):
         data = paid(mandate({"nbf": NOW + offset}), shop)
         refusal = ("credential_not_yet_valid", start) if offset > 10 else None
-        vectors.append(_edge(f"mandate-starts-plus-{offset}", "The start tolerates 10 seconds.", "ACT-PAY-13", refusal, data))
+        vectors.append(edge(f"mandate-starts-plus-{offset}", "The start tolerates 10 seconds.", "ACT-PAY-13", refusal, data))
     for offset in (1, 0, -1):
         data = paid(mandate({"exp": NOW + offset}), shop)
         refusal = ("credential_expired", end) if offset <= 0 else None
         name = {1: "mandate-ends-plus-1", 0: "mandate-ends", -1: "mandate-ends-minus-1"}[offset]
-        vectors.append(_edge(name, "The end tolerates nothing: now >= exp refuses.", "ACT-PAY-14", refusal, data))
+        vectors.append(edge(name, "The end tolerates nothing: now >= exp refuses.", "ACT-PAY-14", refusal, data))
     for offset in (9, 10, 11):
         data = paid(mandate(), order({"iat": NOW + offset}))
         refusal = ("order_not_yet_valid", "order.iat") if offset > 10 else None
         vectors.append(
-            _edge(f"order-issued-plus-{offset}", "An order's time tolerates 10 seconds.", "ACT-ORD-02", refusal, data)
+            edge(f"order-issued-plus-{offset}", "An order's time tolerates 10 seconds.", "ACT-ORD-02", refusal, data)
         )
     for offset in (1, 0, -1):
         data = paid(mandate(), order({"exp": NOW + offset}))
         refusal = ("order_expired", "order.exp") if offset <= 0 else None
         name = {1: "order-ends-plus-1", 0: "order-ends", -1: "order-ends-minus-1"}[offset]
-        vectors.append(_edge(name, "The price lock ends at exp itself.", "ACT-ORD-03", refusal, data))
+        vectors.append(edge(name, "The price lock ends at exp itself.", "ACT-ORD-03", refusal, data))
     expired = ("parties_expired", "parties")
     brief = paid(mandate(), shop, {"iat": NOW - 1, "exp": NOW + 60})
     vectors += [
-        _edge(
+        edge(
             "parties-last-second",
             "The last second of the parties file.",
             "ACT-PAR-01",
@@ -126,7 +127,7 @@ def _windows() -> list[Vector]:
             NOW - 1,
             parties="expiring",
         ),
-        _edge(
+        edge(
             "parties-expired",
             "A parties file that has ended decides nothing.",
             "ACT-PAR-01",
@@ -147,7 +148,7 @@ def money() -> list[Vector]:
     def single(
         name: str, why: str, rule: str, changes: Mapping[str, Any], amount: str, refusal: tuple[str, str] | None
     ) -> Vector:
-        return _edge(name, why, rule, refusal, paid(mandate(changes), order(priced(amount))))
+        return edge(name, why, rule, refusal, paid(mandate(changes), order(priced(amount))))
 
     dear, cheap = (
         ("single_limit_exceeded", f"{commerce}max_single_amount"),
@@ -157,11 +158,11 @@ def money() -> list[Vector]:
     euro = paid(mandate(), order(priced("18.00", currency="EUR")))
     method = {"act.allowed_payment_methods": ["card"]}
     return [
-        _edge("mode-specified-autonomous", "A SPECIFIED mandate does not let the agent decide by itself.", "ACT-CON-01",
+        edge("mode-specified-autonomous", "A SPECIFIED mandate does not let the agent decide by itself.", "ACT-CON-01",
               ("mode_mismatch", "mandate.delegation_mode"), paid(mandate(SPECIFIED), order(), {"act.scenario": "AUP"})),
-        _edge("mode-bounded-delegated", "A BOUNDED mandate is not carried out as SPECIFIED.", "ACT-CON-01",
+        edge("mode-bounded-delegated", "A BOUNDED mandate is not carried out as SPECIFIED.", "ACT-CON-01",
               ("mode_mismatch", "mandate.delegation_mode"), paid(mandate(), order(), {"act.scenario": "DEL"})),
-        _edge("currency-mismatch", "18 euros under a mandate in yuan: nothing is ever converted.", "ACT-CON-02",
+        edge("currency-mismatch", "18 euros under a mandate in yuan: nothing is ever converted.", "ACT-CON-02",
               ("currency_mismatch", "mandate.currency"), euro),
         single("single-29.99", "Below one payment's most.", "ACT-CON-03", most, "29.99", None),
         single("single-30.00", "Exactly one payment's most.", "ACT-CON-03", most, "30.00", None),
@@ -170,9 +171,9 @@ def money() -> list[Vector]:
         single("least-5.00", "Exactly one payment's least.", "ACT-CON-04", least, "5.00", None),
         single("total-200.00", "Exactly the total, in one payment.", "ACT-CON-06", {}, "200.00", None),
         single("total-200.01", "A fen above the total: no ledger is needed to refuse it.", "ACT-CON-06", {}, "200.01", total),
-        _edge("method-allowed", "One of the allowed payment methods.", "ACT-CON-05", None,
+        edge("method-allowed", "One of the allowed payment methods.", "ACT-CON-05", None,
               paid(mandate(method), order(), {"act.payment_method": "card"})),
-        _edge("method-other", "A payment method the mandate does not list.", "ACT-CON-05",
+        edge("method-other", "A payment method the mandate does not list.", "ACT-CON-05",
               ("payment_method_not_allowed", "allowed_payment_methods"), paid(mandate(method), order())),
     ]  # fmt: skip
 
@@ -190,32 +191,32 @@ def semantics() -> list[Vector]:
     allowed, forbidden = f"{commerce}allowed_merchants", f"{commerce}forbidden_merchants"
     only, never = f"{commerce}allowed_categories", f"{commerce}forbidden_categories"
     return [
-        _edge("payee-allowed", "A shop of the list.", "ACT-CON-07", None, bound("allowed_merchants", ["teashop.example"])),
-        _edge("payee-not-allowed", "A shop that is not on the list.", "ACT-CON-07", ("payee_not_allowed", allowed),
+        edge("payee-allowed", "A shop of the list.", "ACT-CON-07", None, bound("allowed_merchants", ["teashop.example"])),
+        edge("payee-not-allowed", "A shop that is not on the list.", "ACT-CON-07", ("payee_not_allowed", allowed),
               bound("allowed_merchants", ["cha.example"])),
-        _edge("payee-looks-allowed", "Another shop whose name looks like the allowed one's.", "ACT-CON-07",
+        edge("payee-looks-allowed", "Another shop whose name looks like the allowed one's.", "ACT-CON-07",
               ("payee_not_allowed", allowed), bound("allowed_merchants", ["teashop.example"], "homoglyph")),
-        _edge("payee-no-pattern", "Entries are literal: a star is a star.", "ACT-CON-07", ("payee_not_allowed", allowed),
+        edge("payee-no-pattern", "Entries are literal: a star is a star.", "ACT-CON-07", ("payee_not_allowed", allowed),
               bound("allowed_merchants", ["*", "*.example", "teashop"])),
-        _edge("payee-not-forbidden", "A shop that is not on the list of forbidden ones.", "ACT-CON-08", None,
+        edge("payee-not-forbidden", "A shop that is not on the list of forbidden ones.", "ACT-CON-08", None,
               bound("forbidden_merchants", ["gifts.example"])),
-        _edge("payee-forbidden", "A forbidden shop.", "ACT-CON-08", ("payee_forbidden", forbidden),
+        edge("payee-forbidden", "A forbidden shop.", "ACT-CON-08", ("payee_forbidden", forbidden),
               bound("forbidden_merchants", ["teashop.example"])),
-        _edge("category-allowed", "The shop sells tea, and the order says tea.", "ACT-CON-09", None,
+        edge("category-allowed", "The shop sells tea, and the order says tea.", "ACT-CON-09", None,
               bound("allowed_categories", ["tea"])),
-        _edge("category-label-wider", "The shop sells tea, but the order says gift-card: a label narrows.", "ACT-CON-09",
+        edge("category-label-wider", "The shop sells tea, but the order says gift-card: a label narrows.", "ACT-CON-09",
               ("category_not_allowed", only), bound("allowed_categories", ["tea"], category="gift-card")),
-        _edge("category-record-wider", "The order says tea, but the shop is known to sell gift cards as well.", "ACT-CON-09",
+        edge("category-record-wider", "The order says tea, but the shop is known to sell gift cards as well.", "ACT-CON-09",
               ("category_not_allowed", only), bound("allowed_categories", ["tea"], "corner")),
-        _edge("category-record-empty", "The order says tea, but nobody knows what the shop sells.", "ACT-CON-09",
+        edge("category-record-empty", "The order says tea, but nobody knows what the shop sells.", "ACT-CON-09",
               ("category_not_allowed", only), bound("allowed_categories", ["tea"], "bare")),
-        _edge("category-not-forbidden", "Neither the shop nor the order is about gift cards.", "ACT-CON-10", None,
+        edge("category-not-forbidden", "Neither the shop nor the order is about gift cards.", "ACT-CON-10", None,
               bound("forbidden_categories", ["gift-card"])),
-        _edge("category-forbidden-label", "The order says gift-card.", "ACT-CON-10", ("category_forbidden", never),
+        edge("category-forbidden-label", "The order says gift-card.", "ACT-CON-10", ("category_forbidden", never),
               bound("forbidden_categories", ["gift-card"], category="gift-card")),
-        _edge("category-forbidden-record", "The shop sells gift cards and labels one as tea.", "ACT-CON-10",
+        edge("category-forbidden-record", "The shop sells gift cards and labels one as tea.", "ACT-CON-10",
               ("category_forbidden", never), bound("forbidden_categories", ["gift-card"], "gifts")),
-        _edge("category-forbidden-unknown", "Nobody knows whether the shop sells gift cards.", "ACT-CON-10",
+        edge("category-forbidden-unknown", "Nobody knows whether the shop sells gift cards.", "ACT-CON-10",
               ("category_forbidden", never), bound("forbidden_categories", ["gift-card"], "bare")),
     ]  # fmt: skip
 

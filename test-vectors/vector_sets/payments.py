@@ -7,6 +7,7 @@ from typing import Any
 
 from act.wire import cbor
 from vector_sets import world
+from vector_sets.payment_constraints import behavior, deliveries, items, lifetimes, prices, purposes, step_up
 from vector_sets.payment_rules import SPECIFIED, bad, good, money, quotas, semantics, times
 from vector_sets.shape import Vector, vector_file
 from vector_sets.world import (
@@ -46,7 +47,7 @@ def _accepted() -> list[Vector]:
              payment(world.high_s(es_request), es_mandate, es_shop)),
         good("algorithms-mixed", "An Ed25519 agent, an ES256 wallet, an Ed25519 shop.", ["ACT-ENV-03"],
              paid(tea_mandate(signer="wallet-es256"), shop)),
-        good("least", "A mandate without constraints beyond the mandatory ones.", ["ACT-CON-05", "ACT-CON-07", "ACT-CON-09"],
+        good("least", "A mandate with one bound beyond the mandatory constraints.", ["ACT-CON-05", "ACT-CON-07", "ACT-CON-09"],
              paid(mandate(), shop), shown=True),
         good("mode-absent", "Without delegation_mode: SPECIFIED, so DEL.", ["ACT-CON-01"],
              paid(mandate({"act.delegation_mode": REMOVED}), shop)),
@@ -217,5 +218,8 @@ def payments_file() -> dict[str, Any]:
         "One payment each, judged for the payment service `ledger` without a memory. What is accepted here is not yet "
         "authorized: replay, lifecycle and what is left of `limits` are the ledger's (sequences.json)."
     )
-    sets = (_accepted, _signatures, _chains, _bindings, times, money, semantics, quotas, _requests)
+    sets = (
+        *(_accepted, _signatures, _chains, _bindings, times, money, semantics, quotas, _requests),
+        *(purposes, lifetimes, step_up, items, prices, deliveries, behavior),
+    )
     return vector_file("payments", about, [vector for make in sets for vector in make()])

@@ -211,6 +211,35 @@ def _revocation_first() -> Story:
     return story
 
 
+def _revocation_voids() -> Story:
+    story = Story("revoke-void", "A mandate may say that what is held is released when it is revoked; what was captured stays.",
+                  ["ACT-LED-02", "ACT-LED-06"])  # fmt: skip
+    revoked = ("credential_revoked", "mandate")
+    root = story.mandate("mandate", mandate(_FIFTY | {"act.ext.status": {"on_revoke": "void"}}), _CAP)
+    for number in (1, 2, 3, 4):
+        story.payment(f"payment-{number}", _pay(root, number, 1_000))
+    for number in (1, 2, 3):
+        story.authorized(f"payment-{number}", "mandate", f"charge-{number}", 1_000)
+    story.captured("charge-2", 1_000)
+    story.revoked_with_holds("mandate", ["charge-1", "charge-3"])
+    story.capture_refused("charge-1", 1_000, "charge_closed", "charge")
+    story.closed_again("charge-3", NOW + 10)
+    story.closed_again("charge-2", NOW + 10)
+    story.refused_on_record("payment-4", "mandate", *revoked, NOW + 10)
+    story.revoked("mandate", NOW + 20)
+    return story
+
+
+def _revocation_honors() -> Story:
+    story = Story("revoke-honor", "Or that it stays held, as it does when nothing is said.", ["ACT-LED-02"])
+    root = story.mandate("mandate", mandate(_FIFTY | {"act.ext.status": {"on_revoke": "honor"}}), _CAP)
+    story.payment("payment-1", _pay(root, 1))
+    story.authorized("payment-1", "mandate", "charge-1", 1_800)
+    story.revoked("mandate")
+    story.captured("charge-1", 1_800, NOW + 30)
+    return story
+
+
 def _capture() -> Story:
     story = Story("capture", "A capture takes at most what is held, once; the rest is free again.",
                   ["ACT-LED-05", "ACT-LED-06", "ACT-LED-07"])  # fmt: skip
@@ -289,7 +318,7 @@ def sequences_file() -> dict[str, Any]:
     """sequences.json."""
     stories = (
         _afternoon, _stored_refusal, _retry, _retry_twin, _duplicate, _scopes, _unburnt, _order_twice, _conflict, _revocation,
-        _revocation_first, _capture, _void, _hold, _compromised,
+        _revocation_first, _revocation_voids, _revocation_honors, _capture, _void, _hold, _compromised,
     )  # fmt: skip
     about = "Each is a list of calls to payment service `psp-1` over one new ledger: what every call answers and leaves behind."
     return vector_file("sequences", about, [make().vector() for make in (*stories, *QUOTA_STORIES)])

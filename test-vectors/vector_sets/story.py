@@ -165,6 +165,12 @@ class Story:
         expect = {"revoked": {"replayed": replayed}} | _receipt("REVOKED", row.revoked_at_sequence)
         self._step("revoke", {"mandate": mandate}, at, expect)
 
+    def revoked_with_holds(self, mandate: str, charges: list[str], at: int = NOW) -> None:
+        """A mandate whose holds go with it is revoked: each hold is voided first, with a receipt of its own."""
+        voided = [{"name": charge, "sequence": self._close(charge, "VOIDED", 0).sequence} for charge in charges]
+        self.revoked(mandate, at)
+        self.steps[-1]["expect"]["voided"] = voided
+
     def revoke_refused(self, mandate: str, code: str, where: str, at: int = NOW) -> None:
         """A revocation is refused."""
         self._step("revoke", {"mandate": mandate}, at, _refusal(code, where))

@@ -118,7 +118,7 @@ def changed(claims: Mapping[str, Any], changes: Mapping[str, Any] | None) -> dic
         if value is REMOVED:
             del place[name]
         else:
-            place[name] = value
+            place[name] = copy.deepcopy(value)
     return result
 
 
@@ -128,6 +128,12 @@ def uuid_of(name: str) -> bytes:
     raw[6], raw[8] = raw[6] & 0x0F | 0x40, raw[8] & 0x3F | 0x80
     return bytes(raw)
 
+
+SHOPS: Final = [
+    *("teashop.example", "cha.example", "corner.example", "bare.example", "gifts.example"),
+    HOMOGLYPH,
+]
+"""Every payee of the vectors: a mandate that names them all bounds nothing that a vector buys."""
 
 MANDATE_CLAIMS: Final[Mapping[str, Any]] = {
     "iss": "wallet.example",
@@ -145,9 +151,10 @@ MANDATE_CLAIMS: Final[Mapping[str, Any]] = {
         "delegation_mode": "BOUNDED",
         "max_total_amount": "200.00",
         "currency": "CNY",
+        "ext": {"commerce": {"allowed_merchants": SHOPS}},
     },
 }
-"""A mandate with what is mandatory and ACT's mode: 200.00 CNY for one afternoon, whatever is bought."""
+"""A mandate with what is mandatory, ACT's mode and one bound: 200.00 CNY for one afternoon, at any shop of the vectors."""
 
 TEA: Final[Mapping[str, Any]] = {
     "act.allowed_payment_methods": ["balance", "card"],

@@ -182,6 +182,7 @@ def _draft(**changes: object) -> dict[str, object]:
         "max_total_amount": "200.00",
         "validity_start_time": now.strftime("%Y-%m-%dT%H:%M:%SZ"),
         "validity_end_time": (now + timedelta(hours=1)).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "ext": {"commerce": {"allowed_merchants": [SHOP]}},
     } | changes
 
 
@@ -220,6 +221,24 @@ def test_what_inspect_shows_of_a_mandate_can_be_minted_again(desk: Desk) -> None
     desk.write("again.json", json.dumps(shown).encode())
     again = accepted(desk.call("mint", "--from", "again.json", *SIGN, "--out", "again.cbor", "--json"))
     assert {name: value for name, value in again["mandate"].items() if name != "holder"} == shown
+
+
+def test_every_block_that_inspect_shows_can_be_minted_again(desk: Desk) -> None:
+    ext = {
+        "items": [{"sku": "tea", "max_quantity": 2, "confirmed_unit_amount": "18.00"}],
+        "agent_behavior": {"price_deviation_tolerance": "2.5", "max_retry_count": 1},
+        "fulfillment": {"delivery_time_requirement": "PT30M", "delivery_address": "A" * 43},
+        "step_up": {"above_amount": "50.00"},
+        "delegation": {"max_depth": 1},
+        "status": {"max_staleness": [{"seconds": 60}, {"seconds": 0, "above_amount": "50.00"}], "on_revoke": "void"},
+    }
+    desk.write("draft.json", json.dumps(_draft(ext=ext)).encode())
+    assert accepted(desk.call("mint", "--from", "draft.json", *SIGN, "--out", "all.cbor", "--json"))["mandate"]["ext"] == ext
+    shown = desk.call("inspect", "all.cbor", "--json").document["mandate"]
+    assert shown["ext"] == ext
+    desk.write("again.json", json.dumps({name: value for name, value in shown.items() if name != "holder"}).encode())
+    again = accepted(desk.call("mint", "--from", "again.json", *SIGN, "--out", "again.cbor", "--json"))
+    assert again["mandate"] == shown
 
 
 @pytest.mark.parametrize("shape", ["whole", "member"])

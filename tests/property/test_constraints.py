@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from fractions import Fraction
+from math import floor
 from typing import Any
 
 import pytest
@@ -12,12 +14,14 @@ from hypothesis import strategies as st
 import act
 from act.calendar import LATEST_INSTANT
 from act.calendar.zones import _zone
+from act.commerce.cart import Item
 from act.delegation.constraints import REGISTRY, Constraint
+from act.delegation.constraints.payload import DEFAULTS, read_constraints, write_constraints
 from act.delegation.limits import Limit, Usage, judge
 from act.delegation.purchase import Purchase
 from act.errors import CODES
 from act.money import MINOR_LIMIT
-from tests.support.strategies import amounts_in, cbor_values, constraints, currencies, names
+from tests.support.strategies import amount_sizes, amounts_in, cbor_values, constraints, currencies, few_names, names
 
 paths = st.sampled_from(list(REGISTRY))
 
@@ -26,11 +30,15 @@ paths = st.sampled_from(list(REGISTRY))
 def purchases(draw: st.DrawFn, of: tuple[Constraint, ...]) -> Purchase:
     """Purchases that a mandate might allow: what it lists is drawn more often than strangers."""
     by_path: dict[str, Any] = {constraint.path: constraint for constraint in of}
-    listed = st.sampled_from([entry for each in by_path.values() for entry in getattr(each, "entries", ())] or ["tea"])
+    entries = [entry for each in by_path.values() for entry in getattr(each, "entries", ()) if isinstance(entry, str)]
+    listed = st.sampled_from(entries or ["tea"])
     window = by_path["validity"]
     currency = draw(st.just(by_path["currency"].code) | currencies)
     edges = [each.amount.minor + shift for each in by_path.values() if hasattr(each, "amount") for shift in (-1, 0, 1)]
     edge_amounts = st.sampled_from([act.Amount(minor, currency) for minor in edges if 0 < minor < MINOR_LIMIT])
+    ordered_at = draw(st.integers(0, 10**9))
+    deliver_by = draw(st.none() | st.sampled_from([1_770_372_000, ordered_at + 90, ordered_at + 1_801]) | st.integers(0, 10**9))
+    address = draw(st.none() | st.sampled_from([bytes(32), bytes(range(32))]))
     return Purchase(
         draw(listed | names),
         draw(st.frozensets(listed | names, max_size=3)),
@@ -42,6 +50,21 @@ def purchases(draw: st.DrawFn, of: tuple[Constraint, ...]) -> Purchase:
             st.sampled_from([max(window.start + shift, 0) for shift in (-11, -10, 0, 1)] + [window.end - 1, window.end])
             | st.integers(0, LATEST_INSTANT)
         ),
+        tuple(draw(st.lists(items_like(by_path.get("ext.items"), currency), min_size=1, max_size=3))),
+        ordered_at,
+        deliver_by,
+        address,
+        draw(st.booleans()),
+    )
+
+
+def items_like(named: Any, currency: str) -> st.SearchStrategy[Item]:
+    """Lines of an order, at the prices that a mandate's entries speak of and around them."""
+    stated = [each for entry in getattr(named, "entries", ()) for each in (entry.max_unit_amount, entry.confirmed_unit_amount)]
+    edges = [each.minor + shift for each in stated if each is not None for shift in (-1, 0, 1, each.minor // 50, each.minor)]
+    prices = st.sampled_from([minor for minor in edges if 0 < minor < MINOR_LIMIT] or [100]) | amount_sizes
+    return st.builds(
+        Item, few_names, few_names, few_names, st.integers(1, 6), prices.map(lambda minor: act.Amount(minor, currency))
     )
 
 
@@ -68,6 +91,9 @@ def _permitted(by_path: dict[str, Any], purchase: Purchase) -> bool:
         and not sold & sets.get("forbidden_categories", set())
         and all(quota.max_amount is None or minor <= quota.max_amount.minor for quota in quotas)
         and _scheduled(by_path.get("ext.schedule"), purchase.at)
+        and (purchase.confirmed or "ext.step_up.above_amount" not in by_path or minor <= _minor_above(by_path))
+        and all(_item_permitted(by_path, purchase, item) for item in purchase.items)
+        and _delivered(by_path, purchase)
     )
 
 
@@ -80,6 +106,55 @@ def _scheduled(schedule: Any, at: int) -> bool:
     return (schedule.weekdays is None or day in schedule.weekdays) and (
         schedule.hours is None or any(start <= minute < end for start, end in schedule.hours)
     )
+
+
+def _minor_above(by_path: dict[str, Any]) -> int:
+    above: int = by_path["ext.step_up.above_amount"].amount.minor
+    return above
+
+
+def _item_permitted(by_path: dict[str, Any], purchase: Purchase, item: Any) -> bool:
+    """From the wire value, line by line: named, not too many with what else its entries match, not too dear."""
+    if "ext.items" not in by_path:
+        return True
+    percent = Fraction(by_path.get("ext.agent_behavior.price_deviation_tolerance", _Zero).encode())
+    minor, found = item.unit_amount.minor, False
+    for entry in by_path["ext.items"].encode():
+        selectors = {name: entry[name] for name in ("sku", "category", "name") if name in entry}
+        if any(getattr(item, name) != value for name, value in selectors.items()):
+            continue
+        found = True
+        alike = [each for each in purchase.items if all(getattr(each, name) == value for name, value in selectors.items())]
+        if sum(each.quantity for each in alike) > entry.get("max_quantity", 10**9):
+            return False
+        if minor > _minor_of(entry.get("max_unit_amount"), item) or minor > floor(
+            _minor_of(entry.get("confirmed_unit_amount"), item) * (1 + percent / 100)
+        ):
+            return False
+    return found
+
+
+class _Zero:
+    @staticmethod
+    def encode() -> str:
+        return "0"
+
+
+def _minor_of(text: str | None, item: Any) -> int:
+    return act.Amount.parse(text, item.unit_amount.currency).minor if text is not None else MINOR_LIMIT
+
+
+def _delivered(by_path: dict[str, Any], purchase: Purchase) -> bool:
+    where, when = (by_path.get(f"ext.fulfillment.{name}") for name in ("delivery_address", "delivery_time_requirement"))
+    if where is not None and purchase.delivery_address != where.digest:
+        return False
+    if when is None:
+        return True
+    seconds = {"PT90S": 90, "PT30M": 1_800, "PT1H": 3_600, "P1D": 86_400}
+    fixed = {"1970-01-01T00:30:00Z": 1_800, "2026-02-06T10:00:00Z": 1_770_372_000}
+    text = when.encode()
+    latest = fixed[text] if text in fixed else purchase.ordered_at + seconds[text]
+    return purchase.deliver_by is not None and purchase.deliver_by <= latest
 
 
 _LISTS = ("allowed_merchants", "forbidden_merchants", "allowed_categories", "forbidden_categories")
@@ -102,9 +177,9 @@ def test_a_purchase_is_permitted_exactly_when_every_bound_holds(case: tuple[tupl
 
 @given(constraints())
 def test_what_is_written_is_read_back(every: tuple[Constraint, ...]) -> None:
-    currency = next(each.encode() for each in every if each.path == "currency")
+    window = next(each.encode() for each in every if each.path == "validity")
+    assert read_constraints(write_constraints(every, None), window, DEFAULTS, "") == (every, None)
     for constraint in every:
-        assert REGISTRY[constraint.path].read(constraint.encode(), currency) == constraint
         assert constraint.describe()
         assert constraint.describe("zh") != constraint.describe("en")
 

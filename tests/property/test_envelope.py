@@ -114,5 +114,6 @@ def test_any_three_strings_in_the_right_frame(protected: bytes, payload: bytes, 
             "input_too_large",
             "input_too_deep",
             "claim_invalid",
+            "claim_null",
             "claim_unknown",
         }

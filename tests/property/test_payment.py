@@ -21,7 +21,7 @@ from act.payment.receipt import open_receipt
 from act.payment.request import open_request
 from act.payment.verifier import ReservationRequest
 from act.wire import cbor
-from tests.support.strategies import cbor_values, constraints, json_values, names, orders
+from tests.support.strategies import cbor_values, json_values, names, orders, purposeful
 from tests.support.world import PSP, World, claims_of, identity_of, key, moment, reseal
 
 WORLD = World()
@@ -261,7 +261,7 @@ mandates = st.builds(
     names,
     names,
     names,
-    constraints(),
+    purposeful,
     st.none(),
     st.none(),
     st.none() | st.dictionaries(st.text(max_size=8), cbor_values, min_size=1, max_size=2),

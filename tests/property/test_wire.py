@@ -71,7 +71,7 @@ def same(left: Any, right: Any) -> bool:
 def test_cbor_decodes_any_bytes_to_the_value_of_these_bytes_or_refuses(data: bytes) -> None:
     value, code = attempt(cbor.decode, data)
     if code:
-        assert code in {"cbor_invalid", "cbor_not_deterministic", "input_too_large", "input_too_deep"}
+        assert code in {"cbor_invalid", "cbor_not_deterministic", "input_too_large", "input_too_deep", "claim_null"}
         return
     assert cbor.encode(value) == data
     assert same(cbor2.loads(data), value)

@@ -30,6 +30,7 @@ from tests.support.world import (
     SUB_AGENT,
     SUB_SUB_AGENT,
     WALLET,
+    Line,
     World,
     identity_of,
     key,
@@ -152,6 +153,11 @@ def _deep(data: bytes) -> bytes:
     return cbor.encode_sign1(cbor.decode_sign1(data)[0], b"\x81" * 40 + b"\x00", bytes(64))
 
 
+def _nulled(data: bytes) -> bytes:
+    """An object whose issuer is null."""
+    return cbor.encode_sign1(cbor.decode_sign1(data)[0], b"\xa1\x01\xf6", bytes(64))
+
+
 def _relabelled(draft: Draft) -> None:
     """Everything is for one delegator, for whom this wallet may not speak."""
     draft.mandate["delegator_identity"] = "client:lin"
@@ -187,6 +193,23 @@ _FORM: Final[Mapping[str, Fault]] = {
     ),
     "request amount": _fault("amount_invalid", "request.act.amount", "request.amount", _request("act.amount", "18.0")),
     "request currency": _fault("currency_unknown", "request.act.amount", "request.amount", _request("act.currency", "XXX")),
+    "request issuer null": _fault(
+        "claim_null", "request.iss", "request", _tamper(lambda p: replace(p, request=_nulled(p.request)))
+    ),
+    "mandate without goal": _fault(
+        "goal_missing",
+        "mandate.act.delegation_mode",
+        "mandate.allowed_merchants mandate.mode mandate.items",
+        lambda draft: draft.mandate_changes.update(
+            {"act.delegation_mode": "SPECIFIED", "act.ext.commerce.allowed_merchants": ABSENT}
+        ),
+    ),
+    "mandate without bounds": _fault(
+        "bounds_missing",
+        "mandate.act.delegation_mode",
+        "mandate.single mandate.total mandate.daily mandate.allowed_merchants mandate.mode mandate.items",
+        _mandate("act.ext.commerce", ABSENT),
+    ),
     "mandate cut off": _fault(
         "cbor_invalid", "mandate", "mandate", _tamper(lambda p: replace(p, chain=(p.chain[0][:-1], *p.chain[1:])))
     ),
@@ -364,6 +387,12 @@ _RULES: Final[Mapping[str, Fault]] = {
     "mandate expired": _fault(
         "credential_expired", "mandate.validity_end_time", "mandate.window", _mandate("exp", NOW_SECONDS)
     ),
+    "mandate lives too long": _fault(
+        "credential_lifetime_too_long",
+        "mandate.validity_end_time",
+        "mandate.window",
+        _mandate("exp", NOW_SECONDS + 401 * 86_400),
+    ),
     "order from the future": _fault("order_not_yet_valid", "order.iat", "order.iat", _order("iat", NOW_SECONDS + 11)),
     "order expired": _fault("order_expired", "order.exp", "order.exp", _order("exp", NOW_SECONDS)),
     "another scenario": _fault("mode_mismatch", "mandate.delegation_mode", "request.scenario", _request("act.scenario", "DEL")),
@@ -426,6 +455,46 @@ _RULES: Final[Mapping[str, Fault]] = {
         "ext.schedule",
         "mandate.schedule",
         _mandate("act.ext.schedule", {"time_zone": "Asia/Shanghai", "hours": ["00:00-17:00", "17:01-24:00"]}),
+    ),
+    "needs the principal": _fault(
+        "confirmation_required",
+        "ext.step_up.above_amount",
+        "order.amount request.amount",
+        _mandate("act.ext.step_up", {"above_amount": "17.99"}),
+    ),
+    "item not named": _fault("item_not_allowed", "ext.items", "mandate.items", _mandate("act.ext.items", [{"sku": "coffee"}])),
+    "too many of an item": _fault(
+        "item_quantity_exceeded",
+        "ext.items",
+        "mandate.items order.category order.amount request.amount",
+        lambda draft: (
+            draft.mandate_changes.update({"act.ext.items": [{"sku": "milk-tea-l", "max_quantity": 1}]}),
+            draft.order.update(lines=[Line("9.00", quantity=2)]),
+        ),
+    ),
+    "item too dear": _fault(
+        "item_price_exceeded",
+        "ext.items",
+        "mandate.items order.amount request.amount",
+        _mandate("act.ext.items", [{"sku": "milk-tea-l", "max_unit_amount": "17.99"}]),
+    ),
+    "price risen": _fault(
+        "price_deviation_exceeded",
+        "ext.agent_behavior.price_deviation_tolerance",
+        "mandate.items order.amount request.amount",
+        _mandate("act.ext.items", [{"sku": "milk-tea-l", "confirmed_unit_amount": "17.99"}]),
+    ),
+    "delivered too late": _fault(
+        "delivery_time_missed",
+        "ext.fulfillment.delivery_time_requirement",
+        "mandate.fulfillment",
+        _mandate("act.ext.fulfillment", {"delivery_time_requirement": "PT1H"}),
+    ),
+    "delivered elsewhere": _fault(
+        "delivery_address_mismatch",
+        "ext.fulfillment.delivery_address",
+        "mandate.fulfillment",
+        _mandate("act.ext.fulfillment", {"delivery_address": DIGEST}),
     ),
 }
 

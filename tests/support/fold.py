@@ -123,6 +123,8 @@ class _Fold:
             self.audit.entries[kind] += 1
             if kind == "RESERVED" and revoked:
                 yield f"entry {number}: reserved after the revocation"
+            if kind == "REVOKED" and mandate["on_revoke"] == "void":
+                yield from (f"entry {number}: {name} is still held" for name, each in charges.items() if each.state == "HELD")
             revoked = revoked or kind == "REVOKED"
             if kind in ("RESERVED", "REFUSED"):
                 asked[number] = receipt["request"]

@@ -3,25 +3,29 @@
 from __future__ import annotations
 
 from datetime import date
+from decimal import Decimal
 from typing import Any, Final
 
 from hypothesis import strategies as st
 
 import act
 from act.calendar import LATEST_INSTANT
-from act.delegation.constraints import REGISTRY, Constraint
+from act.delegation.constraints import Constraint, build_constraints, require_purpose
 from act.iso4217 import EXPONENTS
 from act.money import MINOR_LIMIT
 
 __all__ = [
+    "amount_sizes",
     "amounts_in",
     "cbor_values",
     "constraints",
     "currencies",
+    "few_names",
     "json_values",
     "names",
     "orders",
     "periods",
+    "purposeful",
     "schedules",
     "zones",
 ]
@@ -105,7 +109,7 @@ def constraints(draw: st.DrawFn) -> tuple[Constraint, ...]:
     """Constraints of one mandate: the mandatory ones always, the others sometimes; none contradicts another."""
     currency = draw(currencies)
     start = draw(st.integers(0, LATEST_INSTANT - 1))
-    ladder = sorted(draw(st.lists(st.integers(1, MINOR_LIMIT - 1), min_size=3, max_size=3)))
+    ladder = sorted(draw(st.lists(amount_sizes, min_size=3, max_size=3)))
     lists = st.lists(names, min_size=1, max_size=5, unique=True)
     wire: dict[str, Any] = {
         "validity": (start, draw(st.integers(start + 1, LATEST_INSTANT))),
@@ -125,9 +129,81 @@ def constraints(draw: st.DrawFn) -> tuple[Constraint, ...]:
         "ext.quota.refund_restores": st.booleans(),
         "ext.quota.periods": st.lists(periods(currency), min_size=1, max_size=8),
         "ext.schedule": schedules(),
-    }
+    } | _others(currency)
     wire |= {path: draw(values) for path, values in optional.items() if draw(st.booleans())}
-    return tuple(kind.read(wire[path], currency) for path, kind in REGISTRY.items() if path in wire)
+    _make_consistent(wire)
+    return build_constraints(wire)
+
+
+def _has_purpose(of: tuple[Constraint, ...]) -> bool:
+    mode = next(each.encode() for each in of if each.path == "delegation_mode")
+    try:
+        require_purpose(mode, of)
+    except act.Refused:
+        return False
+    return True
+
+
+purposeful: Final = constraints().filter(_has_purpose)
+"""Constraints that a mandate may have: SPECIFIED names its goal, BOUNDED has bounds."""
+
+amount_sizes: Final = st.integers(1, 300) | st.integers(1, MINOR_LIMIT - 1)
+few_names: Final = st.sampled_from(["tea", "cup", "straw"])
+"""Names that meet by chance."""
+
+
+def _texts(currency: str) -> st.SearchStrategy[str]:
+    return amount_sizes.map(lambda minor: act.Amount(minor, currency).text)
+
+
+def item_entries(currency: str) -> st.SearchStrategy[list[dict[str, Any]]]:
+    """Wire values of `ext.items`."""
+    selectors = {"sku": few_names, "category": few_names, "name": few_names}
+    caps = {
+        "max_quantity": st.integers(1, 5) | st.integers(1, 1_000_000),
+        "max_unit_amount": _texts(currency),
+        "confirmed_unit_amount": _texts(currency),
+    }
+    entry = st.fixed_dictionaries({}, optional=selectors | caps).filter(lambda each: bool(each.keys() & selectors))
+    return st.lists(entry, min_size=1, max_size=4)
+
+
+percentages: Final = st.integers(0, 10_000).map(lambda hundredths: format(Decimal(hundredths) / 100, "f"))
+delivery_times: Final = st.sampled_from(["PT90S", "PT30M", "PT1H", "P1D", "1970-01-01T00:30:00Z", "2026-02-06T10:00:00Z"])
+
+
+@st.composite
+def staleness(draw: st.DrawFn, currency: str) -> list[dict[str, Any]]:
+    """Wire values of `ext.status.max_staleness`."""
+    above = sorted(draw(st.sets(amount_sizes, max_size=3)))
+    seconds = sorted(draw(st.sets(st.integers(0, 100), min_size=len(above) + 1, max_size=len(above) + 1)), reverse=True)
+    rest = [{"seconds": s, "above_amount": act.Amount(a, currency).text} for s, a in zip(seconds[1:], above, strict=True)]
+    return [{"seconds": seconds[0]}, *rest]
+
+
+def _others(currency: str) -> dict[str, st.SearchStrategy[Any]]:
+    """The constraints that are not ACT's commerce ones, by path."""
+    return {
+        "ext.step_up.above_amount": _texts(currency),
+        "ext.items": item_entries(currency),
+        "ext.agent_behavior.price_deviation_tolerance": percentages,
+        "ext.agent_behavior.price_deviation_action": st.sampled_from(["PAUSE_AND_NOTIFY", "AUTO_CANCEL"]),
+        "ext.agent_behavior.on_payment_failure": st.sampled_from(["AUTO_RETRY", "CANCEL"]),
+        "ext.agent_behavior.max_retry_count": st.integers(0, 100),
+        "ext.fulfillment.delivery_time_requirement": delivery_times,
+        "ext.fulfillment.delivery_address": st.sampled_from([bytes(32), bytes(range(32))]),
+        "ext.delegation.max_depth": st.integers(1, 8),
+        "ext.status.max_staleness": staleness(currency),
+        "ext.status.on_revoke": st.sampled_from(["honor", "void"]),
+    }
+
+
+def _make_consistent(wire: dict[str, Any]) -> None:
+    """Takes out what contradicts: retries after CANCEL, a tolerance without a confirmed price."""
+    if wire.get("ext.agent_behavior.on_payment_failure") == "CANCEL":
+        wire.pop("ext.agent_behavior.max_retry_count", None)
+    if not any("confirmed_unit_amount" in entry for entry in wire.get("ext.items", ())):
+        wire.pop("ext.agent_behavior.price_deviation_tolerance", None)
 
 
 @st.composite
@@ -139,4 +215,7 @@ def orders(draw: st.DrawFn) -> act.Order:
         for _ in range(draw(st.integers(1, 4)))
     )
     amount = act.Amount(sum(item.quantity * item.unit_amount.minor for item in items), currency)
-    return act.Order(draw(names), draw(names), draw(names), draw(names), items, amount, draw(st.integers(1, LATEST_INSTANT)))
+    expires_at = draw(st.integers(1, LATEST_INSTANT))
+    deliver_by = draw(st.none() | st.integers(expires_at, LATEST_INSTANT))
+    address = draw(st.none() | st.binary(min_size=32, max_size=32))
+    return act.Order(draw(names), draw(names), draw(names), draw(names), items, amount, expires_at, deliver_by, address)

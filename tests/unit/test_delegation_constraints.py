@@ -7,13 +7,27 @@ from typing import Any
 
 import pytest
 
+from act.commerce.cart import Item
 from act.delegation.constraints import REGISTRY, Constraint
 from act.delegation.purchase import Purchase
 from act.errors import CODES
 from act.money import Amount
 from tests.support.world import END_SECONDS, NOW_SECONDS, OTHER_SHOP, SHOP, START_SECONDS, refused
 
-PURCHASE = Purchase(SHOP, frozenset({"tea"}), frozenset({"tea"}), Amount(1_800, "CNY"), "balance", "AUP", NOW_SECONDS)
+ADDRESS = bytes(range(32))
+PURCHASE = Purchase(
+    SHOP,
+    frozenset({"tea"}),
+    frozenset({"tea"}),
+    Amount(1_800, "CNY"),
+    "balance",
+    "AUP",
+    NOW_SECONDS,
+    (Item("milk-tea-l", "Milk tea, large", "tea", 1, Amount(1_800, "CNY")),),
+    NOW_SECONDS - 60,
+    NOW_SECONDS + 1_740,
+    ADDRESS,
+)
 
 WIRE: dict[str, Any] = {
     "validity": (START_SECONDS, END_SECONDS),
@@ -22,6 +36,7 @@ WIRE: dict[str, Any] = {
     "ext.commerce.max_single_amount": "30.00",
     "ext.commerce.min_single_amount": "10.00",
     "allowed_payment_methods": ["balance", "card"],
+    "ext.step_up.above_amount": "20.00",
     "max_total_amount": "200.00",
     "ext.quota.times_limit": 12,
     "ext.quota.refund_restores": True,
@@ -40,7 +55,20 @@ WIRE: dict[str, Any] = {
     "ext.commerce.forbidden_merchants": ["casino.example"],
     "ext.commerce.allowed_categories": ["tea", "coffee"],
     "ext.commerce.forbidden_categories": ["gift_card"],
+    "ext.items": [
+        {"sku": "milk-tea-l", "max_quantity": 2, "max_unit_amount": "19.00", "confirmed_unit_amount": "18.00"},
+        {"category": "coffee", "name": "Flat white"},
+    ],
+    "ext.agent_behavior.price_deviation_tolerance": "2.5",
+    "ext.fulfillment.delivery_time_requirement": "PT30M",
+    "ext.fulfillment.delivery_address": ADDRESS,
     "ext.schedule": {"time_zone": "Asia/Shanghai", "weekdays": ["FRI", "MON"], "hours": ["09:00-12:30", "17:00-24:00"]},
+    "ext.agent_behavior.price_deviation_action": "PAUSE_AND_NOTIFY",
+    "ext.agent_behavior.on_payment_failure": "AUTO_RETRY",
+    "ext.agent_behavior.max_retry_count": 3,
+    "ext.delegation.max_depth": 2,
+    "ext.status.max_staleness": [{"seconds": 3600}, {"seconds": 60, "above_amount": "50.00"}],
+    "ext.status.on_revoke": "void",
 }
 SAID: dict[str, list[str]] = {
     "validity": ["2026-02-06T08:00:00Z"],
@@ -49,8 +77,17 @@ SAID: dict[str, list[str]] = {
     "ext.quota.refund_restores": [],
     "ext.quota.periods": ["60.00", "4", "2026-01-31", "Asia/Shanghai", "40.00", "24"],
     "ext.schedule": ["Asia/Shanghai", "09:00-12:30", "17:00-24:00"],
+    "ext.items": ["milk-tea-l", "2", "19.00", "18.00", "coffee", "Flat white"],
+    "ext.fulfillment.delivery_time_requirement": ["30"],
+    "ext.fulfillment.delivery_address": ["0001020304050607"],
+    "ext.agent_behavior.price_deviation_action": [],
+    "ext.agent_behavior.on_payment_failure": [],
+    "ext.agent_behavior.max_retry_count": ["3"],
+    "ext.delegation.max_depth": ["2"],
+    "ext.status.max_staleness": ["3600", "60", "50.00"],
+    "ext.status.on_revoke": [],
 }
-"""What a description has to name where that is not simply the value."""
+"""What a description has to say where it is not the wire value itself."""
 
 
 def _constraint(path: str, value: Any = None) -> Constraint:

@@ -10,9 +10,9 @@ from uuid import UUID
 import pytest
 
 import act
-from act.delegation.constraints import Currency, DelegationMode, Validity
+from act.delegation.constraints import Currency, DelegationMode, PriceDeviationTolerance, Validity
 from act.errors import InvalidCall
-from tests.support.world import ABSENT, AGENT, END_SECONDS, PSP, START_SECONDS, WALLET, World, claims_of
+from tests.support.world import ABSENT, AGENT, END_SECONDS, PSP, SHOP, START_SECONDS, WALLET, World, claims_of
 
 WORLD = World()
 MINIMAL = {
@@ -24,6 +24,7 @@ MINIMAL = {
     "validity_start_time": "2026-02-06T08:00:00Z",
     "validity_end_time": "2026-02-07T00:00:00Z",
     "max_total_amount": "200.00",
+    "ext": {"commerce": {"allowed_merchants": [SHOP]}},
 }
 
 
@@ -169,9 +170,74 @@ def test_what_is_no_json_document(text: str | bytes) -> None:
     _wrong(text)
 
 
+EVERY_BLOCK: dict[str, Any] = {
+    "items": [{"sku": "tea", "max_quantity": 2, "max_unit_amount": 20, "confirmed_unit_amount": Decimal("18.5")}],
+    "agent_behavior": {
+        "price_deviation_tolerance": Decimal("2.50"),
+        "price_deviation_action": "AUTO_CANCEL",
+        "on_payment_failure": "AUTO_RETRY",
+        "max_retry_count": 2,
+    },
+    "fulfillment": {"delivery_time_requirement": "PT30M", "delivery_address": "A" * 43},
+    "step_up": {"above_amount": 50},
+    "delegation": {"max_depth": 1},
+    "status": {"max_staleness": [{"seconds": 60}, {"seconds": 0, "above_amount": "50.00"}], "on_revoke": "void"},
+}
+
+
+def test_every_block_is_read_and_written_exactly() -> None:
+    mandate = act.Mandate.from_json(MINIMAL | {"ext": EVERY_BLOCK})
+    iac = act.mint(mandate, signer=WORLD.agent, holder=WORLD.agent.public_key, at=WORLD.clock())
+    assert claims_of(iac)["act"]["ext"] == {
+        "items": [{"sku": "tea", "max_quantity": 2, "max_unit_amount": "20.00", "confirmed_unit_amount": "18.50"}],
+        "agent_behavior": EVERY_BLOCK["agent_behavior"] | {"price_deviation_tolerance": "2.5"},
+        "fulfillment": {"delivery_time_requirement": "PT30M", "delivery_address": bytes(32)},
+        "step_up": {"above_amount": "50.00"},
+        "delegation": {"max_depth": 1},
+        "status": EVERY_BLOCK["status"],
+    }
+
+
+@pytest.mark.parametrize(
+    "written, signed",
+    [(5, "5"), ("5", "5"), ("5.00", "5"), (Decimal("5.0"), "5"), ("0.50", "0.5"), (0, "0"), (100, "100")],
+)
+def test_percentages_lose_the_zeros_that_say_nothing(written: object, signed: str) -> None:
+    behavior = {"agent_behavior": {"price_deviation_tolerance": written}}
+    mandate = act.Mandate.from_json(MINIMAL | {"ext": EVERY_BLOCK | behavior})
+    assert mandate.constraint(PriceDeviationTolerance).encode() == signed
+
+
+@pytest.mark.parametrize(
+    "ext, where",
+    [
+        ({"items": []}, "ext.items"),
+        ({"items": [{"sku": "a"}, {"color": "red"}]}, "ext.items.1.color"),
+        ({"items": [{"sku": "a", "max_unit_amount": Decimal("1.001")}]}, "ext.items.0.max_unit_amount"),
+        ({"items": [{"sku": "a", "max_quantity": Decimal("1.0")}]}, "ext.items.0.max_quantity"),
+        ({"agent_behavior": {"price_deviation_tolerance": "5"}}, "ext.agent_behavior.price_deviation_tolerance"),
+        ({"agent_behavior": {"price_deviation_tolerance": Decimal("5.125")}}, "ext.agent_behavior.price_deviation_tolerance"),
+        ({"agent_behavior": {"price_deviation_tolerance": True}}, "ext.agent_behavior.price_deviation_tolerance"),
+        ({"agent_behavior": {"max_retry_count": "1"}}, "ext.agent_behavior.max_retry_count"),
+        ({"fulfillment": {"delivery_address": "1 Lake Road"}}, "ext.fulfillment.delivery_address"),
+        ({"fulfillment": {"delivery_time_requirement": "tomorrow"}}, "ext.fulfillment.delivery_time_requirement"),
+        ({"step_up": {}}, "ext.step_up.above_amount"),
+        ({"delegation": {"max_depth": 9}}, "ext.delegation.max_depth"),
+        ({"status": {"max_staleness": [{"seconds": 1}, {"seconds": 0, "above_amount": "x"}]}},
+         "ext.status.max_staleness.1.above_amount"),
+        ({"status": {"on_revoke": "keep"}}, "ext.status.on_revoke"),
+        ({}, "delegation_mode"),
+    ],
+)  # fmt: skip
+def test_a_wrong_block_is_named_with_the_place(ext: dict[str, Any], where: str) -> None:
+    error = _wrong(MINIMAL | {"ext": ext})
+    assert error.where.startswith(where)
+
+
 def test_vendor_private_is_carried() -> None:
     private = {"color": "red", "list": [1, {"a": True}]}
-    mandate = act.Mandate.from_json(MINIMAL | {"ext": {"vendor_private": private}})
+    commerce = {"allowed_merchants": [SHOP]}
+    mandate = act.Mandate.from_json(MINIMAL | {"ext": {"commerce": commerce, "vendor_private": private}})
     assert mandate.vendor_private == private
     iac = act.mint(mandate, signer=WORLD.agent, holder=WORLD.agent.public_key, at=WORLD.clock())
-    assert claims_of(iac)["act"]["ext"] == {"vendor_private": private}
+    assert claims_of(iac)["act"]["ext"] == {"commerce": commerce, "vendor_private": private}

@@ -127,7 +127,7 @@ def test_what_may_be_absent() -> None:
             "act.allowed_payment_methods": ABSENT,
             "act.user_confirmation_method": ABSENT,
             "act.user_confirmation_timestamp": ABSENT,
-            "act.ext": ABSENT,
+            "act.ext": {"commerce": {"allowed_merchants": [SHOP]}},
         }
     )
     assert mandate.constraint(DelegationMode).mode == "SPECIFIED"  # ADD-IAC-ISS: the default
@@ -136,6 +136,7 @@ def test_what_may_be_absent() -> None:
         "delegation_mode",
         "currency",
         "max_total_amount",
+        "ext.commerce.allowed_merchants",
     ]
     assert mandate.user_confirmation_method is None
     assert mandate.user_confirmation_timestamp is None

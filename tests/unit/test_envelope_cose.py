@@ -128,8 +128,24 @@ def test_the_protected_header_is_a_map(protected: bytes) -> None:
     data = cbor.encode_sign1(protected, cbor.encode({1: "x"}), bytes(64))
     with pytest.raises(act.Refused) as caught:
         open_object(data, MANDATE)
-    assert caught.value.code in {"envelope_invalid", "cbor_invalid"}
+    assert caught.value.code in {"envelope_invalid", "cbor_invalid", "claim_null"}
     assert caught.value.where.startswith("mandate")
+
+
+@pytest.mark.parametrize(
+    "protected, payload, where",
+    [
+        (None, b"\xa2\x01\x61a\x02\xf6", "mandate.sub"),
+        (None, b"\xa1\x3a\x00\x01\x11\x70\xa1\x63ext\xf6", "mandate.act.ext"),
+        (None, b"\xa1\x18\x63\xf6", "mandate.99"),
+        (None, b"\xf6", "mandate"),
+        (b"\xa1\x01\xf6", b"\xa0", "mandate.protected.1"),
+    ],
+)
+def test_a_null_is_named_by_its_claim(protected: bytes | None, payload: bytes, where: str) -> None:
+    header_bytes = cbor.decode_sign1(seal(MANDATE, CLAIMS, SIGNER))[0] if protected is None else protected
+    with refused("claim_null", where):
+        open_object(cbor.encode_sign1(header_bytes, payload, bytes(64)), MANDATE)
 
 
 def test_no_unprotected_header() -> None:
@@ -202,7 +218,7 @@ def test_size_limit(size: int) -> None:
 def test_nothing_is_signed_that_no_reader_would_take() -> None:
     world = World()
     with refused("input_too_large", "mandate"):
-        world.mint(ext={"vendor_private": {"note": "x" * 20_000}})
+        world.mint(ext={"items": [{"sku": "a"}], "vendor_private": {"note": "x" * 20_000}})
 
 
 @pytest.mark.parametrize("value", [None, 1.5, (1,), {"a": None}, 2**63, {1.5: "x"}, "\ud800"])

@@ -80,7 +80,6 @@ INVALID = {
     "nothing": "",
     "trailing byte": "0000",
     "trailing item after a map": "a000",
-    "null": "f6",
     "undefined": "f7",
     "simple value 0": "e0",
     "simple value 255": "f8ff",
@@ -111,7 +110,7 @@ INVALID = {
     "map as a key": "a1a001",
     "byte string as a key": "a1410101",
     "boolean as a key": "a1f501",
-    "null as a value": "a101f6",
+    "null as a key": "a1f601",
     "integer 2^63": "1b8000000000000000",
     "integer -2^63 - 1": "3b8000000000000000",
     "key 2^63": "a11b800000000000000000",
@@ -253,8 +252,15 @@ def test_encode_stops_where_decode_does() -> None:
 
 def test_refusals_say_where() -> None:
     with pytest.raises(Refused) as caught:
-        cbor.decode(bytes.fromhex("8201f6"))
-    assert caught.value.facts == {"offset": 2}
+        cbor.decode(bytes.fromhex("8201f7"))
+    assert (caught.value.where, caught.value.facts) == ("", {"offset": 2})
+
+
+@pytest.mark.parametrize("text, where", [("f6", ""), ("81f6", "0"), ("a101f6", "1"), ("a16161a1208201f6", "a.-1.1")])
+def test_a_null_is_a_fault_of_its_field(text: str, where: str) -> None:
+    with pytest.raises(Refused) as caught:
+        cbor.decode(bytes.fromhex(text))
+    assert (caught.value.code, caught.value.where) == ("claim_null", where)
 
 
 # --- COSE_Sign1 ------------------------------------------------------------------------------------------------------

@@ -45,7 +45,7 @@ KINDS: Final = (
     "orders",
     "payments", "receipts", "sequences",
 )  # fmt: skip
-MAX_TOTAL_BYTES: Final = 2_000_000
+MAX_TOTAL_BYTES: Final = 4_000_000
 
 # What no published vector can show, and why. The first is a code, the second a rule's accepting side.
 UNPROVOKED: Final = {
@@ -362,6 +362,10 @@ class Runner:
                 self._require_charge(expect["charge"], answer)
             else:
                 assert {"replayed": answer.replayed} == expect["revoked"]
+                for voided in expect.get("voided", ()):
+                    again = self.service.void(self.charges[voided["name"]])
+                    assert again.replayed
+                    self._require_receipt({"state": "VOIDED", "sequence": voided["sequence"]}, again.receipt, None)
             self._require_receipt(expect["receipt"], answer.receipt, None)
         for name, standing in step["after"].items():
             assert self._standing(self.objects[name]) == standing, name

@@ -1,4 +1,4 @@
-"""Constraints on how much: the total, one payment's most and least."""
+"""Constraints on how much: the total, one payment's most and least, and from where on the principal is asked."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from act.delegation.purchase import Purchase
 from act.errors import Refused
 from act.money import Amount
 
-__all__ = ["MaxSingleAmount", "MaxTotalAmount", "MinSingleAmount"]
+__all__ = ["AboveAmount", "MaxSingleAmount", "MaxTotalAmount", "MinSingleAmount"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,3 +113,30 @@ class MinSingleAmount(_Bound):
     def describe(self, language: Language = "en") -> str:
         """The least."""
         return f"单笔不少于 {self.amount}" if language == "zh" else f"at least {self.amount} in one payment"
+
+
+@dataclass(frozen=True, slots=True)
+class AboveAmount(_Bound):
+    """`ext.step_up.above_amount`: above it, the principal has to confirm the very payment."""
+
+    path: ClassVar[str] = "ext.step_up.above_amount"
+    rule: ClassVar[str] = "ACT-CON-15"
+    enforced_by: ClassVar[Enforcer] = Enforcer.VERIFIER
+
+    def permits(self, purchase: Purchase) -> None:
+        """Rule ACT-CON-15."""
+        self._require_currency(purchase)
+        if purchase.amount.minor > self.amount.minor and not purchase.confirmed:
+            asked = purchase.amount.minor
+            raise Refused("confirmation_required", self.path, above_minor=self.amount.minor, asked_minor=asked)
+
+    def narrows(self, parent: Self) -> None:
+        """Not more than the parent's, in the same currency."""
+        if self.amount.currency != parent.amount.currency or self.amount.minor > parent.amount.minor:
+            raise widened(self, link=str(self.amount), parent=str(parent.amount))
+
+    def describe(self, language: Language = "en") -> str:
+        """From where on."""
+        if language == "zh":
+            return f"单笔超过 {self.amount} 时须由委托人逐笔确认"
+        return f"above {self.amount} only with the principal's confirmation of that payment"

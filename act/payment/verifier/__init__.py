@@ -11,6 +11,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from act.calendar import instant
+from act.delegation.credential import MAX_MANDATE_SECONDS
 from act.errors import Refused
 from act.parties import Parties
 from act.payment.request import Payment
@@ -44,29 +45,44 @@ def decide(payment: AuthenticatedPayment, question: Question) -> ReservationRequ
     return ReservationRequest(payment, payment.chain.limits(question.at), question.at)
 
 
-def verify_payment(payment: Payment | bytes, *, parties: Parties, ledger: str, at: datetime) -> ReservationRequest:
+def verify_payment(
+    payment: Payment | bytes,
+    *,
+    parties: Parties,
+    ledger: str,
+    at: datetime,
+    max_mandate_seconds: int = MAX_MANDATE_SECONDS,
+) -> ReservationRequest:
     """Whether a payment satisfies every rule that needs no memory, at instant `at`, for payment service `ledger`.
 
+    `max_mandate_seconds` is the longest window of a mandate that this payment service allows (ACT-IAC-04).
     Returns what would have to be reserved, or raises `Refused`. It proves nothing about replay, lifecycle or what is left:
     those live in the ledger. Having no record, it refuses a mandate whose issuer's key was compromised (ACT-PAR-05).
     """
     if isinstance(payment, bytes):
         payment = Payment.from_bytes(payment)
-    question = Question(ledger, instant(at), parties.expires_at)
+    question = Question(ledger, instant(at), parties.expires_at, max_mandate_seconds)
     authenticated = authenticate(payment, parties)
     if authenticated.pinned_before is not None:
         raise Refused("key_compromised", "mandate.iss", compromised_at=authenticated.pinned_before)
     return decide(authenticated, question)
 
 
-def explain(payment: Payment | bytes, *, parties: Parties, ledger: str, at: datetime) -> tuple[Refused, ...]:
+def explain(
+    payment: Payment | bytes,
+    *,
+    parties: Parties,
+    ledger: str,
+    at: datetime,
+    max_mandate_seconds: int = MAX_MANDATE_SECONDS,
+) -> tuple[Refused, ...]:
     """What every rule and constraint finds against a payment, in order of precedence, without raising: for people who look for
     the cause. Of one rule it is the first finding.
 
     An empty result is not an authorization. When a signature or the form is bad, that is the only finding: nothing behind it
     could be believed.
     """
-    question = Question(ledger, instant(at), parties.expires_at)
+    question = Question(ledger, instant(at), parties.expires_at, max_mandate_seconds)
     try:
         authenticated = authenticate(Payment.from_bytes(payment) if isinstance(payment, bytes) else payment, parties)
     except Refused as refusal:

@@ -13,7 +13,8 @@ from typing import Final
 
 from act.calendar import FUTURE_TOLERANCE_SECONDS
 from act.commerce.cart import purchase_of
-from act.delegation.constraints import REGISTRY
+from act.delegation.constraints import REGISTRY, rules_of
+from act.delegation.credential import MAX_MANDATE_SECONDS
 from act.delegation.purchase import Purchase
 from act.errors import Refused
 from act.payment.request import MAX_LIFETIME_SECONDS
@@ -24,11 +25,13 @@ __all__ = ["AUP", "DEL", "RULES_BY_SCENARIO", "Question", "Rule"]
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """Who decides, and when: the payment service's own id and the one instant used throughout (seconds)."""
+    """Who decides, and when: the payment service's own id, the one instant used throughout (seconds), and the longest life of
+    a mandate that the service allows."""
 
     ledger: str
     at: int
     parties_expire_at: int
+    max_mandate_seconds: int = MAX_MANDATE_SECONDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +105,10 @@ def _mandate_in_force(payment: AuthenticatedPayment, question: Question) -> None
     payment.chain.require_in_force(question.at)
 
 
+def _mandate_not_too_long(payment: AuthenticatedPayment, question: Question) -> None:
+    payment.chain.root.require_lifetime(question.max_mandate_seconds)  # no link outlives it
+
+
 def _order_in_force(payment: AuthenticatedPayment, question: Question) -> None:
     payment.order.require_in_force(question.at)
 
@@ -112,8 +119,7 @@ def _permitted(payment: AuthenticatedPayment, question: Question) -> None:
 
 def purchase_at(payment: AuthenticatedPayment, at: int) -> Purchase:
     """The facts the constraints judge, from authenticated objects only."""
-    request, order = payment.request, payment.order
-    return purchase_of(order.order, order.payee_key.party.categories, request.payment_method, request.scenario, at)
+    return purchase_of(payment.order, payment.request.payment_method, payment.request.scenario, at)
 
 
 _RULES: Final = (
@@ -141,13 +147,19 @@ _RULES: Final = (
         _mandate_in_force,
     ),
     Rule(
+        ("ACT-IAC-04",),
+        "open profile",
+        "The mandate's window is no longer than this payment service allows (400 days unless it says otherwise).",
+        _mandate_not_too_long,
+    ),
+    Rule(
         ("ACT-ORD-02", "ACT-ORD-03"),
         "CID-CART-CFM",
         "The order is confirmed and its price lock has not expired.",
         _order_in_force,
     ),
     Rule(
-        tuple(dict.fromkeys(constraint.rule for constraint in REGISTRY.values() if constraint.rule.startswith("ACT-CON"))),
+        tuple(dict.fromkeys(rule for path in REGISTRY for rule in rules_of(path) if rule.startswith("ACT-CON"))),
         "PSD-PAY-DEL",
         "Every constraint of every credential in the chain permits the purchase: mode, money, then semantics.",
         _permitted,

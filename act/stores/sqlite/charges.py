@@ -20,6 +20,7 @@ __all__ = [
     "charges_of",
     "close_charge",
     "find_charge",
+    "held_charges_of",
     "insert_charge",
     "require_order_unpaid",
 ]
@@ -81,6 +82,17 @@ def charges_of(connection: sqlite3.Connection, mandate_id: int, mandate: Mandate
         (mandate_id,),
     )
     return tuple(_charge(row, mandate).record for row in rows)
+
+
+def held_charges_of(connection: sqlite3.Connection, mandate_id: int, mandate: MandateKey) -> tuple[ChargeRow, ...]:
+    """Every hold of a mandate that nothing closed yet, in the order of reservation."""
+    columns = ", ".join(f"charge.{name}" for name in _COLUMNS.split(", "))
+    rows = connection.execute(
+        f"SELECT {columns} FROM entry JOIN charge ON charge.id = entry.charge "
+        "WHERE entry.mandate = ? AND entry.kind = 'RESERVED' AND charge.state = 'HELD' ORDER BY entry.sequence",
+        (mandate_id,),
+    ).fetchall()
+    return tuple(_charge(row, mandate) for row in rows)
 
 
 def require_order_unpaid(connection: sqlite3.Connection, payee: str, order_no: str) -> None:

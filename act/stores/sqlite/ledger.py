@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Final, Self
 
 from act.calendar import LATEST_INSTANT
+from act.delegation.constraints import VOID
 from act.delegation.lifecycle import TRANSITIONS, MandateState, require_usable
 from act.delegation.limits import Limit
 from act.delegation.mandate import MandateKey
@@ -155,6 +156,10 @@ class SqliteLedger:
                     "SELECT sequence FROM entry WHERE mandate = ? AND kind = 'REVOKED'", (row.id,)
                 ).fetchone()
                 return Outcome(mandates.stored_receipt(connection, row.id, sequence), replayed=True)
+            if row.record.on_revoke == VOID:
+                for held in charges.held_charges_of(connection, row.id, mandate.key):
+                    _close(connection, held, ChargeState.VOIDED, None, at, make_receipt)
+                row = mandates.mandate_by_id(connection, row.id)  # every void has moved its head
             entry = Entry(
                 mandate.key,
                 mandate.identity,

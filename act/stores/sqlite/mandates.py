@@ -32,8 +32,8 @@ __all__ = [
 ]
 
 _COLUMNS: Final = (
-    "id, issuer, delegator_identity, delegation_id, identity, agent_id, currency, expires_at, pinned_at, state, last_sequence, "
-    "last_receipt"
+    "id, issuer, delegator_identity, delegation_id, identity, agent_id, currency, expires_at, on_revoke, pinned_at, state, "
+    "last_sequence, last_receipt"
 )
 
 
@@ -65,8 +65,8 @@ def mandate_by_id(connection: sqlite3.Connection, mandate_id: int) -> MandateRow
 
 def _mandate(row: tuple[Any, ...]) -> MandateRow:
     key = MandateKey(row[1], row[2], UUID(bytes=row[3]))
-    record = MandateRecord(key, row[4], row[5], row[6], row[7])
-    return MandateRow(row[0], record, row[8], MandateState(row[9]), row[10], row[11])
+    record = MandateRecord(key, row[4], row[5], row[6], row[7], row[8])
+    return MandateRow(row[0], record, row[9], MandateState(row[10]), row[11], row[12])
 
 
 def require_trusted(found: MandateRow | None, mandate: MandateRecord, pinned_before: int | None) -> None:
@@ -95,8 +95,8 @@ def pin(
     key = mandate.key
     cursor = connection.execute(
         "INSERT INTO mandate (issuer, delegator_identity, delegation_id, identity, agent_id, currency, expires_at, "
-        "pinned_at, state, last_sequence) "
-        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'Active', 0)",
+        "on_revoke, pinned_at, state, last_sequence) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 'Active', 0)",
         (
             key.issuer,
             key.delegator_identity,
@@ -105,6 +105,7 @@ def pin(
             mandate.agent_id,
             mandate.currency,
             mandate.expires_at,
+            mandate.on_revoke,
             at,
         ),
     )

@@ -31,6 +31,7 @@ CREATE TABLE mandate (
     agent_id TEXT NOT NULL,
     currency TEXT NOT NULL,
     expires_at INTEGER NOT NULL,
+    on_revoke TEXT NOT NULL CHECK (on_revoke IN ('honor', 'void')),
     pinned_at INTEGER NOT NULL,
     state TEXT NOT NULL CHECK (state IN ('Active', 'Suspended', 'Revoked')),
     last_sequence INTEGER NOT NULL,
