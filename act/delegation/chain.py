@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from act.delegation.constraints import Constraint, Enforcer
-from act.delegation.credential import Credential
+from act.delegation.credential import Credential, UnverifiedCredential
 from act.delegation.limits import Limit
 from act.delegation.purchase import Purchase
+from act.errors import Refused
 from act.keys import PublicKey
 
-__all__ = ["Chain"]
+__all__ = ["Chain", "require_one_envelope"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,3 +48,12 @@ class Chain:
             if constraint.enforced_by is Enforcer.LEDGER:  # nothing else counts
                 limits += constraint.limits(at)
         return limits
+
+
+def require_one_envelope(credentials: Sequence[Credential | UnverifiedCredential]) -> None:
+    """Rule ACT-CHN-01: every credential of a chain, root first, stands in the root's envelope; raises `Refused`
+    envelope_mixed at the first that does not."""
+    formats = [each.format if isinstance(each, Credential) else each.opened.format for each in credentials]
+    for place, found in enumerate(formats):
+        if found is not formats[0]:
+            raise Refused("envelope_mixed", f"payment.chain.{place}", root=formats[0].value, found=found.value)

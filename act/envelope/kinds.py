@@ -5,28 +5,56 @@ The typ carries the profile's major version: an object of another version is ano
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Final
 
-__all__ = ["BY_COSE_TYP", "KINDS", "MANDATE", "ORDER", "RECEIPT", "REQUEST", "Kind"]
+from act.envelope.forms import DELEGATION_ID, DIGEST, ID, Form
+
+__all__ = ["BY_COSE_TYP", "BY_JOSE_TYP", "KINDS", "MANDATE", "ORDER", "RECEIPT", "REQUEST", "Kind"]
 
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """One kind of object: its name here, its typ in both envelopes and who signs it."""
+    """One kind of object: its name here, its typ in both envelopes and who signs it.
+
+    `json_forms` are the fields, by path from the claims on, that are bytes inside and text in JSON. None: the payload has a
+    layout of its own, which the kind's own module reads.
+    """
 
     name: str
     cose_typ: str
     jose_typ: str
     signed_by: str
+    json_forms: Mapping[str, Form] | None = field(default_factory=dict, compare=False)
 
 
-MANDATE: Final = Kind("mandate", "application/act1-iac+cwt", "vc+jwt", "the issuer for the principal, or the principal")
+MANDATE: Final = Kind("mandate", "application/act1-iac+cwt", "vc+jwt", "the issuer for the principal, or the principal", None)
 ORDER: Final = Kind("order", "application/act1-order+cwt", "act1-order+jwt", "the payee")
-REQUEST: Final = Kind("request", "application/act1-payment+cwt", "act1-payment+jwt", "the agent key the mandate names")
-RECEIPT: Final = Kind("receipt", "application/act1-receipt+cwt", "act1-receipt+jwt", "the payment service")
+REQUEST: Final = Kind(
+    "request",
+    "application/act1-payment+cwt",
+    "act1-payment+jwt",
+    "the agent key the mandate names",
+    {"cti": ID, "act.delegation_id": DELEGATION_ID, "act.credential": DIGEST, "act.order": DIGEST},
+)
+RECEIPT: Final = Kind(
+    "receipt",
+    "application/act1-receipt+cwt",
+    "act1-receipt+jwt",
+    "the payment service",
+    {
+        "act.delegation_id": DELEGATION_ID,
+        "act.credential": DIGEST,
+        "act.previous": DIGEST,
+        "act.request": DIGEST,
+        "act.order": DIGEST,
+    },
+)
 
 KINDS: Final = (MANDATE, ORDER, REQUEST, RECEIPT)
 """Every kind this version opens. Links, confirmations, instructions and status lists join it with the code that judges them."""
 
 BY_COSE_TYP: Final = {kind.cose_typ: kind for kind in KINDS}
+
+BY_JOSE_TYP: Final = {kind.jose_typ: kind for kind in KINDS}

@@ -15,7 +15,7 @@ from typing import Final, Protocol
 from act.delegation.lifecycle import MandateState
 from act.delegation.limits import Limit
 from act.delegation.mandate import MandateKey
-from act.envelope.cose import Unsigned
+from act.envelope.objects import Format, Unsigned
 from act.errors import Refused
 from act.money import Amount
 from act.payment.verifier import AuthenticatedPayment, RequestKey, ReservationRequest
@@ -91,13 +91,15 @@ class ChargeRecord:
 
 @dataclass(frozen=True, slots=True)
 class MandateRecord:
-    """A mandate to be pinned: its key, its identity, its agent and what it may still be recorded for."""
+    """A mandate to be pinned: its key, its identity, its agent, what it may still be recorded for, and its envelope, which its
+    receipts share."""
 
     key: MandateKey
     identity: bytes
     agent_id: str
     currency: str
     expires_at: int
+    format: Format = Format.COSE
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +116,10 @@ class CounterChange:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One thing that happened under a mandate; `sequence` counts from 1, `previous` is the receipt identity before it."""
+    """One thing that happened under a mandate; `sequence` counts from 1, `previous` is the receipt identity before it.
+
+    `format` is the mandate's envelope, in which the receipt is written.
+    """
 
     mandate: MandateKey
     credential: bytes
@@ -132,6 +137,7 @@ class Entry:
     code: str | None = None
     hold_expires_at: int | None = None
     counters: tuple[CounterChange, ...] = ()
+    format: Format = Format.COSE
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from act.delegation.constraints import Currency, Validity
 from act.delegation.credential import Credential, CredentialCache, open_credential
 from act.delegation.lifecycle import MandateState
 from act.delegation.mandate import MandateKey
-from act.envelope.cose import Unsigned
+from act.envelope.objects import Unsigned
 from act.errors import InvalidCall, Refused, StoreFault
 from act.keys import Signer
 from act.money import Amount
@@ -279,6 +279,7 @@ def _record(credential: Credential) -> MandateRecord:
         mandate.agent_id,
         mandate.constraint(Currency).code,
         mandate.constraint(Validity).end,
+        credential.format,
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from act.envelope.cose import seal
+from act.envelope.objects import seal
 from act.envelope.kinds import RECEIPT
 from act.wire import cbor
 from vector_sets import world

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from act import KeyPair, to_jwk
 from act.calendar import iso
-from act.envelope.cose import seal
+from act.envelope.objects import seal
 from act.envelope.kinds import MANDATE, ORDER, RECEIPT, REQUEST, Kind
 from act.wire import cbor
 

@@ -32,7 +32,7 @@ from uuid import UUID
 import pytest
 
 import act
-from act.envelope.cose import open_object
+from act.envelope.objects import open_object
 from act.envelope.kinds import Kind
 from act.keys import PublicKey, Signer
 from act.parties import EnrolledKey, PartiesTable, Party, Role

@@ -9,7 +9,7 @@ import cbor2
 import pytest
 
 import act
-from act.envelope.cose import MAX_OBJECT_BYTES, header, open_object, prepare, seal
+from act.envelope.objects import MAX_OBJECT_BYTES, header, open_object, prepare, seal
 from act.envelope.kinds import KINDS, MANDATE, ORDER, RECEIPT, REQUEST, Kind
 from act.errors import InvalidCall
 from act.wire import cbor

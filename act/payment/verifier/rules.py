@@ -66,7 +66,7 @@ def _bound_to_credential(payment: AuthenticatedPayment, question: Question) -> N
     leaf = payment.chain.leaf
     if payment.request.credential != leaf.identity:
         raise Refused("credential_mismatch", "request.act.credential")
-    if payment.request.delegation_id != leaf.mandate.delegation_id.bytes:
+    if payment.request.delegation_id != leaf.mandate.delegation_id:
         raise Refused("credential_mismatch", "request.act.delegation_id")
 
 

@@ -165,6 +165,7 @@ class SqliteLedger:
                     CounterChange(each.name, each.cap_minor, *(each.held_minor, each.captured_minor) * 2)
                     for each in charges.counters_of(connection, row.id)
                 ),
+                format=row.record.format,
             )
             return Outcome(mandates.append(connection, row, entry, make_receipt, state=MandateState.REVOKED))
 
@@ -284,6 +285,7 @@ def _entry_of(row: MandateRow, request: ReservationRequest, kind: EntryKind) -> 
         request.order_no,
         request.order,
         amount=request.amount,
+        format=row.record.format,
     )
 
 
@@ -314,6 +316,7 @@ def _close(
         closed.id,
         captured or closed.amount,
         counters=changes,
+        format=mandate.record.format,
     )
     return Outcome(mandates.append(connection, mandate, entry, make_receipt), closed)
 

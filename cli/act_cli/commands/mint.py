@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 import act
-from act_cli import options
+from act_cli import options, words
 from act_cli.drafts import read_draft
 from act_cli.files import in_file
 from act_cli.manners import Manners
@@ -59,6 +59,7 @@ _LISTS = {
 @click.option("--until", callback=options.read_instant, metavar="INSTANT", help="Valid until just before this.")
 @click.option("--valid-for", type=click.IntRange(min=1, max=87_600), metavar="HOURS", help="Valid for so many hours.")
 @click.option("--confirmed-by", metavar="METHOD", help="How the principal confirmed it now, such as passkey.")
+@options.envelope("the mandate")
 @options.signing_key("the issuer")
 @click.option("--holder", "holder_path", metavar="PEM", required=True, help="Public key of the agent.")
 @options.out
@@ -81,6 +82,7 @@ def mint(
     holder_path: str,
     out_path: str,
     force: bool,
+    format: options.Envelope,
     **given: Any,
 ) -> None:
     """Sign a mandate: what an agent may spend, and where.
@@ -91,8 +93,8 @@ def mint(
     require_output(manners, out_path, "--out", force=force)
     mandate = _from_options(given) if from_path is None else _from_file(from_path, given)
     signer = options.load_signer(key_path, passphrase_path)
-    data = act.mint(mandate, signer=signer, holder=act.load_public(holder_path))
-    deliver(manners, out_path, data, f"mandate {mandate.delegation_id}", force=force)
+    data = act.mint(mandate, signer=signer, holder=act.load_public(holder_path), format=format)
+    deliver(manners, out_path, data, f"mandate {words.mandate_id(mandate.delegation_id)}", force=force)
 
 
 def _from_file(path: str, given: dict[str, Any]) -> act.Mandate:
