@@ -22,8 +22,8 @@ from act.commerce.document import MAX_QUANTITY
 from act.delegation.constraints import REGISTRY
 from act.delegation.lifecycle import TRANSITIONS
 from act.envelope.claims import MAX_LIST, MAX_TEXT
-from act.envelope.objects import MAX_OBJECT_BYTES
 from act.envelope.kinds import KINDS
+from act.envelope.objects import MAX_OBJECT_BYTES
 from act.errors import CODES
 from act.iso4217 import EXPONENTS
 from act.keys import Algorithm

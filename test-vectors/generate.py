@@ -15,7 +15,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from vector_sets import amounts, envelopes, mandates, orders, parties, payments, receipts, sequences, wire, world
+from vector_sets import amounts, envelopes, jose_files, mandates, orders, parties, payments, receipts, sequences, wire, world
 
 FOLDER = Path(__file__).resolve().parent
 MAKERS = (
@@ -31,6 +31,7 @@ MAKERS = (
     payments.payments_file,
     receipts.receipts_file,
     sequences.sequences_file,
+    *jose_files.FILES,
 )
 
 

@@ -19,7 +19,10 @@ from act.money import Amount
 
 __all__ = ["read_subject", "write_subject"]
 
-_MAX_INT: Final = 10**15  # ACT-MON-01: at most 15 digits
+_MAX_EXACT_INT: Final = (1 << 53) - 1
+"""RFC 7493: what every JSON reader carries exactly. The minor units of an amount stay within it, so receipts' counters do."""
+
+_WHOLE_LIMITS: Final = {digits: min(10**15, _MAX_EXACT_INT // 10**digits) for digits in set(EXPONENTS.values())}
 _FRACTIONS: Final = {digits: "." + "0" * digits if digits else "" for digits in set(EXPONENTS.values())}
 _MAX_PERCENT_DECIMALS: Final = 2
 _MAX_PERCENT_DIGITS: Final = 15
@@ -37,9 +40,12 @@ def _read_amount(value: Any, currency: Any) -> Any:
     digits = EXPONENTS.get(currency) if type(currency) is str else None
     if digits is None:
         return value  # the currency is refused first, whatever the amount is
-    if type(value) is int and 0 < value < _MAX_INT:
+    if type(value) is int and 0 < value < _WHOLE_LIMITS[digits]:
         return f"{value}{_FRACTIONS[digits]}"
-    return Amount.parse_number(value, currency).text
+    amount = Amount.parse_number(value, currency)
+    if amount.minor > _MAX_EXACT_INT:
+        raise Refused("amount_invalid")
+    return amount.text
 
 
 def _write_amount(value: Any) -> Any:

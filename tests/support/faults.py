@@ -349,7 +349,7 @@ def request_id_of(payment: act.Payment) -> bytes:
 def _conflicting(service: act.PaymentService, path: Path, draft: Draft, payment: act.Payment) -> None:
     """Another mandate of the same wallet and delegator was used under the same delegation_id."""
     delegation_id = open_credential(payment.chain[0]).content.mandate.delegation_id
-    other = draft.world.mint(delegation_id=delegation_id.urn, max_total_amount="100.00")
+    other = draft.world.mint(delegation_id=delegation_id, max_total_amount="100.00")
     service.authorize(draft.world.payment(iac=other, order=draft.world.order("1.00")))
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import Any
-from uuid import UUID
 
 import pytest
 
@@ -83,7 +82,7 @@ def test_what_was_minted_is_read_back() -> None:
     assert opened.content.mandate == mandate
     assert opened.content.holder == key(AGENT).public_key
     assert opened.content.issued_at == NOW_SECONDS
-    assert mandate.delegation_id == UUID(int=mandate.delegation_id.int, version=4)
+    assert mandate.delegation_id == "urn:uuid:00010203-0405-4607-8809-0a0b0c0d0e0f"
 
 
 def test_constraints_stand_in_the_registrys_order() -> None:
