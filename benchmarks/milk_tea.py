@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 
 import act
 from act.calendar import LATEST_INSTANT
@@ -72,10 +72,10 @@ class Cast:
             *others,
         ))  # fmt: skip
 
-    def mandate(self, *, max_total_amount: str = "200.00") -> bytes:
+    def mandate(self, *, max_total_amount: str = "200.00", format: Literal["cose", "jose"] = "cose") -> bytes:
         """The principal's mandate: CNY 200.00 for tea, at most 30.00 a cup, two shops. Each has a delegation_id of its own."""
         mandate = act.Mandate.from_json({**_DOCUMENT, "max_total_amount": max_total_amount})
-        return act.mint(mandate, signer=self.wallet, holder=self.agent.public_key, at=NOW)
+        return act.mint(mandate, signer=self.wallet, holder=self.agent.public_key, at=NOW, format=format)
 
     def order(self, number: int, text: str = "18.00") -> bytes:
         """The shop's order for one cup."""

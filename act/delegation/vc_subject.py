@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, Final
 
@@ -17,13 +18,16 @@ from act.errors import Refused
 from act.iso4217 import EXPONENTS
 from act.money import Amount
 
-__all__ = ["read_subject", "write_subject"]
+__all__ = ["read_instant_text", "read_subject", "write_subject"]
 
 _MAX_EXACT_INT: Final = (1 << 53) - 1
 """RFC 7493: what every JSON reader carries exactly. The minor units of an amount stay within it, so receipts' counters do."""
 
 _WHOLE_LIMITS: Final = {digits: min(10**15, _MAX_EXACT_INT // 10**digits) for digits in set(EXPONENTS.values())}
 _FRACTIONS: Final = {digits: "." + "0" * digits if digits else "" for digits in set(EXPONENTS.values())}
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_ISO_LENGTH: Final = 20
+_ISO_MARKS, _ISO_MARKED = slice(4, None, 3), "--T::Z"  # what stands between the digits, every third character
 _MAX_PERCENT_DECIMALS: Final = 2
 _MAX_PERCENT_DIGITS: Final = 15
 
@@ -52,10 +56,22 @@ def _write_amount(value: Any) -> Any:
     return Decimal(value)
 
 
-def _read_instant(value: Any, currency: Any) -> int:
+def read_instant_text(value: Any) -> int:
+    """Seconds since 1970 from ACT's ISO 8601 text: `parse_iso`, with the standard reader for what has the right shape."""
     if type(value) is not str:
         raise Refused("claim_invalid", expected="YYYY-MM-DDThh:mm:ssZ")
+    if len(value) == _ISO_LENGTH and value[_ISO_MARKS] == _ISO_MARKED:
+        try:
+            elapsed = datetime.fromisoformat(value) - _EPOCH
+        except ValueError:
+            return parse_iso(value)
+        if elapsed.days >= 0:
+            return elapsed.days * 86_400 + elapsed.seconds
     return parse_iso(value)
+
+
+def _read_instant(value: Any, currency: Any) -> int:
+    return read_instant_text(value)
 
 
 def _read_percent(value: Any, currency: Any) -> str:
@@ -110,25 +126,29 @@ _SUBJECT: Final[_Table] = {
 refused by its own reader."""
 
 
-def read_subject(subject: Mapping[str, Any]) -> dict[str, Any]:
-    """A payload's fields in their neutral form, as a new map. Raises `Refused` with places from the payload on."""
-    return _read(subject, _SUBJECT, subject.get("currency"))
+def read_subject(subject: Mapping[str, Any], without: frozenset[str] = frozenset()) -> dict[str, Any]:
+    """A payload's fields in their neutral form, as a new map that leaves out `without`.
+
+    Raises `Refused` with places from the payload on.
+    """
+    return _read(subject, _SUBJECT, subject.get("currency"), without)
 
 
-def _read(fields: Mapping[str, Any], table: _Table, currency: Any) -> dict[str, Any]:
-    result = dict(fields)
-    for name, value in fields.items():
+def _read(fields: Mapping[str, Any], table: _Table, currency: Any, without: frozenset[str] = frozenset()) -> dict[str, Any]:
+    result: dict[str, Any] = {}
+    for name, raw in fields.items():
         codec = table.get(name)
         if codec is None:
+            if name not in without:
+                result[name] = raw
             continue
         try:
             if type(codec) is _Codec:
-                result[name] = codec.read(value, currency)
+                result[name] = codec.read(raw, currency)
             elif type(codec) is tuple:
-                if type(value) is list:
-                    result[name] = _read_list(value, codec[0], currency)
-            elif type(value) is dict:
-                result[name] = _read(value, codec, currency)  # type: ignore[arg-type]  # neither codec nor tuple: a table
+                result[name] = _read_list(raw, codec[0], currency) if type(raw) is list else raw
+            else:
+                result[name] = _read(raw, codec, currency) if type(raw) is dict else raw  # type: ignore[arg-type]  # a table
         except Refused as refusal:
             raise refusal.within(name) from None
     return result

@@ -17,7 +17,7 @@ from act.envelope.opened import Format, Opened, Unsigned
 from act.errors import Refused
 from act.keys import Algorithm, Signer
 from act.wire import json
-from act.wire.base64url import base64url_decode, base64url_encode
+from act.wire.base64url import base64url_decode, base64url_encode, decode_ascii
 
 __all__ = ["header", "kid_of", "prepare", "read", "rebuild"]
 
@@ -72,22 +72,21 @@ def rebuild(protected: bytes, payload: bytes) -> Unsigned:
 
 def read(data: bytes, kind: Kind | None) -> Opened:
     """Decodes an object without believing it. Raises `Refused` with places from the object on."""
-    try:
-        head, payload, signature = data.split(b".")
-        texts = payload.decode("ascii"), signature.decode("ascii")
-    except ValueError:  # another number of parts, or characters that no base64url has
-        raise Refused("envelope_invalid", expected="three texts of base64url with dots between") from None
+    parts = data.split(b".")
+    if len(parts) != 3 or not data.isascii():
+        raise Refused("envelope_invalid", expected="three texts of base64url with dots between")
+    head, payload, signature = parts
     algorithm, kid, found = _headers.get(head) or _header_of(head)
     if kind is not None and found is not kind:
         raise Refused("kind_unexpected", expected=kind.name, found=found.name)
-    claims = json.decode(base64url_decode(texts[0]))
+    claims = json.decode(decode_ascii(payload))
     if type(claims) is not dict:
         raise Refused("claim_invalid", expected="a map of claims")
     if found.json_forms is not None:
         claims = _read_claims(found, claims)
     signing_input = data[: -len(signature) - 1]
     identity = sha256(signing_input).digest()
-    return Opened(found, algorithm, kid, claims, identity, signing_input, base64url_decode(texts[1]), _JOSE)
+    return Opened(found, algorithm, kid, claims, identity, signing_input, decode_ascii(signature), _JOSE)
 
 
 def _read_claims(kind: Kind, named: dict[str, Any]) -> dict[str, Any]:
@@ -129,9 +128,7 @@ def _header_of(head: bytes) -> tuple[Algorithm, bytes, Kind]:
 
 def _read_header(head: bytes) -> tuple[Algorithm, bytes, Kind]:
     try:
-        header = json.decode(base64url_decode(head.decode("ascii")))
-    except UnicodeDecodeError:
-        raise Refused("envelope_invalid", "protected", expected="base64url") from None
+        header = json.decode(decode_ascii(head))
     except Refused as refusal:
         raise refusal.within("protected") from None
     if type(header) is not dict:

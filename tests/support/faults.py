@@ -146,7 +146,14 @@ def _fault(code: str, where: str, slots: str, apply: Callable[[Draft], object]) 
     return Fault(code, where, frozenset(slots.split()), apply)
 
 
+def _two_issuers(payment: act.Payment) -> act.Payment:
+    """The mandate as a VC-JWT that names its issuer twice, and not the same one."""
+    minted = World(format="jose").mint()
+    return replace(payment, chain=(reseal(minted, key(WALLET), {"issuer": OTHER_WALLET}),))
+
+
 _FORM: Final[Mapping[str, Fault]] = {
+    "mandate names two issuers": _fault("claim_conflict", "mandate.issuer", "mandate mandate.signature", _tamper(_two_issuers)),
     "request too large": _fault(
         "input_too_large", "request", "request", _tamper(lambda p: replace(p, request=p.request + bytes(16_384)))
     ),
