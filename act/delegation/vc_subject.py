@@ -79,6 +79,8 @@ def _read_percent(value: Any, currency: Any) -> str:
     number = Decimal(value) if type(value) is int else value
     if type(number) is not Decimal or len(number.as_tuple().digits) > _MAX_PERCENT_DIGITS:
         raise Refused("claim_invalid", expected="a number")
+    if number.adjusted() > _MAX_PERCENT_DIGITS:  # a power of ten is not written out
+        raise Refused("claim_invalid", expected="a number")
     text = f"{number:f}"
     whole, _, fraction = text.partition(".")
     fraction = fraction.rstrip("0")

@@ -43,11 +43,14 @@ def amounts_in(currency: str, least: int = 1, most: int = MINOR_LIMIT - 1) -> st
 
 
 @st.composite
-def constraints(draw: st.DrawFn) -> tuple[Constraint, ...]:
-    """Constraints of one mandate: the mandatory ones always, the others sometimes; none contradicts another."""
+def constraints(draw: st.DrawFn, most: int = MINOR_LIMIT - 1) -> tuple[Constraint, ...]:
+    """Constraints of one mandate: the mandatory ones always, the others sometimes; none contradicts another.
+
+    Amounts are at most `most` minor units.
+    """
     currency = draw(currencies)
     start = draw(st.integers(0, LATEST_INSTANT - 1))
-    ladder = sorted(draw(st.lists(st.integers(1, MINOR_LIMIT - 1), min_size=3, max_size=3)))
+    ladder = sorted(draw(st.lists(st.integers(1, most), min_size=3, max_size=3)))
     lists = st.lists(names, min_size=1, max_size=5, unique=True)
     wire: dict[str, Any] = {
         "validity": (start, draw(st.integers(start + 1, LATEST_INSTANT))),
