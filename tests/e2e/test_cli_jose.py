@@ -39,19 +39,19 @@ def test_a_payment_from_mandate_to_receipt(desk: Desk) -> None:
     done = desk.call("authorize", "p.json", *desk.service_options, "--receipt-out", "r.jwt")
     assert done.code == 0, done.err
     assert desk.call("verify", "r.jwt", "--order", "o.jwt", "--parties", "parties.json").code == 0
-    assert desk.call("status", "m.jwt", "--ledger", "ledger.db", "--ledger-id", PSP, "--parties", "parties.json").code == 0
+    assert desk.call("status", "m.jwt", "--ledger", "ledger.db", "--parties", "parties.json").code == 0
     assert desk.call("revoke", "m.jwt", *desk.service_options).code == 0
 
 
-@pytest.mark.parametrize("mandate, order, request", [("jose", "cose", None), ("cose", "jose", None), ("cose", "cose", "jose")])
-def test_order_and_request_may_stand_in_another_envelope(desk: Desk, mandate: str, order: str, request: str | None) -> None:
+@pytest.mark.parametrize("mandate, order, asked", [("jose", "cose", None), ("cose", "jose", None), ("cose", "cose", "jose")])
+def test_order_and_request_may_stand_in_another_envelope(desk: Desk, mandate: str, order: str, asked: str | None) -> None:
     desk.call(*MINT, "--format", mandate, "--out", "m")
     desk.call(*ORDER, "--format", order, "--out", "o")
-    chosen = () if request is None else ("--format", request)
+    chosen = () if asked is None else ("--format", asked)
     assert desk.call("pay", "o", "--mandate", "m", "--key", "agent.pem", "--out", "p", *chosen).code == 0
     parts = desk.call("inspect", "p", "--json").document["payment"]["parts"]
     assert {part["kind"]: part["format"] for part in parts} == {
-        "request": request or mandate,
+        "request": asked or mandate,
         "mandate": mandate,
         "order": order,
     }
@@ -87,7 +87,7 @@ def test_anything_else_after_it_is_refused(desk: Desk, ending: bytes) -> None:
     desk.write("m.jwt", desk.mandate + ending)
     done = desk.call("verify", "m.jwt", "--parties", "parties.json", "--at", AT, "--json")
     assert done.code == 1
-    assert done.document["objects"][0]["findings"][0]["code"] in {"base64url_invalid", "envelope_invalid"}
+    assert done.document["results"][0]["findings"][0]["code"] in {"base64url_invalid", "envelope_invalid"}
 
 
 def test_an_id_that_is_no_uuid_needs_jose(desk: Desk) -> None:
