@@ -10,7 +10,7 @@ from hashlib import sha256
 from typing import Any, Final
 
 from act.envelope.kinds import BY_COSE_TYP, Kind
-from act.envelope.opened import Format, Opened, Unsigned
+from act.envelope.opened import Format, KeyName, Opened, Unsigned
 from act.errors import Refused
 from act.keys import Algorithm, Signer
 from act.wire import cbor
@@ -27,7 +27,7 @@ _headers: dict[bytes, tuple[Algorithm, bytes, Kind]] = {}
 """Decoded protected headers by their bytes: time-independent, and the same for every object one key signs."""
 
 
-def header(kind: Kind, signer: Signer) -> bytes:
+def header(kind: Kind, signer: Signer | KeyName) -> bytes:
     """The protected header of every object of this kind that this signer signs."""
     return cbor.encode({_ALG: signer.alg.cose, _KID: signer.kid, _TYP: kind.cose_typ})
 

@@ -13,7 +13,7 @@ from typing import Any, Final
 from act.envelope.claims import read_text
 from act.envelope.forms import Form
 from act.envelope.kinds import BY_JOSE_TYP, KINDS, Kind
-from act.envelope.opened import Format, Opened, Unsigned
+from act.envelope.opened import Format, KeyName, Opened, Unsigned
 from act.errors import Refused
 from act.keys import Algorithm, Signer
 from act.wire import json
@@ -52,7 +52,7 @@ def kid_of(text: str) -> bytes:
     return text.encode()
 
 
-def header(kind: Kind, signer: Signer) -> bytes:
+def header(kind: Kind, signer: Signer | KeyName) -> bytes:
     """The protected header, as JSON, of every object of this kind that this signer signs."""
     return json.canonicalize({"alg": signer.alg.jose, "kid": base64url_encode(signer.kid), "typ": kind.jose_typ})
 

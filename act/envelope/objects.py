@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from act.envelope import cose, jws
 from act.envelope.kinds import Kind
-from act.envelope.opened import MAX_JOSE_BYTES, MAX_OBJECT_BYTES, Format, Opened, Unsigned, require_fitting
+from act.envelope.opened import MAX_JOSE_BYTES, MAX_OBJECT_BYTES, Format, KeyName, Opened, Unsigned, require_fitting
 from act.errors import InvalidCall, Refused
 from act.keys import Signer
 
@@ -17,6 +17,7 @@ __all__ = [
     "MAX_JOSE_BYTES",
     "MAX_OBJECT_BYTES",
     "Format",
+    "KeyName",
     "Opened",
     "Unsigned",
     "header",
@@ -39,7 +40,7 @@ def read_format(value: object, where: str = "format") -> Format:
         raise InvalidCall("call_invalid", where, expected="cose or jose") from None
 
 
-def header(kind: Kind, signer: Signer, format: Format = Format.COSE) -> bytes:
+def header(kind: Kind, signer: Signer | KeyName, format: Format = Format.COSE) -> bytes:
     """The protected header of every object of this kind that this signer signs in this envelope."""
     return cose.header(kind, signer) if format is Format.COSE else jws.header(kind, signer)
 

@@ -15,7 +15,7 @@ from act.keys import SIGNATURE_SIZE, Algorithm, BadSignature, PublicKey, Signer
 from act.wire import cbor
 from act.wire.base64url import base64url_encode
 
-__all__ = ["MAX_JOSE_BYTES", "MAX_OBJECT_BYTES", "Format", "Opened", "Unsigned", "encode_signed", "require_fitting"]
+__all__ = ["MAX_JOSE_BYTES", "MAX_OBJECT_BYTES", "Format", "KeyName", "Opened", "Unsigned", "encode_signed", "require_fitting"]
 
 MAX_OBJECT_BYTES: Final = 16_384
 """A mandate is some 500 bytes and an order with a full cart some 10,000; anything larger is not one of ours."""
@@ -59,6 +59,13 @@ class Opened(NamedTuple):
             key.verify(self.signing_input, self.signature)
         except BadSignature:
             raise Refused(code, self.kind.name) from None
+
+
+class KeyName(NamedTuple):
+    """What a header says of the key that signs: asked of a signer once, because the signer may be far away."""
+
+    alg: Algorithm
+    kid: bytes
 
 
 @dataclass(frozen=True, slots=True)

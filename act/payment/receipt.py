@@ -23,7 +23,7 @@ from act.envelope.claims import (
     read_texts,
 )
 from act.envelope.kinds import RECEIPT
-from act.envelope.objects import Format, Opened, Unsigned, header, open_object, prepare
+from act.envelope.objects import KeyName, Opened, Unsigned, header, open_object, prepare
 from act.errors import CODES, Refused
 from act.keys import Signer
 from act.money import MINOR_LIMIT, Amount
@@ -92,10 +92,10 @@ def receipt_maker(ledger_id: str, issuer: str, signer: Signer) -> Callable[[Entr
     A receipt stands in the envelope of its mandate. The signer is asked for its algorithm and key id here and for nothing in
     the transaction: it may be far away.
     """
-    protected = {each: header(RECEIPT, signer, each) for each in Format}
+    name = KeyName(signer.alg, signer.kid)
 
     def make(entry: Entry) -> Unsigned:
-        return prepare(protected[entry.format], _claims(ledger_id, issuer, entry))
+        return prepare(header(RECEIPT, name, entry.format), _claims(ledger_id, issuer, entry))
 
     return make
 
