@@ -19,6 +19,7 @@ from pydantic import FailFast, Field
 from act.calendar import LATEST_INSTANT, parse_iso
 from act.documents import Document, naming_faults
 from act.envelope.claims import MAX_LIST, read_name, read_text
+from act.envelope.jws import kid_of
 from act.errors import InvalidCall, Refused, StoreFault
 from act.keys import PublicKey, from_jwk
 from act.wire import json
@@ -48,13 +49,14 @@ class Role(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Party:
     """One party as the payment service knows it. `categories` is its merchant record: what it sells, whatever its orders
-    say."""
+    say. `ledger` is the payment service that counts an issuer's mandates which name none (ACT 2.0's layout alone may)."""
 
     id: str
     name: str
     roles: tuple[Role, ...]
     delegator_namespaces: tuple[str, ...]
     categories: frozenset[str]
+    ledger: str | None = None
 
     def may_speak_for(self, delegator_identity: str) -> bool:
         """Whether this issuer may sign mandates of that delegator (a namespace is a literal prefix, never a pattern)."""
@@ -64,13 +66,14 @@ class Party:
 @dataclass(frozen=True, slots=True)
 class EnrolledKey:
     """A party's key and when it is in force: `not_before <= at < not_after`, in seconds. `compromised_at` is None or an
-    instant."""
+    instant. `alias` is what JOSE headers of that party call the key instead of its thumbprint (`jws.kid_of`), or None."""
 
     party: Party
     public_key: PublicKey
     not_before: int
     not_after: int
     compromised_at: int | None
+    alias: bytes | None = None
 
 
 class Parties(Protocol):
@@ -85,7 +88,10 @@ class Parties(Protocol):
         """From this instant on nothing may be decided with it (rule ACT-PAR-01)."""
 
     def find(self, kid: bytes, role: Role, at: int) -> EnrolledKey:
-        """The party that may sign as `role` with key `kid` at instant `at`; raises `Refused` signer_unknown (ACT-PAR-02)."""
+        """The party that may sign as `role` at instant `at` with the key of that thumbprint or alias.
+
+        Raises `Refused` signer_unknown (ACT-PAR-02).
+        """
 
 
 class PartiesTable:
@@ -98,6 +104,10 @@ class PartiesTable:
         self._keys: Final = {key.public_key.kid: key for key in enrolled}
         if len(self._keys) != len(enrolled):
             raise InvalidCall("parties_invalid", "keys", reason="one key is enrolled twice")
+        aliases = {key.alias: key for key in enrolled if key.alias is not None}
+        if len(aliases) != sum(key.alias is not None for key in enrolled) or aliases.keys() & self._keys.keys():
+            raise InvalidCall("parties_invalid", "keys", reason="one kid names two keys")
+        self._keys.update(aliases)
 
     def find(self, kid: bytes, role: Role, at: int) -> EnrolledKey:
         """See `Parties.find`."""
@@ -157,6 +167,7 @@ class _Key(Document):
     not_before: str
     not_after: str
     compromised_at: str | None = None
+    kid: str | None = None
 
 
 class _Party(Document):
@@ -165,6 +176,7 @@ class _Party(Document):
     roles: _Few[Literal["issuer", "principal", "payee", "psp"]]
     delegator_namespaces: _Few[str] = Field(default_factory=list)
     categories: _Few[str] = Field(default_factory=list)
+    ledger: str | None = None
     keys: _Few[_Key]
 
 
@@ -214,6 +226,11 @@ def _require_texts(party: _Party, where: str) -> None:
     texts = [("id", read_text, party.id), ("name", read_name, party.name)]
     for field, values in (("delegator_namespaces", party.delegator_namespaces), ("categories", party.categories)):
         texts += [(f"{field}.{place}", read_text, value) for place, value in enumerate(values)]
+    if party.ledger is not None:
+        texts.append(("ledger", read_text, party.ledger))
+        if not {"issuer", "principal"} & set(party.roles):
+            raise Refused("claim_invalid", f"{where}.ledger", expected="a party that signs mandates")
+    texts += [(f"keys.{place}.kid", read_text, key.kid) for place, key in enumerate(party.keys) if key.kid is not None]
     for place, read, value in texts:
         try:
             read(value)
@@ -222,9 +239,8 @@ def _require_texts(party: _Party, where: str) -> None:
 
 
 def _enrolled(party: _Party, key: _Key, where: str) -> EnrolledKey:
-    record = Party(
-        party.id, party.name, tuple(map(Role, party.roles)), tuple(party.delegator_namespaces), frozenset(party.categories)
-    )
+    roles, namespaces = tuple(map(Role, party.roles)), tuple(party.delegator_namespaces)
+    record = Party(party.id, party.name, roles, namespaces, frozenset(party.categories), party.ledger)
     not_before, not_after = parse_iso(key.not_before, f"{where}.not_before"), parse_iso(key.not_after, f"{where}.not_after")
     if not not_before < not_after:
         raise Refused("claim_invalid", f"{where}.not_after", expected="later than not_before")
@@ -234,4 +250,5 @@ def _enrolled(party: _Party, key: _Key, where: str) -> EnrolledKey:
         not_before,
         not_after,
         None if key.compromised_at is None else parse_iso(key.compromised_at, f"{where}.compromised_at"),
+        None if key.kid is None else kid_of(key.kid),
     )

@@ -42,6 +42,7 @@ _ROWS = (
     _Row(_YARDSTICK, 1, None),
     _Row("open the mandate, keys seen before", 1, 2.2),
     _Row("open the mandate, new keys", 1, 3.3),
+    _Row("open the mandate as VC-JWT, keys seen before", 1, 2.6),
     _Row("whole decision, keys seen before", 3, 2.0),
     _Row("whole decision from one byte string", 3, None),
     _Row("whole decision, mandate known", 2, 1.7),
@@ -68,6 +69,7 @@ def _works(effort: Effort) -> dict[str, Work]:
     afternoon = Afternoon.of(16)
     opened = open_credential(afternoon.iac).opened
     signed, key = opened.signature + opened.signing_input, afternoon.cast.wallet.public_key.raw
+    vc_jwt = afternoon.cast.mandate(format="jose")
     new = _from_elsewhere(effort.calls_in_all)
     wallets = (
         enrolled(
@@ -85,6 +87,7 @@ def _works(effort: Effort) -> dict[str, Work]:
     works: dict[str, Work] = {
         _YARDSTICK: lambda: crypto_sign_open(signed, key),
         "open the mandate, keys seen before": lambda: open_mandate(afternoon.iac),
+        "open the mandate as VC-JWT, keys seen before": lambda: open_mandate(vc_jwt),
         "whole decision, keys seen before": each(
             lambda payment: decide(authenticate(payment, parties), question), cycle(afternoon.payments)
         ),

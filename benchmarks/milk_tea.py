@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 
 import act
 from act.calendar import LATEST_INSTANT
@@ -72,11 +72,17 @@ class Cast:
             *others,
         ))  # fmt: skip
 
-    def mandate(self, *, max_total_amount: str = "200.00", ext: dict[str, Any] | None = None) -> bytes:
+    def mandate(
+        self,
+        *,
+        max_total_amount: str = "200.00",
+        format: Literal["cose", "jose"] = "cose",
+        ext: dict[str, Any] | None = None,
+    ) -> bytes:
         """The principal's mandate: CNY 200.00 for tea, at most 30.00 a cup, two shops. Each has a delegation_id of its own."""
         stated = {"max_total_amount": max_total_amount} | ({} if ext is None else {"ext": ext})
         mandate = act.Mandate.from_json(_DOCUMENT | stated)
-        return act.mint(mandate, signer=self.wallet, holder=self.agent.public_key, at=NOW)
+        return act.mint(mandate, signer=self.wallet, holder=self.agent.public_key, at=NOW, format=format)
 
     def order(self, number: int, text: str = "18.00", *, agent_id: str = "agent:tea-runner", **delivery: Any) -> bytes:
         """The shop's order for one cup; `delivery` is what it promises of that."""

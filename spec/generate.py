@@ -28,14 +28,14 @@ from act.delegation.credential import MAX_MANDATE_SECONDS
 from act.delegation.intent import MAX_ISR_BYTES
 from act.delegation.lifecycle import TRANSITIONS
 from act.envelope.claims import MAX_LIST, MAX_TEXT
-from act.envelope.cose import MAX_OBJECT_BYTES
 from act.envelope.kinds import KINDS
+from act.envelope.objects import MAX_JOSE_BYTES, MAX_OBJECT_BYTES
 from act.errors import CODES
 from act.iso4217 import EXPONENTS
 from act.keys import Algorithm
 from act.parties import MAX_FILE_BYTES
 from act.payment.ledger import CHARGE_TRANSITIONS, HOLD_SECONDS
-from act.payment.request import MAX_CHAIN, MAX_LIFETIME_SECONDS, MAX_PAYMENT_BYTES
+from act.payment.request import MAX_CHAIN, MAX_JSON_PAYMENT_BYTES, MAX_LIFETIME_SECONDS, MAX_PAYMENT_BYTES
 from act.payment.verifier import RULES_BY_SCENARIO
 from act.wire import cbor, json
 
@@ -49,14 +49,19 @@ _READING: Final = (
     ("ACT-WIRE-03", OURS, "CBOR is in its one deterministic form (RFC 8949 4.2.1)."),
     ("ACT-WIRE-04", "ADD-IAC-ISS", "JSON is strict: one text, no name twice, no NaN, no lone surrogate."),
     ("ACT-WIRE-05", OURS, "Base64url has no padding and is the one text of its bytes."),
-    ("ACT-ENV-01", "ADD-IAC-ISS", "A signed object is a tagged COSE_Sign1 whose protected header names alg, kid and typ."),
-    ("ACT-ENV-02", OURS, "The protected header holds nothing else; the unprotected header is empty."),
+    (
+        "ACT-ENV-01",
+        "ADD-IAC-ISS",
+        "A signed object is a tagged COSE_Sign1 or a compact JWS whose protected header names alg, kid and typ.",
+    ),
+    ("ACT-ENV-02", OURS, "The protected header holds nothing else; there is no other header."),
     ("ACT-ENV-03", OURS, "The algorithm is one of the table; the key that verifies decides which."),
     ("ACT-ENV-04", OURS, "The object is of the kind its place takes, as its typ says."),
     ("ACT-ENV-05", "ADD-IAC-ISS", "Every mandatory claim and field is there."),
     ("ACT-ENV-06", OURS, "No claim and no field is unknown."),
     ("ACT-ENV-07", OURS, "Every claim and field has its type, its range and its length."),
     ("ACT-ENV-08", OURS, "No field of a mandate, an order or a request is null: what is absent is left out."),
+    ("ACT-ENV-09", "ADD-IAC-ISS", "Where a VC-JWT says a fact twice, it says the same."),
     ("ACT-MON-01", "ADD-IAC-ISS", "An amount is a positive decimal with exactly its currency's digits."),
     ("ACT-MON-02", "ADD-IAC-ISS", "A currency is an ISO 4217 code with a minor unit."),
     ("ACT-KEY-01", OURS, "A public key is the canonical encoding of a point of prime order."),
@@ -264,12 +269,14 @@ def constraints() -> str:
 
 def kinds() -> str:
     """The typ table."""
-    return _table(("object", "COSE typ", "signed by"), [(kind.name, f"`{kind.cose_typ}`", kind.signed_by) for kind in KINDS])
+    rows = [(kind.name, f"`{kind.cose_typ}`", f"`{kind.jose_typ}`", kind.signed_by) for kind in KINDS]
+    return _table(("object", "COSE typ", "JOSE typ", "signed by"), rows)
 
 
 def algorithms() -> str:
     """The closed table of algorithms."""
-    return _table(("name", "COSE alg"), [(algorithm.value, algorithm.cose) for algorithm in Algorithm])
+    rows = [(algorithm.value, algorithm.cose, algorithm.jose) for algorithm in Algorithm]
+    return _table(("name", "COSE alg", "JOSE alg"), rows)
 
 
 def currencies() -> str:
@@ -284,8 +291,8 @@ def currencies() -> str:
 def bounds() -> str:
     """Every bound on what is read."""
     rows = (
-        ("a signed object", f"{MAX_OBJECT_BYTES:,} bytes"),
-        ("a payment", f"{MAX_PAYMENT_BYTES:,} bytes"),
+        ("a signed object", f"{MAX_OBJECT_BYTES:,} bytes in COSE, {MAX_JOSE_BYTES:,} in JOSE"),
+        ("a payment", f"{MAX_PAYMENT_BYTES:,} bytes in CBOR, {MAX_JSON_PAYMENT_BYTES:,} in JSON"),
         ("credentials in a payment's chain", f"{MAX_CHAIN} in form; this version accepts 1"),
         ("CBOR: lists and maps inside one another", cbor.MAX_DEPTH),
         ("CBOR: entries of one map", f"{cbor.MAX_MAP_ENTRIES:,}"),

@@ -20,6 +20,7 @@ from vector_sets import (
     calendars,
     envelopes,
     intents,
+    jose_files,
     mandates,
     orders,
     parties,
@@ -46,6 +47,7 @@ MAKERS = (
     payments.payments_file,
     receipts.receipts_file,
     sequences.sequences_file,
+    *jose_files.FILES,
 )
 
 

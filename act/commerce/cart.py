@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar, Final, Literal
 
 from act.calendar import FUTURE_TOLERANCE_SECONDS, instant, read_instant, system_clock
 from act.commerce.document import MAX_QUANTITY, read_order_document
@@ -14,8 +14,8 @@ from act.delegation.constraints import DelegationMode
 from act.delegation.limits import Usage, judge
 from act.delegation.purchase import Purchase
 from act.envelope.claims import MAX_LIST, Fields, read_digest, read_fields, read_map, read_name, read_text
-from act.envelope.cose import Opened, open_object, seal
 from act.envelope.kinds import ORDER
+from act.envelope.objects import Opened, open_object, read_format, seal
 from act.errors import InvalidCall, Refused
 from act.keys import Signer
 from act.money import Amount
@@ -86,7 +86,7 @@ class UnverifiedOrder:
             raise refusal.within("order.iss") from None
         if enrolled.party.id != self.order.payee:
             raise Refused("signer_mismatch", "order.iss", key_of=enrolled.party.id, named=self.order.payee)
-        self.opened.check_signature(enrolled.public_key, "order_signature_invalid")
+        self.opened.check_signature(enrolled.public_key, "order_signature_invalid", enrolled.alias)
         if enrolled.compromised_at is not None:  # an order lives for minutes: none is worth keeping a lost key for
             raise Refused("key_compromised", "order.iss", compromised_at=enrolled.compromised_at)
         return AuthenticatedOrder(self.order, self.issued_at, self.opened.identity, enrolled)
@@ -203,11 +203,13 @@ def order_claims(order: Order, issued_at: int) -> dict[str, Any]:
     return {"iss": order.payee, "sub": order.agent_id, "exp": order.expires_at, "iat": issued_at, "act": body}
 
 
-def sign_order(order: Order, *, signer: Signer, at: datetime | None = None) -> bytes:
+def sign_order(order: Order, *, signer: Signer, at: datetime | None = None, format: Literal["cose", "jose"] = "cose") -> bytes:
     """Signs an order as its payee and returns its bytes. `at` is the time of confirmation (None: the system clock).
 
-    Raises `Refused` for an order no verifier would take: items that do not add up, a lock that has already expired.
+    `format` is the envelope; an order may stand in another one than the mandate it is paid under. Raises `Refused` for an order
+    no verifier would take: items that do not add up, a lock that has already expired.
     """
+    envelope = read_format(format)
     if not isinstance(order, Order):
         raise InvalidCall("call_invalid", "order", expected="an act.Order")
     claims = order_claims(order, instant(at or system_clock()))
@@ -216,7 +218,7 @@ def sign_order(order: Order, *, signer: Signer, at: datetime | None = None) -> b
     if order.expires_at <= claims["iat"]:
         raise Refused("order_expired", "order.exp")
     read_order(claims)
-    return seal(ORDER, claims, signer)
+    return seal(ORDER, claims, signer, envelope)
 
 
 def open_order(data: bytes) -> UnverifiedOrder:

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, TypeVar
-from uuid import UUID
 
 from act.delegation.constraints import REGISTRY, Constraint, MaxDepth
 from act.delegation.constraints.base import BEHAVIOUR_RULE
@@ -35,7 +34,7 @@ class Authority:
     """
 
     identity: bytes
-    delegation_id: UUID
+    delegation_id: str
     agent_id: str
     holder: PublicKey
     ledger: str

@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final
-from uuid import UUID
 
 from act.calendar import FUTURE_TOLERANCE_SECONDS, instant, system_clock
 from act.delegation.authority import Authority
@@ -21,8 +20,8 @@ from act.delegation.link import Link, UnverifiedLink, link_claims, open_link, re
 from act.delegation.link_document import read_link_document
 from act.delegation.mandate import SignedMandate
 from act.delegation.purchase import Purchase
-from act.envelope.cose import seal
 from act.envelope.kinds import LINK
+from act.envelope.objects import seal
 from act.errors import InvalidCall, Refused
 from act.keys import PublicKey, Signer
 from act.parties import Parties
@@ -83,7 +82,7 @@ class Chain:
         return self.leaf.identity
 
     @property
-    def delegation_id(self) -> UUID:
+    def delegation_id(self) -> str:
         """The leaf's."""
         return self.links[-1].link.delegation_id if self.links else self.root.mandate.delegation_id
 
@@ -159,7 +158,7 @@ class Chain:
         own."""
         limits = _limits_of(self.root.mandate.constraints, at)
         for link in self.links:
-            name = link.link.delegation_id.urn
+            name = link.link.delegation_id
             limits += tuple([replace(each, name=f"{name}/{each.name}") for each in _limits_of(link.link.constraints, at)])
         if self.links:  # what ranks first is judged first, whichever credential it stands in
             limits = tuple(sorted(limits, key=_rank))
@@ -218,7 +217,7 @@ class UnverifiedChain:
         return self.links[-1].content.link.agent_id if self.links else self.root.content.mandate.agent_id
 
     @property
-    def delegation_id(self) -> UUID:
+    def delegation_id(self) -> str:
         """The last credential's."""
         return self.links[-1].content.link.delegation_id if self.links else self.root.content.mandate.delegation_id
 
@@ -241,8 +240,12 @@ class UnverifiedChain:
 
 
 def open_chain(data: Sequence[bytes]) -> UnverifiedChain:
-    """Decodes a mandate and its links, root first; believes nothing. Raises `Refused`."""
-    return UnverifiedChain(open_credential(data[0]), tuple([open_link(each) for each in data[1:]]))
+    """Decodes a mandate and its links, root first; believes nothing. Raises `Refused`: envelope_mixed (ACT-CHN-01), others."""
+    root, links = open_credential(data[0]), tuple([open_link(each) for each in data[1:]])
+    for place, link in enumerate(links, 1):
+        if link.opened.format is not root.opened.format:
+            raise Refused("envelope_mixed", f"link.{place}", root=root.opened.format.value, found=link.opened.format.value)
+    return UnverifiedChain(root, links)
 
 
 def delegate(
@@ -275,7 +278,7 @@ def delegate(
         parent.stated(Validity).require_in_force(claims["iat"])
     except Refused as refusal:
         raise refusal.within(f"link.{len(chain)}") from None
-    return seal(LINK, claims, signer)
+    return seal(LINK, claims, signer, unverified.root.opened.format)
 
 
 def verify_mandate(

@@ -7,19 +7,20 @@ use.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import ClassVar, Final
-from uuid import UUID
+from typing import Any, ClassVar, Final, Literal
 
 from act.calendar import FUTURE_TOLERANCE_SECONDS, instant, system_clock
 from act.delegation.constraints import Validity
 from act.delegation.mandate import Mandate, MandateKey, SignedMandate, mandate_claims, read_mandate
-from act.envelope.cose import Opened, open_object, seal
+from act.delegation.vc_jwt import UNNAMED_LEDGER, neutral_claims, vc_payload
 from act.envelope.kinds import MANDATE
+from act.envelope.objects import Format, Opened, Unsigned, header, open_object, prepare, read_format, require_fitting
 from act.errors import InvalidCall, Refused
 from act.keys import PublicKey, Signer
 from act.parties import EnrolledKey, Parties, Role
+from act.wire import json
 
 __all__ = ["MAX_MANDATE_SECONDS", "Credential", "UnverifiedCredential", "mint", "open_credential"]
 
@@ -44,19 +45,24 @@ class UnverifiedCredential:
 
     def authenticate(self, parties: Parties) -> Credential:
         """The credential, its issuer proven. Raises `Refused`: signer_unknown, signer_mismatch, delegator_not_allowed,
-        credential_signature_invalid."""
-        enrolled = _find_issuer(self.content.mandate, self.content.issued_at, self.opened.kid, parties)
-        self.opened.check_signature(enrolled.public_key, "credential_signature_invalid")
-        mandate = self.content.mandate
+        credential_signature_invalid; claim_missing for a credential in ACT 2.0's layout whose ledger nobody names."""
+        mandate, opened = self.content.mandate, self.opened
+        enrolled = _find_issuer(mandate, self.content.issued_at, opened.kid, parties)
+        opened.check_signature(enrolled.public_key, "credential_signature_invalid", enrolled.alias)
+        if mandate.ledger is UNNAMED_LEDGER:
+            if enrolled.party.ledger is None:
+                raise Refused("claim_missing", "mandate.aud")
+            mandate = replace(mandate, ledger=enrolled.party.ledger)
         key = MandateKey(mandate.issuer, mandate.delegator_identity, mandate.delegation_id)
-        return Credential(mandate, key, self.holder, self.content.issued_at, self.opened.identity, self.opened.kid)
+        return Credential(mandate, key, self.holder, self.content.issued_at, opened.identity, opened.kid, opened.format)
 
 
 @dataclass(frozen=True, slots=True)
 class Credential:
     """An authenticated mandate: its issuer signed exactly this. Whether it is in force is another question.
 
-    `key` is how ledgers name it, `identity` SHA-256 of the signing input; `kid` names the issuer's key.
+    `key` is how ledgers name it, `identity` SHA-256 of the signing input; `kid` names the issuer's key and
+    `format` the envelope.
     """
 
     mandate: Mandate
@@ -65,6 +71,7 @@ class Credential:
     issued_at: int
     identity: bytes
     kid: bytes
+    format: Format
 
     def require_in_force(self, at: int) -> None:
         """Rules ACT-PAY-13 and -14: issued, started and not ended at instant `at`; raises `Refused` otherwise."""
@@ -104,27 +111,51 @@ def _find_issuer(mandate: Mandate, issued_at: int, kid: bytes, parties: Parties)
     return enrolled
 
 
-def mint(mandate: Mandate, *, signer: Signer, holder: PublicKey, at: datetime | None = None) -> bytes:
-    """Signs a mandate for the agent that holds `holder` and returns the credential's bytes.
+def mint(
+    mandate: Mandate,
+    *,
+    signer: Signer,
+    holder: PublicKey,
+    at: datetime | None = None,
+    format: Literal["cose", "jose"] = "cose",
+) -> bytes:
+    """Signs a mandate for the agent that holds `holder` and returns the credential's bytes, COSE or a VC-JWT.
 
     `at` is the time of signing (None: the system clock). What is returned has been read back by the verifier's own reader, so
-    a mandate that no verifier would take raises `Refused` here and is never signed.
+    a mandate that no verifier would take raises `Refused` here and is never signed. Raises `InvalidCall` for what the envelope
+    does not carry, such as a delegation_id in COSE that is no UUID.
     """
+    envelope = read_format(format)
     if not isinstance(mandate, Mandate):
         raise InvalidCall("call_invalid", "mandate", expected="an act.Mandate")
-    if not isinstance(mandate.delegation_id, UUID):
-        raise InvalidCall("call_invalid", "mandate.delegation_id", expected="a UUID")
+    if not isinstance(mandate.delegation_id, str):
+        raise InvalidCall("call_invalid", "mandate.delegation_id", expected="urn:uuid: and a UUID, as text")
     if not isinstance(holder, PublicKey):
         raise InvalidCall("call_invalid", "holder", expected="an act.PublicKey")
     claims = mandate_claims(mandate, holder, instant(at or system_clock()))
+    if envelope is Format.COSE and type(claims["cti"]) is not bytes:
+        raise InvalidCall("call_invalid", "mandate.delegation_id", expected="a UUID: only JOSE carries another id")
     if read_mandate(claims).mandate != mandate:  # such as an amount in another currency than the mandate's
         raise InvalidCall("call_invalid", "mandate", reason="its parts do not belong together")
     if mandate.constraint(Validity).end <= claims["iat"]:
         raise Refused("credential_expired", "mandate.validity_end_time")
-    return seal(MANDATE, claims, signer)
+    protected = header(MANDATE, signer, envelope)
+    unsigned = prepare(protected, claims) if envelope is Format.COSE else _prepare_vc_jwt(protected, claims, mandate)
+    require_fitting(unsigned, MANDATE)
+    return unsigned.sign(signer)
+
+
+def _prepare_vc_jwt(protected: bytes, claims: dict[str, Any], mandate: Mandate) -> Unsigned:
+    """Not every mandate that COSE carries has a VC-JWT that says exactly the same: amounts there have at most 15 digits."""
+    unsigned = prepare(protected, vc_payload(claims))
+    payload = json.decode(unsigned.payload)
+    if not isinstance(payload, dict) or read_mandate(neutral_claims(payload)).mandate != mandate:
+        raise InvalidCall("call_invalid", "mandate", reason="JSON does not carry it exactly")
+    return unsigned
 
 
 def open_credential(data: bytes) -> UnverifiedCredential:
     """Decodes a credential strictly; believes nothing. Raises `Refused`."""
     opened = open_object(data, MANDATE)
-    return UnverifiedCredential(read_mandate(opened.claims), opened, data)
+    claims = opened.claims if opened.format is Format.COSE else neutral_claims(opened.claims)
+    return UnverifiedCredential(read_mandate(claims), opened, data)

@@ -289,14 +289,19 @@ def require_encodable(vendor_private: dict[str, Any]) -> None:
         raise Refused("claim_invalid", "ext.vendor_private", expected=expected) from None
 
 
-def read_delegation_id(text: str | None) -> UUID:
-    """`urn:uuid:` and a UUID in its one lower-case form, or the UUID alone."""
+def read_delegation_id(text: str | None) -> str:
+    """`urn:uuid:` and a UUID in its one lower-case form, which may be written alone; any other text is an id of its own."""
     if text is None:
-        return uuid4()
+        return uuid4().urn
     try:
         value = UUID(text)
     except ValueError:
-        raise Refused("claim_invalid", "delegation_id", expected="urn:uuid: and a UUID") from None
+        if text.lower().startswith("urn:uuid:"):
+            raise Refused("claim_invalid", "delegation_id", expected="urn:uuid: and a UUID") from None
+        try:
+            return read_text(text)
+        except Refused as refusal:
+            raise refusal.within("delegation_id") from None
     if text not in (value.urn, str(value)):
         raise Refused("claim_invalid", "delegation_id", expected="urn:uuid: and a UUID in lower case")
-    return value
+    return value.urn

@@ -13,7 +13,6 @@ from datetime import datetime
 from decimal import Decimal
 from hashlib import sha256
 from typing import Any, Final, Self
-from uuid import UUID, uuid4
 
 from act.calendar import instant, iso, parse_iso
 from act.delegation.constraints import Constraint, Language, Validity, build_constraints, require_purpose
@@ -25,7 +24,7 @@ from act.delegation.conversation import (
     conversation_reader,
     read_conversation_document,
 )
-from act.delegation.document import raw_constraints, read_confirmation, read_ext, require_text
+from act.delegation.document import raw_constraints, read_confirmation, read_delegation_id, read_ext, require_text
 from act.delegation.mandate import Mandate
 from act.documents import Document, naming_faults, parse_document
 from act.errors import InvalidCall, Refused
@@ -154,7 +153,7 @@ class Isr:
         issuer: str,
         ledger: str,
         delegator_identity: str,
-        delegation_id: UUID | None = None,
+        delegation_id: str | None = None,
         control_proof_ref: str | None = None,
     ) -> Mandate:
         """The mandate that this record authorizes, to be minted as it is (ADD-IAC-ISS); without an id a random one is drawn.
@@ -172,7 +171,7 @@ class Isr:
                 require_text(control_proof_ref, "control_proof_ref")
             history = None if self.intent_id is not None else _selected(self.conversation_history)
         return Mandate(
-            delegation_id=delegation_id or uuid4(),
+            delegation_id=read_delegation_id(delegation_id),
             agent_id=self.agent_id,
             intent_id=self.intent_id,
             constraints=self.constraints,

@@ -9,15 +9,23 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final
-from uuid import UUID
 
 from act.calendar import read_instant
 from act.delegation.constraints import Constraint, Validity
 from act.delegation.constraints.payload import read_constraints, write_constraints
 from act.delegation.mandate import read_holder, write_holder
-from act.envelope.claims import Fields, read_digest, read_fields, read_id, read_map, read_raw, read_text
-from act.envelope.cose import Opened, open_object
+from act.envelope.claims import (
+    Fields,
+    delegation_id_claim,
+    read_delegation_id,
+    read_digest,
+    read_fields,
+    read_map,
+    read_raw,
+    read_text,
+)
 from act.envelope.kinds import LINK
+from act.envelope.objects import Opened, open_object
 from act.keys import PublicKey
 
 __all__ = ["Link", "SignedLink", "UnverifiedLink", "link_claims", "open_link", "read_link"]
@@ -30,7 +38,7 @@ _CLAIMS: Final = Fields(
         "exp": read_instant,
         "nbf": read_instant,
         "iat": read_instant,
-        "cti": read_id,
+        "cti": read_delegation_id,
         "cnf": read_map,
         "act": read_map,
     }
@@ -50,7 +58,7 @@ class Link:
     still the principal. `constraints` hold the window, the currency and whatever is narrowed, in the registry's order.
     """
 
-    delegation_id: UUID
+    delegation_id: str
     parent: bytes
     issuer: str
     ledger: str
@@ -91,7 +99,7 @@ def read_link(claims: dict[str, Any]) -> SignedLink:
     body = read_fields(_ACT, head["act"], "link.act")
     constraints, vendor_private = read_constraints(body, (head["nbf"], head["exp"]), _NO_DEFAULTS, "link.act")
     link = Link(
-        UUID(bytes=head["cti"]),
+        head["cti"],
         body["parent"],
         head["iss"],
         head["aud"],
@@ -114,7 +122,7 @@ def link_claims(link: Link, holder: PublicKey, issued_at: int) -> dict[str, Any]
         "nbf": window.start,
         "exp": window.end,
         "iat": issued_at,
-        "cti": link.delegation_id.bytes,
+        "cti": delegation_id_claim(link.delegation_id),
         "cnf": write_holder(holder),
         "act": body | write_constraints(link.constraints, link.vendor_private),
     }

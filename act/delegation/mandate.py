@@ -9,14 +9,23 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
-from uuid import UUID
 
 from act.calendar import read_instant
 from act.delegation.constraints import DEFAULT_MODE, Constraint, Validity, require_purpose
 from act.delegation.constraints.payload import DEFAULTS, read_constraints, write_constraints
 from act.delegation.conversation import MAX_RAW_BYTES_IN_MANDATE, ConversationHistory, conversation_reader
 from act.delegation.document import read_mandate_document
-from act.envelope.claims import Fields, read_digest, read_fields, read_id, read_map, read_raw, read_text
+from act.delegation.vc_jwt import UNNAMED_LEDGER
+from act.envelope.claims import (
+    Fields,
+    delegation_id_claim,
+    read_delegation_id,
+    read_digest,
+    read_fields,
+    read_map,
+    read_raw,
+    read_text,
+)
 from act.errors import InvalidCall, Refused
 from act.keys import PublicKey
 
@@ -30,13 +39,15 @@ _CLAIMS: Final = Fields(
         "exp": read_instant,
         "nbf": read_instant,
         "iat": read_instant,
-        "cti": read_id,
+        "cti": read_delegation_id,
         "cnf": read_map,
         "status": read_map,
         "act": read_map,
     }
 )
 _LEDGER_STATUS: Final = Fields({"ledger": read_text})
+_UNNAMED: Final = {"aud": UNNAMED_LEDGER, "status": {"ledger": UNNAMED_LEDGER}}
+_CLAIMS_WITHOUT_LEDGER: Final = Fields({name: read for name, read in _CLAIMS.readers.items() if name not in _UNNAMED})
 _CONFIRMATION_KEY: Final = 1  # RFC 8747: the COSE_Key member of cnf
 
 
@@ -63,14 +74,16 @@ class MandateKey:
 
     issuer: str
     delegator_identity: str
-    delegation_id: UUID
+    delegation_id: str
 
 
 @dataclass(frozen=True, slots=True)
 class Mandate:
     """What a principal authorizes, before and after it is signed.
 
-    `delegation_id` is a UUID. `ledger` is the one payment service that counts what is spent (the credential's audience).
+    `delegation_id` is `urn:uuid:` and a UUID in lower case; a VC-JWT may carry any other text. `ledger` is the one payment
+    service that counts what is spent (the credential's audience); it is empty only before `authenticate`, for a credential in
+    ACT 2.0's layout that leaves it to the parties file.
     `constraints` stand in the registry's order and always hold the window, the mode, the currency and the total.
     A mandate names its intent by `intent_id` or, where it has none, holds the `conversation_history` it came from; it may have
     both. `source_isr_digest` is the digest of the confirmed intent record it was selected from (32 bytes). `control_proof_ref`
@@ -78,7 +91,7 @@ class Mandate:
     Identifiers are 1 to 256 printable characters, compared byte for byte. Times are seconds since 1970, UTC.
     """
 
-    delegation_id: UUID
+    delegation_id: str
     issuer: str
     ledger: str
     delegator_identity: str
@@ -120,11 +133,15 @@ class SignedMandate:
 
 def read_mandate(claims: dict[str, Any]) -> SignedMandate:
     """The mandate in a credential's claims. Raises `Refused` for whatever this profile does not know or allow."""
-    head = read_fields(_CLAIMS, claims, "mandate")
+    if claims.get("aud") is UNNAMED_LEDGER:
+        named = {name: value for name, value in claims.items() if name not in _UNNAMED}
+        head = read_fields(_CLAIMS_WITHOUT_LEDGER, named, "mandate") | _UNNAMED
+    else:
+        head = read_fields(_CLAIMS, claims, "mandate")
+        status = read_fields(_LEDGER_STATUS, head["status"], "mandate.status")
+        if status["ledger"] != head["aud"]:
+            raise Refused("status_unavailable", "mandate.status", ledger=status["ledger"])
     holder = read_holder(head["cnf"], "mandate.cnf")
-    status = read_fields(_LEDGER_STATUS, head["status"], "mandate.status")
-    if status["ledger"] != head["aud"]:
-        raise Refused("status_unavailable", "mandate.status", ledger=status["ledger"])
     body = read_fields(_ACT, head["act"], "mandate.act")
     intent_id, history = body.get("intent_id"), body.get("conversation_history")
     if intent_id is None and history is None:
@@ -137,7 +154,7 @@ def read_mandate(claims: dict[str, Any]) -> SignedMandate:
     except Refused as refusal:
         raise refusal.within("mandate.act") from None
     mandate = Mandate(
-        UUID(bytes=head["cti"]),
+        head["cti"],
         head["iss"],
         head["aud"],
         body["delegator_identity"],
@@ -186,7 +203,7 @@ def mandate_claims(mandate: Mandate, holder: PublicKey, issued_at: int) -> dict[
         "nbf": window.start,
         "exp": window.end,
         "iat": issued_at,
-        "cti": mandate.delegation_id.bytes,
+        "cti": delegation_id_claim(mandate.delegation_id),
         "cnf": write_holder(holder),
         "status": {"ledger": mandate.ledger},
         "act": body,

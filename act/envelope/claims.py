@@ -10,7 +10,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final
-from uuid import UUID
 
 from act.errors import Refused
 
@@ -19,6 +18,9 @@ __all__ = [
     "MAX_TEXT",
     "Fields",
     "Reader",
+    "TextId",
+    "delegation_id_claim",
+    "read_delegation_id",
     "read_digest",
     "read_fields",
     "read_id",
@@ -38,6 +40,12 @@ MAX_LIST: Final = 128
 
 Reader = Callable[[Any], Any]
 """Takes a decoded value, returns it checked and in the form used inside, or raises `Refused`."""
+
+
+class TextId(str):
+    """A delegation_id that is no UUID: only JOSE carries one, and no decoder of CBOR makes a value of this type."""
+
+    __slots__ = ()
 
 
 class Fields:
@@ -150,4 +158,21 @@ def read_raw(value: Any) -> Any:
 
 def uuid_urn(value: bytes) -> str:
     """`urn:uuid:...`, how an id of 16 bytes is written for people and in JSON (RFC 9562)."""
-    return UUID(bytes=value).urn
+    text = value.hex()
+    return f"urn:uuid:{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+
+
+def read_delegation_id(value: object) -> str:
+    """A delegation_id as text: `urn:uuid:` for 16 bytes, and a `TextId` as it is."""
+    if type(value) is bytes and len(value) == 16:
+        return uuid_urn(value)
+    if type(value) is TextId:
+        return str(value)
+    raise Refused("claim_invalid", expected="16 bytes")
+
+
+def delegation_id_claim(delegation_id: str) -> bytes | TextId:
+    """The neutral value that `read_delegation_id` turns into this text; every other text than a UUID's is a `TextId`."""
+    if delegation_id.startswith("urn:uuid:"):
+        return bytes.fromhex(delegation_id[9:].replace("-", ""))
+    return TextId(delegation_id)

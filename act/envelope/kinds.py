@@ -5,29 +5,63 @@ The typ carries the profile's major version: an object of another version is ano
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Final
 
-__all__ = ["BY_COSE_TYP", "KINDS", "LINK", "MANDATE", "ORDER", "RECEIPT", "REQUEST", "Kind"]
+from act.envelope.forms import DELEGATION_ID, DIGEST, ID, KEY, Form
+
+__all__ = ["BY_COSE_TYP", "BY_JOSE_TYP", "KINDS", "LINK", "MANDATE", "ORDER", "RECEIPT", "REQUEST", "Kind"]
 
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """One kind of object: its name here, its typ in both envelopes and who signs it."""
+    """One kind of object: its name here, its typ in both envelopes and who signs it.
+
+    `json_forms` are the fields, by path from the claims on, that are bytes inside and text in JSON. None: the payload has a
+    layout of its own, which the kind's own module reads.
+    """
 
     name: str
     cose_typ: str
     jose_typ: str
     signed_by: str
+    json_forms: Mapping[str, Form] | None = field(default_factory=dict, compare=False)
 
 
-MANDATE: Final = Kind("mandate", "application/act1-iac+cwt", "vc+jwt", "the issuer for the principal, or the principal")
-LINK: Final = Kind("link", "application/act1-link+cwt", "act1-link+jwt", "the agent key its parent names")
-ORDER: Final = Kind("order", "application/act1-order+cwt", "act1-order+jwt", "the payee")
-REQUEST: Final = Kind("request", "application/act1-payment+cwt", "act1-payment+jwt", "the agent key the mandate names")
-RECEIPT: Final = Kind("receipt", "application/act1-receipt+cwt", "act1-receipt+jwt", "the payment service")
+MANDATE: Final = Kind("mandate", "application/act1-iac+cwt", "vc+jwt", "the issuer for the principal, or the principal", None)
+LINK: Final = Kind(
+    "link",
+    "application/act1-link+cwt",
+    "act1-link+jwt",
+    "the agent key its parent names",
+    {"cti": DELEGATION_ID, "cnf": KEY, "act.parent": DIGEST, "act.ext.fulfillment.delivery_address": DIGEST},
+)
+ORDER: Final = Kind("order", "application/act1-order+cwt", "act1-order+jwt", "the payee", {"act.delivery_address": DIGEST})
+REQUEST: Final = Kind(
+    "request",
+    "application/act1-payment+cwt",
+    "act1-payment+jwt",
+    "the agent key the mandate names",
+    {"cti": ID, "act.delegation_id": DELEGATION_ID, "act.credential": DIGEST, "act.order": DIGEST},
+)
+RECEIPT: Final = Kind(
+    "receipt",
+    "application/act1-receipt+cwt",
+    "act1-receipt+jwt",
+    "the payment service",
+    {
+        "act.delegation_id": DELEGATION_ID,
+        "act.credential": DIGEST,
+        "act.previous": DIGEST,
+        "act.request": DIGEST,
+        "act.order": DIGEST,
+    },
+)
 
 KINDS: Final = (MANDATE, LINK, ORDER, REQUEST, RECEIPT)
 """Every kind this version opens. Confirmations, instructions and status lists join it with the code that judges them."""
 
 BY_COSE_TYP: Final = {kind.cose_typ: kind for kind in KINDS}
+
+BY_JOSE_TYP: Final = {kind.jose_typ: kind for kind in KINDS}

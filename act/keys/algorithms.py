@@ -42,8 +42,20 @@ class Algorithm(Enum):
             raise Refused("algorithm_not_allowed", where)
         return found
 
+    @classmethod
+    def from_jose(cls, value: object, where: str) -> Algorithm:
+        """The algorithm with this JOSE name; `EdDSA` is Ed25519, the only curve of it that a key here can have.
+
+        Raises Refused: `algorithm_not_allowed` (ACT-ENV-03) for every other value, `none` and the MACs among them.
+        """
+        found = _BY_JOSE.get(value) if type(value) is str else None
+        if found is None:
+            raise Refused("algorithm_not_allowed", where)
+        return found
+
 
 _BY_COSE: Final = MappingProxyType({algorithm.cose: algorithm for algorithm in Algorithm})
+_BY_JOSE: Final = MappingProxyType({algorithm.jose: algorithm for algorithm in Algorithm} | {"EdDSA": Algorithm.ED25519})
 
 
 class BadSignature(Exception):

@@ -16,7 +16,7 @@ from act.delegation.constraints import HONOR
 from act.delegation.lifecycle import MandateState
 from act.delegation.limits import Limit, Unit
 from act.delegation.mandate import MandateKey
-from act.envelope.cose import Unsigned
+from act.envelope.objects import Format, Unsigned
 from act.errors import Refused
 from act.money import Amount
 from act.payment.verifier import AuthenticatedPayment, RequestKey, ReservationRequest
@@ -96,7 +96,8 @@ class ChargeRecord:
 
 @dataclass(frozen=True, slots=True)
 class MandateRecord:
-    """A mandate to be pinned: its key, its identity, its agent and what it may still be recorded for.
+    """A mandate to be pinned: its key, its identity, its agent, what it may still be recorded for, and its envelope, which its
+    receipts share.
 
     `on_revoke` is `honor` or `void`: what becomes of its holds when it is revoked.
     """
@@ -107,6 +108,7 @@ class MandateRecord:
     currency: str
     expires_at: int
     on_revoke: str = HONOR
+    format: Format = Format.COSE
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +126,10 @@ class CounterChange:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One thing that happened under a mandate; `sequence` counts from 1, `previous` is the receipt identity before it."""
+    """One thing that happened under a mandate; `sequence` counts from 1, `previous` is the receipt identity before it.
+
+    `format` is the mandate's envelope, in which the receipt is written.
+    """
 
     mandate: MandateKey
     credential: bytes
@@ -143,6 +148,7 @@ class Entry:
     hold_expires_at: int | None = None
     counters: tuple[CounterChange, ...] = ()
     tzdata_version: str | None = None
+    format: Format = Format.COSE
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,14 +9,22 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, ClassVar, Final
-from uuid import UUID
 
 from act.calendar import FUTURE_TOLERANCE_SECONDS, instant, read_instant
 from act.commerce.cart import open_order
 from act.delegation.limits import Unit
-from act.envelope.claims import Fields, read_digest, read_fields, read_id, read_map, read_text, read_texts
-from act.envelope.cose import Opened, Unsigned, header, open_object, prepare
+from act.envelope.claims import (
+    Fields,
+    delegation_id_claim,
+    read_delegation_id,
+    read_digest,
+    read_fields,
+    read_map,
+    read_text,
+    read_texts,
+)
 from act.envelope.kinds import RECEIPT
+from act.envelope.objects import KeyName, Opened, Unsigned, header, open_object, prepare
 from act.errors import CODES, Refused
 from act.keys import Signer
 from act.money import MINOR_LIMIT, Amount
@@ -44,7 +52,7 @@ class Receipt:
     sequence: int
     previous: bytes | None
     delegator_identity: str
-    delegation_id: UUID
+    delegation_id: str
     credential: bytes
     counters: tuple[CounterChange, ...]
     trade_no: str | None
@@ -74,7 +82,7 @@ class UnverifiedReceipt:
             raise refusal.within("receipt.iss") from None
         if enrolled.party.id != self.receipt.issuer:
             raise Refused("signer_mismatch", "receipt.iss", key_of=enrolled.party.id, named=self.receipt.issuer)
-        self.opened.check_signature(enrolled.public_key, "receipt_signature_invalid")
+        self.opened.check_signature(enrolled.public_key, "receipt_signature_invalid", enrolled.alias)
         if enrolled.compromised_at is not None:
             raise Refused("key_compromised", "receipt.iss", compromised_at=enrolled.compromised_at)
         return self.receipt
@@ -83,12 +91,13 @@ class UnverifiedReceipt:
 def receipt_maker(ledger_id: str, issuer: str, signer: Signer) -> Callable[[Entry], Unsigned]:
     """How this payment service turns an entry into a receipt; `issuer` is the mandate's, told of a revocation.
 
-    The signer is asked for its algorithm and key id here and for nothing in the transaction: it may be far away.
+    A receipt stands in the envelope of its mandate. The signer is asked for its algorithm and key id here and for nothing in
+    the transaction: it may be far away.
     """
-    protected = header(RECEIPT, signer)
+    name = KeyName(signer.alg, signer.kid)
 
     def make(entry: Entry) -> Unsigned:
-        return prepare(protected, _claims(ledger_id, issuer, entry))
+        return prepare(header(RECEIPT, name, entry.format), _claims(ledger_id, issuer, entry))
 
     return make
 
@@ -108,7 +117,7 @@ def _claims(ledger_id: str, issuer: str, entry: Entry) -> dict[str, Any]:
     }
     body = {
         "delegator_identity": entry.mandate.delegator_identity,
-        "delegation_id": entry.mandate.delegation_id.bytes,
+        "delegation_id": delegation_id_claim(entry.mandate.delegation_id),
         "credential": entry.credential,
         "sequence": entry.sequence,
         "state": entry.kind.value,
@@ -178,7 +187,7 @@ _CLAIMS: Final = Fields({"iss": read_text, "aud": read_texts, "iat": read_instan
 _ACT: Final = Fields(
     {
         "delegator_identity": read_text,
-        "delegation_id": read_id,
+        "delegation_id": read_delegation_id,
         "credential": read_digest,
         "sequence": _read_sequence,
         "state": _read_kind,
@@ -219,7 +228,7 @@ def _read_receipt(opened: Opened) -> Receipt:
         body["sequence"],
         body.get("previous"),
         body["delegator_identity"],
-        UUID(bytes=body["delegation_id"]),
+        body["delegation_id"],
         body["credential"],
         body["counters"],
         body.get("trade_no"),

@@ -8,8 +8,8 @@ from typing import Any, Final
 from act.commerce.cart import UnverifiedOrder, open_order
 from act.delegation.credential import UnverifiedCredential, open_credential
 from act.delegation.link import UnverifiedLink, open_link
-from act.envelope.cose import open_object
 from act.envelope.kinds import LINK, MANDATE, ORDER, RECEIPT, REQUEST, Kind
+from act.envelope.objects import open_object
 from act.errors import InvalidCall
 from act.payment.receipt import UnverifiedReceipt, open_receipt
 from act.payment.request import Payment, UnverifiedRequest, open_request
@@ -18,7 +18,7 @@ __all__ = ["Unverified", "recognize"]
 
 Unverified = UnverifiedCredential | UnverifiedLink | UnverifiedOrder | UnverifiedRequest | UnverifiedReceipt | Payment
 
-_SIGNED: Final = 0xD2  # the tag of COSE_Sign1: what does not begin with it can only be a payment
+_SIGNED: Final = (b"\xd2", b"e")  # a COSE_Sign1, a compact JWS: what does not begin like them can only be a payment
 
 _OPENERS: Final[dict[Kind, Callable[[bytes], Any]]] = {
     MANDATE: open_credential,
@@ -36,7 +36,7 @@ def recognize(data: bytes) -> Unverified:
     """
     if type(data) is not bytes:
         raise InvalidCall("call_invalid", "data", expected="bytes")
-    if data[:1] != bytes([_SIGNED]):
+    if not data.startswith(_SIGNED):
         return Payment.from_bytes(data)
     opened: Unverified = _OPENERS[open_object(data).kind](data)
     return opened

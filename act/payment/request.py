@@ -7,23 +7,32 @@ It can be sent over any transport and kept as evidence, because its signature do
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar, Final, Literal
 
 from act.calendar import instant, read_instant, system_clock
 from act.commerce.cart import open_order
 from act.delegation.authority import MAX_LINKS
 from act.delegation.chain import open_chain
 from act.delegation.constraints import DelegationMode
-from act.envelope.claims import Fields, read_digest, read_fields, read_id, read_map, read_text
-from act.envelope.cose import MAX_OBJECT_BYTES, Opened, open_object, seal
+from act.envelope.claims import (
+    Fields,
+    delegation_id_claim,
+    read_delegation_id,
+    read_digest,
+    read_fields,
+    read_id,
+    read_map,
+    read_text,
+)
 from act.envelope.kinds import REQUEST
+from act.envelope.objects import MAX_JOSE_BYTES, MAX_OBJECT_BYTES, Format, Opened, open_object, read_format, seal
 from act.errors import InvalidCall, Refused
 from act.keys import PublicKey, Signer
 from act.money import Amount
-from act.wire import cbor
+from act.wire import cbor, json
 
 __all__ = ["Payment", "PaymentRequest", "UnverifiedRequest", "open_request", "sign_payment"]
 
@@ -36,11 +45,16 @@ MAX_CHAIN: Final = 1 + MAX_LINKS
 PAYMENT_TYP: Final = "application/act1-payment+cbor"
 MAX_PAYMENT_BYTES: Final = MAX_OBJECT_BYTES * (MAX_CHAIN + 2)
 
+JSON_PAYMENT_TYP: Final = "act1-payment+json"
+MAX_JSON_PAYMENT_BYTES: Final = MAX_JOSE_BYTES * (MAX_CHAIN + 2)
+_JOSE_START: Final = b"e"
+_JSON_START: Final = b"{"
+
 
 @dataclass(frozen=True, slots=True)
 class PaymentRequest:
-    """What the agent signs to pay one order. `request_id` is 16 random bytes, `delegation_id` the 16 bytes of the
-    mandate's UUID; `credential` and `order` are identities (32 bytes).
+    """What the agent signs to pay one order. `request_id` is 16 random bytes, `delegation_id` the mandate's;
+    `credential` and `order` are identities (32 bytes).
 
     `scenario` is ACT's: DEL under a SPECIFIED mandate, AUP under a BOUNDED one. Times are seconds since 1970, UTC.
     """
@@ -49,7 +63,7 @@ class PaymentRequest:
     audience: str
     agent_id: str
     delegator_identity: str
-    delegation_id: bytes
+    delegation_id: str
     credential: bytes
     order: bytes
     order_no: str
@@ -95,16 +109,32 @@ class Payment:
             raise InvalidCall("call_invalid", "payment", expected="bytes, and a tuple of bytes as chain")
 
     def to_bytes(self) -> bytes:
-        """The payment as one CBOR map. It is not signed: its parts are, and the request names the others."""
+        """The payment as one map: of JSON texts when every part is a compact JWS, otherwise of CBOR byte strings.
+
+        It is not signed: its parts are, and the request names the others.
+        """
+        parts = (self.request, self.order, *self.chain)
+        if all(part.startswith(_JOSE_START) and part.isascii() for part in parts):
+            chain = [part.decode("ascii") for part in self.chain]
+            order, request = self.order.decode("ascii"), self.request.decode("ascii")
+            return json.canonicalize({"typ": JSON_PAYMENT_TYP, "chain": chain, "order": order, "request": request})
         return cbor.encode({"typ": PAYMENT_TYP, "chain": list(self.chain), "order": self.order, "request": self.request})
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Payment:
-        """Takes a payment apart without opening its parts. Raises `Refused`."""
-        value = cbor.decode(data, max_bytes=MAX_PAYMENT_BYTES)
-        if type(value) is not dict or value.get("typ") != PAYMENT_TYP:
+        """Takes a payment of either form apart without opening its parts. Raises `Refused`."""
+        value: Any
+        if type(data) is bytes and data.startswith(_JSON_START):
+            typ, table = JSON_PAYMENT_TYP, _JSON_PAYMENT
+            try:
+                value = json.decode(data, max_bytes=MAX_JSON_PAYMENT_BYTES)
+            except Refused as refusal:
+                raise refusal.within("payment") from None
+        else:
+            value, typ, table = cbor.decode(data, max_bytes=MAX_PAYMENT_BYTES), PAYMENT_TYP, _PAYMENT
+        if type(value) is not dict or value.get("typ") != typ:
             raise Refused("kind_unexpected", "payment", expected="payment")
-        fields = read_fields(_PAYMENT, value, "payment")
+        fields = read_fields(table, value, "payment")
         return cls(fields["request"], fields["chain"], fields["order"])
 
 
@@ -114,10 +144,20 @@ def _read_object(value: Any) -> bytes:
     return value
 
 
-def _read_chain(value: Any) -> tuple[bytes, ...]:
+def _read_text_object(value: Any) -> bytes:
+    if type(value) is not str or not value.isascii():
+        raise Refused("claim_invalid", expected="a compact JWS")
+    return value.encode("ascii")
+
+
+def _read_chain(value: Any, read: Callable[[Any], bytes] = _read_object) -> tuple[bytes, ...]:
     if type(value) is not list or not 0 < len(value) <= MAX_CHAIN:
         raise Refused("claim_invalid", expected=f"a list of 1 to {MAX_CHAIN} credentials")
-    return tuple(map(_read_object, value))
+    return tuple(map(read, value))
+
+
+def _read_text_chain(value: Any) -> tuple[bytes, ...]:
+    return _read_chain(value, _read_text_object)
 
 
 def _read_scenario(value: Any) -> str:
@@ -127,13 +167,16 @@ def _read_scenario(value: Any) -> str:
 
 
 _PAYMENT: Final = Fields({"typ": read_text, "chain": _read_chain, "order": _read_object, "request": _read_object})
+_JSON_PAYMENT: Final = Fields(
+    {"typ": read_text, "chain": _read_text_chain, "order": _read_text_object, "request": _read_text_object}
+)
 _CLAIMS: Final = Fields(
     {"iss": read_text, "aud": read_text, "exp": read_instant, "iat": read_instant, "cti": read_id, "act": read_map}
 )
 _ACT: Final = Fields(
     {
         "delegator_identity": read_text,
-        "delegation_id": read_id,
+        "delegation_id": read_delegation_id,
         "credential": read_digest,
         "order": read_digest,
         "order_no": read_text,
@@ -174,7 +217,7 @@ def request_claims(request: PaymentRequest) -> dict[str, Any]:
     """The claims that `read_request` takes back."""
     body = {
         "delegator_identity": request.delegator_identity,
-        "delegation_id": request.delegation_id,
+        "delegation_id": delegation_id_claim(request.delegation_id),
         "credential": request.credential,
         "order": request.order,
         "order_no": request.order_no,
@@ -212,16 +255,18 @@ def sign_payment(
     request_id: bytes | None = None,
     lifetime_seconds: int = MAX_LIFETIME_SECONDS,
     at: datetime | None = None,
+    format: Literal["cose", "jose"] | None = None,
 ) -> Payment:
     """Signs a request to pay `order` under `chain` at the payment service `audience`, with the chain's leaf key.
 
-    `request_id` (16 bytes) is drawn at random when None; sending the same bytes again is always safe. `at` is the time of
-    signing (None: the system clock). Only form is checked here; whether the payment is allowed is the payment service's
-    decision, and `pre_check` foretells it.
+    `format` is the request's envelope (None: the chain's). `request_id` (16 bytes) is drawn at random when None; sending the
+    same bytes again is always safe. `at` is the time of signing (None: the system clock). Only form is checked here; whether
+    the payment is allowed is the payment service's decision, and `pre_check` foretells it.
     """
     if not chain:
         raise InvalidCall("call_invalid", "chain", expected="at least one credential")
     unverified_chain = open_chain(chain)
+    envelope = unverified_chain.root.opened.format if format is None else read_format(format)
     unverified = open_order(order)
     terms = unverified.order
     issued_at = instant(at or system_clock())
@@ -232,7 +277,7 @@ def sign_payment(
         audience,
         unverified_chain.agent_id,
         mandate.delegator_identity,
-        unverified_chain.delegation_id.bytes,
+        unverified_chain.delegation_id,
         unverified_chain.identity,
         unverified.opened.identity,
         terms.order_no,
@@ -246,4 +291,6 @@ def sign_payment(
     )
     claims = request_claims(request)
     read_request(claims)
-    return Payment(seal(REQUEST, claims, signer), tuple(chain), order)
+    if envelope is Format.COSE and type(claims["act"]["delegation_id"]) is not bytes:
+        raise InvalidCall("call_invalid", "format", expected="jose: COSE carries no delegation_id that is no UUID")
+    return Payment(seal(REQUEST, claims, signer, envelope), tuple(chain), order)

@@ -19,7 +19,7 @@ from act.delegation.credential import MAX_MANDATE_SECONDS, Credential, open_cred
 from act.delegation.lifecycle import MandateState
 from act.delegation.limits import Limit
 from act.delegation.mandate import MandateKey
-from act.envelope.cose import Unsigned
+from act.envelope.objects import Unsigned
 from act.errors import InvalidCall, Refused, StoreFault
 from act.keys import Signer
 from act.money import Amount
@@ -309,6 +309,7 @@ def _record(credential: Credential) -> MandateRecord:
         mandate.constraint(Currency).code,
         mandate.constraint(Validity).end,
         on_revoke,
+        credential.format,
     )
 
 

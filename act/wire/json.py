@@ -48,11 +48,21 @@ def decode(data: bytes | str, *, max_bytes: int = MAX_BYTES, allow_exponents: bo
     text = _read_text(data, max_bytes)
     _check_depth(text)
     try:
-        value: JsonValue = (_WITH_EXPONENTS if allow_exponents else _PLAIN).decode(text)
+        value = _parse(_WITH_EXPONENTS if allow_exponents else _PLAIN, text)
     except json.JSONDecodeError as error:
         raise Refused("json_invalid", line=error.lineno, column=error.colno) from None
-    if _ESCAPED_SURROGATE.search(text):
+    if "\\" in text and _ESCAPED_SURROGATE.search(text):
         _check_surrogates(value)
+    return value
+
+
+def _parse(decoder: json.JSONDecoder, text: str) -> JsonValue:
+    value: JsonValue
+    if text.startswith("{"):  # what is signed: without white space around it, there is nothing more to look for
+        value, end = decoder.raw_decode(text)
+        if end == len(text):
+            return value
+    value = decoder.decode(text)
     return value
 
 

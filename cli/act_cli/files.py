@@ -32,8 +32,8 @@ __all__ = [
 STANDARD: Final = "-"
 """Standard input or output."""
 
-MAX_INPUT_BYTES: Final = 256 * 1024
-"""More than any payment (an object has at most 16 KiB and a payment at most eleven of them) and any draft."""
+MAX_INPUT_BYTES: Final = 512 * 1024
+"""More than any payment (an object has at most 32 KiB and a payment at most eleven of them) and any draft."""
 
 MAX_PASSPHRASE_BYTES: Final = 4 * 1024
 _HEAD_BYTES: Final = 16 * 1024  # the most a key file may have

@@ -9,10 +9,14 @@ import act
 from act_cli.files import read_input
 from act_cli.manners import Manners
 
-__all__ = ["read_object", "recognized"]
+__all__ = ["as_file", "read_object", "read_signed", "recognized"]
 
-_SIGNED: Final = b"\xd2"
-"""How a signed object begins (the tag of COSE_Sign1), whatever is wrong with the rest of it; few texts do."""
+_SIGNED: Final = (b"\xd2", b"eyJ", b'{"chain":')
+"""How an object begins (the tag of COSE_Sign1, the header of a JWS, a payment in JSON), whatever is wrong with the rest of it;
+few other files do."""
+
+_TEXTS: Final = (b"e", b"{")
+"""How the objects of the JOSE envelope begin, which are texts and so end in a newline when they are files."""
 
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
@@ -48,12 +52,23 @@ def _looks_like(data: bytes) -> str | None:
     return "JSON" if text[0] in "{[" else "text"
 
 
+def as_file(data: bytes) -> bytes:
+    """An object as it stands in a file: a text ends in one newline."""
+    return data + b"\n" if data.startswith(_TEXTS) else data
+
+
+def read_signed(path: str) -> bytes:
+    """The bytes of an object in a file; of a text exactly one newline at its end is none of it. Raises as `read_input` does."""
+    data = read_input(path)
+    return data.removesuffix(b"\n") if data.startswith(_TEXTS) else data
+
+
 def read_object(manners: Manners, path: str, kind: str) -> tuple[bytes, Any]:
     """The bytes of a file and what `act.recognize` made of them, which must be of this kind; refusals name the file.
 
     Raises `Refused`, kind_unexpected for an object of another kind, and as `read_input` does.
     """
-    data = read_input(path)
+    data = read_signed(path)
     manners.subject = path
     found = recognized(data)
     if found.kind != kind:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import click
 
@@ -13,7 +13,9 @@ import act
 from act_cli.files import STANDARD, read_passphrase
 
 __all__ = [
+    "Envelope",
     "at",
+    "envelope",
     "force",
     "in_ledger",
     "json_flag",
@@ -36,6 +38,8 @@ __all__ = [
 
 F = TypeVar("F", bound=Callable[..., Any])
 Option = Callable[[F], F]
+Envelope = Literal["cose", "jose"]
+"""Both mean the same; every command takes both."""
 
 
 def parse_instant(text: str) -> datetime:
@@ -93,6 +97,22 @@ def signing_key(whose: str) -> Callable[[F], F]:
     def add(function: F) -> F:
         key: Option[F] = click.option("--key", "key_path", metavar="PEM", required=True, help=f"Private key of {whose}.")
         return key(passphrase_file("Its passphrase: the first line of this file.")(function))
+
+    return add
+
+
+def envelope(what: str, default: Envelope | None = "cose") -> Callable[[F], F]:
+    """--format. Without a default it is the mandate's."""
+
+    def add(function: F) -> F:
+        usual = default or "the mandate's"
+        option: Option[F] = click.option(
+            "--format",
+            type=click.Choice(["cose", "jose"]),
+            default=default,
+            help=f"Envelope of {what}: COSE (compact) or JOSE (text) [default: {usual}].",
+        )
+        return option(function)
 
     return add
 

@@ -10,6 +10,7 @@ import act
 from act_cli import views
 from act_cli.files import STANDARD, require_free, write_output
 from act_cli.manners import Manners
+from act_cli.objects import as_file
 
 __all__ = ["deliver", "require_output"]
 
@@ -28,7 +29,7 @@ def require_output(manners: Manners, path: str | None, option: str, *, force: bo
 
 def deliver(manners: Manners, path: str, data: bytes, what: str, *, force: bool) -> None:
     """Writes a signed object and says so: as JSON on stdout, or in one line on stderr."""
-    write_output(path, data, force=force)
+    write_output(path, as_file(data), force=force)
     if path != STANDARD:
         manners.answer({"outcome": "accepted", "file": path, **views.object_view(data, act.recognize(data))})
     manners.note(f"{what}: {len(data):,} bytes to {'standard output' if path == STANDARD else path}")

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from base64 import urlsafe_b64encode
 from collections.abc import Iterable
-from typing import Any, Literal, NamedTuple
-from uuid import UUID
+from typing import Any, Final, Literal, NamedTuple
 
 import act
 from act_cli.manners import decimal, instant_text
@@ -15,6 +14,7 @@ __all__ = [
     "LimitUse",
     "charge_view",
     "isr_view",
+    "key_name",
     "mandate_key_view",
     "mandate_view",
     "object_view",
@@ -28,10 +28,13 @@ __all__ = [
 Language = Literal["en", "zh"]
 
 
+THUMBPRINT_BYTES: Final = 32
+
+
 def mandate_view(mandate: act.Mandate) -> dict[str, Any]:
     """A mandate under ACT's own field names, as `act.Mandate.from_json` reads it."""
     document: dict[str, Any] = {
-        "delegation_id": mandate.delegation_id.urn,
+        "delegation_id": mandate.delegation_id,
         "issuer": mandate.issuer,
         "ledger": mandate.ledger,
         "delegator_identity": mandate.delegator_identity,
@@ -142,7 +145,7 @@ def request_view(request: Any) -> dict[str, Any]:
         "audience": request.audience,
         "agent_id": request.agent_id,
         "delegator_identity": request.delegator_identity,
-        "delegation_id": UUID(bytes=request.delegation_id).urn,
+        "delegation_id": request.delegation_id,
         "credential": request.credential.hex(),
         "order": request.order.hex(),
         "order_no": request.order_no,
@@ -168,7 +171,7 @@ def receipt_view(receipt: act.Receipt) -> dict[str, Any]:
         "sequence": receipt.sequence,
         "previous": receipt.previous.hex() if receipt.previous is not None else None,
         "delegator_identity": receipt.delegator_identity,
-        "delegation_id": receipt.delegation_id.urn,
+        "delegation_id": receipt.delegation_id,
         "credential": receipt.credential.hex(),
         "request": receipt.request.hex() if receipt.request is not None else None,
         "order": receipt.order.hex() if receipt.order is not None else None,
@@ -214,6 +217,11 @@ def payment_parts(payment: act.Payment) -> list[tuple[str, bytes, Any]]:
     return parts
 
 
+def key_name(kid: bytes) -> str:
+    """A key as its object's header names it: the thumbprint in hexadecimal, or the text that a foreign issuer chose."""
+    return kid.hex() if len(kid) == THUMBPRINT_BYTES else kid.decode()
+
+
 def object_view(data: bytes, found: Any) -> dict[str, Any]:
     """What `act.recognize` made of an object's bytes: its kind, size, identity and key, and its content under its kind."""
     kind = found.kind
@@ -224,7 +232,8 @@ def object_view(data: bytes, found: Any) -> dict[str, Any]:
         "kind": kind,
         "bytes": len(data),
         "identity": found.opened.identity.hex(),
-        "kid": found.opened.kid.hex(),
+        "format": found.opened.format.value,
+        "kid": key_name(found.opened.kid),
         "algorithm": found.opened.algorithm.value,
     }
     if kind == "mandate":
@@ -239,7 +248,7 @@ def object_view(data: bytes, found: Any) -> dict[str, Any]:
 
 def mandate_key_view(key: Any) -> dict[str, str]:
     """How a ledger names a mandate; its type has no public name."""
-    return {"issuer": key.issuer, "delegator_identity": key.delegator_identity, "delegation_id": key.delegation_id.urn}
+    return {"issuer": key.issuer, "delegator_identity": key.delegator_identity, "delegation_id": key.delegation_id}
 
 
 def charge_view(charge: act.Charge) -> dict[str, Any]:

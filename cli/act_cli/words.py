@@ -7,7 +7,6 @@ import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final
-from uuid import UUID
 
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.measure import Measurement
@@ -18,7 +17,7 @@ from rich.tree import Tree
 
 import act
 from act_cli.manners import decimal, instant_text, money, visible
-from act_cli.views import Language, payment_parts, plain
+from act_cli.views import Language, key_name, payment_parts, plain
 
 __all__ = [
     "MIN_BAR_WIDTH",
@@ -35,6 +34,7 @@ __all__ = [
     "glyphs",
     "heading",
     "limit_title",
+    "mandate_id",
     "mandate_words",
     "object_words",
     "usage_bar",
@@ -201,6 +201,11 @@ def usage_bar(captured: int, held: int, cap: int, currency: str | None, width: i
     return Padding.indent(shown, 2)
 
 
+def mandate_id(delegation_id: str) -> str:
+    """A delegation_id as people read it: a UUID without its prefix, any other as it is."""
+    return delegation_id.removeprefix("urn:uuid:")
+
+
 def mandate_words(mandate: act.Mandate, language: Language = "en") -> list[str]:
     """What the mandate allows, one line per constraint, in the order of judgement. Not yet escaped."""
     return [constraint.describe(language) for constraint in mandate.constraints]
@@ -216,8 +221,9 @@ def object_words(data: bytes, found: Any, name: str, language: Language = "en") 
 
 def _content(found: Any, kind: str, language: Language, indent: int = 2) -> list[RenderableType]:
     signature: list[Fact] = [
+        ("envelope", found.opened.format.value),
         ("algorithm", found.opened.algorithm.value),
-        ("signed by", found.opened.kid.hex()),
+        ("signed by", key_name(found.opened.kid)),
         ("identity", found.opened.identity.hex()),
     ]
     if kind == "mandate":
@@ -245,7 +251,7 @@ def _mandate_facts(found: Any) -> list[Fact]:
         ("ledger", mandate.ledger),
         ("intent", mandate.intent_id),
         *_intent_facts(mandate),
-        ("mandate id", str(mandate.delegation_id)),
+        ("mandate id", mandate_id(mandate.delegation_id)),
         ("private", private),
         ("signed at", instant_text(found.content.issued_at)),
     ]
@@ -308,7 +314,7 @@ def _request_facts(request: Any) -> list[Fact]:
         ("ledger", request.audience),
         ("scenario", request.scenario),
         ("request id", request.request_id.hex()),
-        ("mandate id", str(UUID(bytes=request.delegation_id))),
+        ("mandate id", mandate_id(request.delegation_id)),
         ("expires", instant_text(request.expires_at)),
         ("signed at", instant_text(request.issued_at)),
     ]
@@ -325,7 +331,7 @@ def _receipt_facts(receipt: act.Receipt) -> list[Fact]:
         ("ledger", receipt.issuer),
         ("for", ", ".join(receipt.audience)),
         ("principal", receipt.delegator_identity),
-        ("mandate id", str(receipt.delegation_id)),
+        ("mandate id", mandate_id(receipt.delegation_id)),
         ("number", f"{receipt.sequence} of this mandate's receipts"),
         ("zones", f"IANA database {receipt.tzdata_version}" if receipt.tzdata_version is not None else None),
         ("previous", receipt.previous.hex() if receipt.previous is not None else None),

@@ -152,8 +152,8 @@ def _contexts() -> list[Vector]:
 
 
 def _select(name: str, why: str, text: bytes) -> Vector:
-    delegation_id = UUID(bytes=uuid_of(f"intents/{name}"))
-    fields: dict[str, Any] = {"op": "select", "input": text, **_SELECTED, "delegation_id": delegation_id.urn}
+    delegation_id = UUID(bytes=uuid_of(f"intents/{name}")).urn
+    fields: dict[str, Any] = {"op": "select", "input": text, **_SELECTED, "delegation_id": delegation_id}
     record = Isr.from_json(text)
     if not record.is_confirmed:
         return refuse(f"intents/{name}", why, "draft_invalid", "user_confirmation_timestamp", **fields)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from act.envelope.cose import seal
 from act.envelope.kinds import RECEIPT
+from act.envelope.objects import seal
 from act.wire import cbor
 from vector_sets import world
 from vector_sets.shape import Vector, accept, intermediate, refuse, vector_file

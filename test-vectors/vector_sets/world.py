@@ -12,8 +12,8 @@ from typing import Any, Final
 
 from act import KeyPair, to_jwk
 from act.calendar import iso
-from act.envelope.cose import seal
 from act.envelope.kinds import MANDATE, ORDER, RECEIPT, REQUEST, Kind
+from act.envelope.objects import seal
 from act.wire import cbor
 
 NOW: Final = 1_770_368_400
@@ -92,14 +92,24 @@ def _document(*, version: int = 1, expires: int = KEYS_END, compromised: tuple[s
     }
 
 
+def _aliased() -> dict[str, Any]:
+    document = _document()
+    wallet = document["parties"][0]
+    wallet["keys"][0]["kid"] = "did:example:wallet#1"
+    wallet["ledger"] = "psp-1"
+    return document
+
+
 PARTIES: Final[Mapping[str, dict[str, Any]]] = {
     "standard": _document(),
     "expiring": _document(expires=NOW),
     "wallet-compromised": _document(version=2, compromised=("wallet",)),
     "teashop-compromised": _document(version=2, compromised=("teashop",)),
     "psp-compromised": _document(version=2, compromised=("psp",)),
+    "aliased": _aliased(),
 }
-"""The parties documents by name. `expiring` ends at NOW; the compromised ones say so of one key, as of COMPROMISED_AT."""
+"""The parties documents by name. `expiring` ends at NOW; `aliased` gives the wallet's key a name of its own and the wallet a
+ledger; the compromised ones say so of one key, as of COMPROMISED_AT."""
 
 # --- objects -----------------------------------------------------------------------------------------------------------
 

@@ -581,6 +581,6 @@ def test_interrupting_is_quiet(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> N
     def interrupt(path: str) -> bytes:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("act_cli.commands.inspect.read_input", interrupt)
+    monkeypatch.setattr("act_cli.commands.inspect.read_signed", interrupt)
     done = desk.call("inspect", "mandate.cbor")
     assert (done.code, done.out, done.err) == (130, "", "")

@@ -264,7 +264,7 @@ def test_a_defect_is_one_line_and_code_70(desk: Desk, monkeypatch: pytest.Monkey
     def fail(path: str) -> bytes:
         raise ZeroDivisionError("division by zero")
 
-    monkeypatch.setattr("act_cli.commands.inspect.read_input", fail)
+    monkeypatch.setattr("act_cli.commands.inspect.read_signed", fail)
     monkeypatch.delenv("ACT_DEBUG", raising=False)
     done = desk.call("inspect", "mandate.cbor")
     assert done.code == 70

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 import act
 from act.envelope.claims import Fields, read_fields, read_id, read_text, read_texts
-from act.envelope.cose import Opened, open_object, seal
 from act.envelope.kinds import KINDS, Kind
+from act.envelope.objects import Opened, open_object, seal
 from act.wire import cbor
 from tests.support.strategies import cbor_values
 from tests.support.world import P256_ORDER, identity_of, key, refused, resign, seal_raw, twin

@@ -252,7 +252,7 @@ def _replaced(document: Any, path: str, value: object) -> Any:
 # --- round trips --------------------------------------------------------------------------------------------------------
 
 instants = st.integers(0, LATEST_INSTANT)
-uuids = st.binary(min_size=16, max_size=16).map(lambda raw: UUID(bytes=raw))
+uuids = st.binary(min_size=16, max_size=16).map(lambda raw: UUID(bytes=raw).urn)
 mandates = st.builds(
     act.Mandate,
     uuids,

@@ -168,6 +168,8 @@ def parties_document(parties: MutableParties) -> dict[str, Any]:
         }
         if each.compromised_at is not None:
             keys["compromised_at"] = _iso(each.compromised_at)
+        if each.alias is not None:
+            keys["kid"] = each.alias.decode()
         entries.append(
             {
                 "id": each.party.id,

@@ -168,7 +168,14 @@ def _fault(code: str, where: str, slots: str, apply: Callable[[Draft], object]) 
     return Fault(code, where, frozenset(slots.split()), apply)
 
 
+def _two_issuers(payment: act.Payment) -> act.Payment:
+    """The mandate as a VC-JWT that names its issuer twice, and not the same one."""
+    minted = World(format="jose").mint()
+    return replace(payment, chain=(reseal(minted, key(WALLET), {"issuer": OTHER_WALLET}),))
+
+
 _FORM: Final[Mapping[str, Fault]] = {
+    "mandate names two issuers": _fault("claim_conflict", "mandate.issuer", "mandate mandate.signature", _tamper(_two_issuers)),
     "request too large": _fault(
         "input_too_large", "request", "request", _tamper(lambda p: replace(p, request=p.request + bytes(16_384)))
     ),
@@ -516,7 +523,7 @@ def request_id_of(payment: act.Payment) -> bytes:
 def _conflicting(service: act.PaymentService, path: Path, draft: Draft, payment: act.Payment) -> None:
     """Another mandate of the same wallet and delegator was used under the same delegation_id."""
     delegation_id = open_credential(payment.chain[0]).content.mandate.delegation_id
-    other = draft.world.mint(delegation_id=delegation_id.urn, max_total_amount="100.00")
+    other = draft.world.mint(delegation_id=delegation_id, max_total_amount="100.00")
     service.authorize(draft.world.payment(iac=other, order=draft.world.order("1.00")))
 
 

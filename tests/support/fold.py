@@ -222,7 +222,7 @@ def _said(entry: Row, mandate: Row, head: bytes | None) -> dict[str, Any]:
         "state": entry["kind"],
         "previous": head,
         "delegator_identity": mandate["delegator_identity"],
-        "delegation_id": mandate["delegation_id"],
+        "delegation_id": bytes.fromhex(mandate["delegation_id"].removeprefix("urn:uuid:").replace("-", "")),
         "credential": mandate["identity"],
         "trade_no": entry["charge"],
         "amount": None if minor is None else Amount(minor, mandate["currency"]).text,

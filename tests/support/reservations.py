@@ -53,7 +53,7 @@ def limit(cap_minor: int, name: str = TOTAL) -> Limit:
 
 def mandate(number: int = 1, *, identity: bytes | None = None) -> MandateRecord:
     """A mandate as the verifier names it; each number is another one."""
-    mandate_key = MandateKey(WALLET, PRINCIPAL, UUID(int=number, version=4))
+    mandate_key = MandateKey(WALLET, PRINCIPAL, UUID(int=number, version=4).urn)
     return MandateRecord(mandate_key, identity or digest("mandate", number), AGENT, "CNY", END_SECONDS)
 
 

@@ -105,8 +105,11 @@ def schedules(draw: st.DrawFn) -> dict[str, Any]:
 
 
 @st.composite
-def constraints(draw: st.DrawFn) -> tuple[Constraint, ...]:
-    """Constraints of one mandate: the mandatory ones always, the others sometimes; none contradicts another."""
+def constraints(draw: st.DrawFn, most: int = MINOR_LIMIT - 1) -> tuple[Constraint, ...]:
+    """Constraints of one mandate: the mandatory ones always, the others sometimes; none contradicts another.
+
+    Amounts are at most `most` minor units.
+    """
     currency = draw(currencies)
     start = draw(st.integers(0, LATEST_INSTANT - 1))
     ladder = sorted(draw(st.lists(amount_sizes, min_size=3, max_size=3)))

@@ -12,6 +12,8 @@ Everything can be made wrong: `reseal(data, signer, {"act.amount": "1.00", "exp"
 by their dotted path (list entries by number) and signs again; `twin(data)` is the other valid ES256 signature of an object.
 `refused(code, where)` is `pytest.raises` for exactly that `Refused`; `snapshot(path)` is every row of every table of a ledger.
 
+`World(format="jose")` makes all of it as compact JWS, and `format=` of a maker one object.
+
 Ids, keys and instants are the same in every run. `key(name, alg)` is the key pair of that name, always the same one.
 """
 
@@ -26,18 +28,19 @@ from datetime import UTC, datetime, timedelta
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 from uuid import UUID
 
 import pytest
 
 import act
-from act.envelope.cose import open_object
 from act.envelope.kinds import Kind
+from act.envelope.objects import Format, open_object
 from act.keys import PublicKey, Signer
 from act.parties import EnrolledKey, PartiesTable, Party, Role
 from act.payment.verifier import ReservationRequest
-from act.wire import cbor
+from act.wire import cbor, json
+from act.wire.base64url import base64url_decode, base64url_encode
 
 NOW: Final = datetime(2026, 2, 6, 9, 0, tzinfo=UTC)
 NOW_SECONDS: Final = 1_770_368_400
@@ -167,7 +170,8 @@ class Line:
 class World:
     """See the module. Every maker takes overrides; what is left out is right."""
 
-    def __init__(self, parties: Any = None, *, alg: str = "Ed25519") -> None:
+    def __init__(self, parties: Any = None, *, alg: str = "Ed25519", format: Literal["cose", "jose"] = "cose") -> None:
+        self.format: Literal["cose", "jose"] = format
         self.clock = SettableClock()
         self.parties: Any = MutableParties() if parties is None else parties
         self.agent = key(AGENT, alg)
@@ -219,10 +223,15 @@ class World:
         **fields: Any,
     ) -> bytes:
         """A credential; by default signed by the wallet, now. `changes` patches its claims before signing."""
+        envelope = fields.pop("format", self.format)
         mandate = self.mandate(commerce=commerce, **fields)
         signer = signer or key(mandate.issuer)
         signed = act.mint(
-            mandate, signer=signer, holder=holder or self.agent.public_key, at=self.clock() if at is None else moment(at)
+            mandate,
+            signer=signer,
+            holder=holder or self.agent.public_key,
+            at=self.clock() if at is None else moment(at),
+            format=envelope,
         )
         return reseal(signed, signer, changes) if changes else signed
 
@@ -264,6 +273,7 @@ class World:
         at: datetime | int | None = None,
         lock_seconds: int = 900,
         changes: Mapping[str, object] | None = None,
+        format: Literal["cose", "jose"] | None = None,
     ) -> bytes:
         """An order of one line or several, signed by its payee, now, locked for 15 minutes."""
         signed_at = self.clock() if at is None else moment(at)
@@ -276,7 +286,7 @@ class World:
         expires_at = int((signed_at - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(seconds=1)) + lock_seconds
         order = act.Order(payee, agent_id, principal, number, items, parse(amount, currency), expires_at)
         signer = signer or key(payee)
-        signed = act.sign_order(order, signer=signer, at=signed_at)
+        signed = act.sign_order(order, signer=signer, at=signed_at, format=format or self.format)
         return reseal(signed, signer, changes) if changes else signed
 
     def payment(
@@ -292,6 +302,7 @@ class World:
         lifetime_seconds: int = 120,
         at: datetime | int | None = None,
         changes: Mapping[str, object] | None = None,
+        format: Literal["cose", "jose"] | None = None,
     ) -> act.Payment:
         """A payment signed by the agent (of a `chain`: the last one's), now; `changes` patches the request's claims before
         signing."""
@@ -306,6 +317,7 @@ class World:
             request_id=self.number().to_bytes(16) if request_id is None else request_id,
             lifetime_seconds=lifetime_seconds,
             at=self.clock() if at is None else moment(at),
+            format=format,
         )
         return replace(payment, request=reseal(payment.request, signer, changes)) if changes else payment
 
@@ -392,14 +404,36 @@ def reseal(
 ) -> bytes:
     """The object with changed claims, signed again; `kind` changes its typ, `header` any protected header (ABSENT removes it).
 
-    A first part of a path that is no registered claim becomes a text label; so does a number written as text become a number.
+    Of a compact JWS the JSON payload is changed, so its paths are JOSE's own. In COSE, a first part of a path that is no
+    registered claim becomes a text label; so does a number written as text become a number.
     """
     opened = open_object(data)
+    if opened.format is Format.JOSE:
+        return _reseal_jws(data, signer, changes or {}, (kind or opened.kind).jose_typ, header or {})
     claims = patch(opened.claims, changes or {})
     payload = {_label(name): value for name, value in claims.items()}
     typ = (kind or opened.kind).cose_typ
     protected: dict[Any, Any] = {1: signer.alg.cose, 4: signer.kid, 16: typ} | dict(header or {})
     return seal_raw(_present(protected), payload, signer)
+
+
+def seal_jws(protected: Mapping[str, object], payload: object, signer: Signer) -> bytes:
+    """A compact JWS over any header and payload whatever that JSON can write, with a good signature."""
+    texts = (json.canonicalize(dict(protected)), json.canonicalize(payload))
+    covered = b".".join(base64url_encode(text).encode() for text in texts)
+    return covered + b"." + base64url_encode(signer.sign(covered)).encode()
+
+
+def payload_of(data: bytes) -> dict[str, Any]:
+    """The JSON payload of a compact JWS, to be changed at will."""
+    payload = json.decode(base64url_decode(data.split(b".")[1].decode()))
+    assert isinstance(payload, dict)
+    return payload
+
+
+def _reseal_jws(data: bytes, signer: Signer, changes: Mapping[str, object], typ: str, header: Mapping[Any, object]) -> bytes:
+    protected = {"alg": signer.alg.jose, "kid": base64url_encode(signer.kid), "typ": typ} | dict(header)
+    return seal_jws(_present(protected), patch(payload_of(data), changes), signer)
 
 
 def _label(name: str) -> int | str:
@@ -415,13 +449,15 @@ def identity_of(data: bytes) -> bytes:
 
 def resign(data: bytes, signature: bytes) -> bytes:
     """The same object with other signature bytes."""
+    if data.startswith(b"e"):
+        return data.rpartition(b".")[0] + b"." + base64url_encode(signature).encode()
     protected, payload, _ = cbor.decode_sign1(data)
     return cbor.encode_sign1(protected, payload, signature)
 
 
 def twin(data: bytes) -> bytes:
     """The object with the other valid form of its ES256 signature: (r, n - s)."""
-    signature = cbor.decode_sign1(data)[2]
+    signature = open_object(data).signature
     s = P256_ORDER - int.from_bytes(signature[32:])
     return resign(data, signature[:32] + s.to_bytes(32))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import UUID
 
 import pytest
 
@@ -47,7 +48,7 @@ def test_a_link_gives_a_sub_agent_what_its_parent_has() -> None:
     root = _root(world)
     chain = _chain(world, world.link([root]), root=root)
     assert (chain.agent_id, chain.holder) == (SUB_AGENT, key(SUB_AGENT).public_key)
-    assert chain.leaf.identity == identity_of(world.link([root], changes={"cti": chain.delegation_id.bytes}))
+    assert chain.leaf.identity == identity_of(world.link([root], changes={"cti": UUID(chain.delegation_id).bytes}))
     paths = {each.path for each in chain.effective()}
     assert paths == {each.path for each in chain.root.mandate.constraints}
     chain.require_in_force(NOW_SECONDS)
@@ -321,7 +322,7 @@ def test_every_credentials_limits_are_counted_under_its_own_name() -> None:
     first = world.link([root], max_total_amount="50.00", ext={"delegation": {"max_depth": 1}})
     second = world.link([root, first], SUB_SUB_AGENT)
     third = world.link([root, first], OTHER_AGENT, max_total_amount="20.00")
-    name = open_chain((root, first)).delegation_id.urn
+    name = open_chain((root, first)).delegation_id
     caps = {each.name: each.cap for each in _chain(world, first, second, root=root).limits(NOW_SECONDS)}
     assert caps == {"max_total_amount": 20_000, f"{name}/max_total_amount": 5_000}
     assert [each.cap for each in _chain(world, first, third, root=root).limits(NOW_SECONDS)] == [20_000, 5_000, 2_000]

@@ -41,7 +41,7 @@ def test_a_minimal_document_gets_acts_defaults() -> None:
     assert mandate.constraint(DelegationMode).mode == "SPECIFIED"
     assert mandate.constraint(Currency).code == "CNY"
     assert mandate.constraint(Validity) == Validity(START_SECONDS, END_SECONDS)
-    assert mandate.delegation_id.version == 4
+    assert UUID(mandate.delegation_id).version == 4
     assert act.Mandate.from_json(MINIMAL).delegation_id != mandate.delegation_id
 
 
@@ -79,24 +79,28 @@ def test_values_that_are_no_amount(value: object) -> None:
     ["2f3c1d9e-0000-4000-8000-000000000001", "urn:uuid:2f3c1d9e-0000-4000-8000-000000000001"],
 )
 def test_delegation_ids(text: str) -> None:
-    assert act.Mandate.from_json(MINIMAL | {"delegation_id": text}).delegation_id == UUID(text)
+    assert act.Mandate.from_json(MINIMAL | {"delegation_id": text}).delegation_id == UUID(text).urn
+
+
+@pytest.mark.parametrize("text", ["1", "D-2026-0001", " 2f3c1d9e-0000-4000-8000-000000000001", "https://example/2f3c1d9e"])
+def test_an_id_of_the_wallets_own_making_is_kept_as_it_is(text: str) -> None:
+    assert act.Mandate.from_json(MINIMAL | {"delegation_id": text}).delegation_id == text
 
 
 @pytest.mark.parametrize(
     "text",
     [
         "",
-        "1",
         "2F3C1D9E-0000-4000-8000-000000000001",
         "{2f3c1d9e-0000-4000-8000-000000000001}",
         "2f3c1d9e000040008000000000000001",
         "URN:UUID:2f3c1d9e-0000-4000-8000-000000000001",
         "urn:uuid:urn:uuid:2f3c1d9e-0000-4000-8000-000000000001",
-        " 2f3c1d9e-0000-4000-8000-000000000001",
-        "https://example/2f3c1d9e",
+        "urn:uuid:1",
+        "D-1\u200b",
     ],
 )
-def test_other_delegation_ids_are_refused(text: str) -> None:
+def test_a_uuid_in_another_form_and_what_is_no_text_are_refused(text: str) -> None:
     assert _wrong(MINIMAL | {"delegation_id": text}).where == "delegation_id"
 
 

@@ -259,7 +259,7 @@ def test_the_digest_does_not_depend_on_how_the_file_is_written() -> None:
 
 def test_the_mandate_has_what_the_record_says_and_not_the_conversation() -> None:
     record = _confirmed(ext=DRAFT["ext"] | {"vendor_private": {"colour": "red"}})
-    delegation_id = UUID(int=7, version=4)
+    delegation_id = UUID(int=7, version=4).urn
     mandate = record.select_mandate(**NAMES, delegation_id=delegation_id, control_proof_ref="kms.example/7")
     assert (mandate.issuer, mandate.ledger, mandate.delegator_identity) == (WALLET, PSP, PRINCIPAL)
     assert (mandate.agent_id, mandate.intent_id, mandate.delegation_id) == (AGENT, "intent-1", delegation_id)

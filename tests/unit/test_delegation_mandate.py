@@ -83,7 +83,7 @@ def test_what_was_minted_is_read_back() -> None:
     assert opened.content.mandate == mandate
     assert opened.content.holder == key(AGENT).public_key
     assert opened.content.issued_at == NOW_SECONDS
-    assert mandate.delegation_id == UUID(int=mandate.delegation_id.int, version=4)
+    assert UUID(mandate.delegation_id).urn == mandate.delegation_id
 
 
 def test_constraints_stand_in_the_registrys_order() -> None:

@@ -9,8 +9,8 @@ import cbor2
 import pytest
 
 import act
-from act.envelope.cose import MAX_OBJECT_BYTES, header, open_object, prepare, seal
 from act.envelope.kinds import KINDS, MANDATE, ORDER, RECEIPT, REQUEST, Kind
+from act.envelope.objects import MAX_OBJECT_BYTES, header, open_object, prepare, seal
 from act.errors import InvalidCall
 from act.wire import cbor
 from tests.support.world import ABSENT, World, identity_of, key, refused, reseal, resign, seal_raw, twin
@@ -190,7 +190,7 @@ def test_trailing_and_missing_bytes() -> None:
 
 @pytest.mark.parametrize(
     "data",
-    [b"", b"\xd2", b"\x84", cbor.encode({"a": 1}), b"\xd1\x84", b"\xd2\x85", b"\xd8\x12\x84", b"{}", b"eyJhbGci.."],
+    [b"", b"\xd2", b"\x84", cbor.encode({"a": 1}), b"\xd1\x84", b"\xd2\x85", b"\xd8\x12\x84", b"{}"],
 )
 def test_what_is_no_tagged_cose_sign1(data: bytes) -> None:
     with pytest.raises(act.Refused) as caught:

@@ -12,6 +12,7 @@ import pytest
 import act
 from act.errors import InvalidCall, StoreFault
 from act.parties import EnrolledKey, PartiesFile, PartiesTable, Role, parse_parties
+from act.wire.base64url import base64url_encode
 from tests.support.world import ABSENT, NOW_SECONDS, PSP, SHOP, WALLET, enrolled, key, patch, refused
 
 START, END = "2026-01-01T00:00:00Z", "2027-01-01T00:00:00Z"
@@ -157,7 +158,10 @@ def test_a_namespace_is_a_literal_prefix(namespaces: list[str], delegator: str, 
         ("parties.1.keys.1.jwk.x", "AA", "parties.1.keys.1.jwk.x"),
         ("parties.1.keys.1.jwk.x", "AQ" + "A" * 41, "parties.1.keys.1.jwk"),  # a point of small order
         ("parties.1.keys.1.jwk.kty", "RSA", "parties.1.keys.1.jwk"),
-        ("parties.1.keys.1.kid", "k", "parties.1.keys.1.kid"),
+        ("parties.1.keys.1.kid", "", "parties.1.keys.1.kid"),
+        ("parties.1.keys.1.kid", "k" * 257, "parties.1.keys.1.kid"),
+        ("parties.1.keys.1.kid", 7, "parties.1.keys.1.kid"),
+        ("parties.0.ledger", "", "parties.0.ledger"),
         ("parties.1.keys.1.not_before", ABSENT, "parties.1.keys.1.not_before"),
         ("parties.1.keys.1.not_before", "yesterday", "parties.1.keys.1.not_before"),
         ("parties.1.keys.1.not_before", "1969-12-31T23:59:59Z", "parties.1.keys.1.not_before"),
@@ -291,3 +295,38 @@ def test_a_file_full_of_faults_costs_no_more_than_reading_it() -> None:
     with pytest.raises(InvalidCall) as caught:
         parse_parties(faulty.encode())
     assert caught.value.where.startswith("parties")
+
+
+# --- what JOSE objects need ---------------------------------------------------------------------------------------------
+
+
+def test_a_key_is_found_by_its_alias_as_by_its_thumbprint() -> None:
+    parties = parse_parties(_changed({"parties.0.keys.0.kid": "did:example:wallet#1", "parties.0.ledger": PSP}))
+    found = parties.find(b"did:example:wallet#1", Role.ISSUER, NOW_SECONDS)
+    assert found == _find(parties, WALLET, Role.ISSUER)
+    assert (found.alias, found.party.ledger) == (b"did:example:wallet#1", PSP)
+    with refused("signer_unknown"):
+        parties.find(b"did:example:wallet#1", Role.ISSUER, END_SECONDS)
+    with refused("signer_unknown"):
+        parse_parties(_bytes(_document())).find(b"did:example:wallet#1", Role.ISSUER, NOW_SECONDS)
+
+
+def test_an_alias_that_looks_like_a_thumbprint_is_kept_as_its_bytes() -> None:
+    """RFC 7638's thumbprints have the same 43 characters."""
+    foreign = bytes(range(32))
+    parties = parse_parties(_changed({"parties.0.keys.0.kid": base64url_encode(foreign)}))
+    assert parties.find(foreign, Role.ISSUER, NOW_SECONDS).party.id == WALLET
+
+
+@pytest.mark.parametrize("taken", ["k", base64url_encode(key(SHOP).kid)])
+def test_no_two_keys_share_a_name(taken: str) -> None:
+    changes: dict[str, object] = {"parties.0.keys.0.kid": taken, "parties.1.keys.1.kid": "k"}
+    with pytest.raises(InvalidCall) as caught:
+        parse_parties(_changed(changes))
+    assert (caught.value.code, caught.value.where) == ("parties_invalid", "keys")
+
+
+def test_only_who_signs_mandates_names_a_ledger() -> None:
+    with pytest.raises(InvalidCall) as caught:
+        parse_parties(_changed({"parties.1.ledger": PSP}))
+    assert caught.value.where == "parties.1.ledger"

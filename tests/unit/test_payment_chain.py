@@ -37,7 +37,7 @@ def _counters(service: act.PaymentService, iac: bytes) -> dict[str, tuple[int, i
 
 
 def _name(*chain: bytes) -> str:
-    return f"{open_chain(chain).delegation_id.urn}/max_total_amount"
+    return f"{open_chain(chain).delegation_id}/max_total_amount"
 
 
 def test_every_ancestor_is_debited(world: World, path: Path, service: act.PaymentService) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 import act
+from act.envelope.claims import uuid_urn
 from act.envelope.kinds import MANDATE, ORDER
 from act.errors import InvalidCall
 from act.payment.request import MAX_CHAIN, MAX_PAYMENT_BYTES, PAYMENT_TYP, PaymentRequest, open_request
@@ -71,7 +72,7 @@ def test_what_was_signed_is_read_back() -> None:
     assert (request.request_id, request.audience, request.agent_id) == (REQUEST_ID, PSP, AGENT)
     assert (request.payee, request.order_no, request.amount) == (SHOP, "T-1", act.Amount(1_800, "CNY"))
     assert (request.issued_at, request.expires_at) == (NOW_SECONDS, NOW_SECONDS + 120)
-    assert request.delegation_id == claims_of(IAC)["cti"]
+    assert request.delegation_id == uuid_urn(claims_of(IAC)["cti"])
 
 
 @pytest.mark.parametrize("mode, scenario", [("SPECIFIED", "DEL"), ("BOUNDED", "AUP")])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
@@ -14,9 +15,10 @@ from act.payment.verifier import ReservationRequest
 from tests.support.world import PSP, SHOP, WALLET, World, enrolled, key, nothing_moves, twin
 
 ALGORITHMS = ["Ed25519", "ES256"]
+FORMATS: list[Literal["cose", "jose"]] = ["cose", "jose"]
 
 
-def _world(alg: str) -> World:
+def _world(alg: str, format: Literal["cose", "jose"] = "cose") -> World:
     """A world in which everybody signs with one algorithm."""
     return World(
         PartiesTable(
@@ -27,6 +29,7 @@ def _world(alg: str) -> World:
             ]
         ),
         alg=alg,
+        format=format,
     )
 
 
@@ -42,8 +45,9 @@ def _flips(data: bytes) -> Iterator[tuple[int, bytes]]:
 
 
 @pytest.mark.parametrize("alg", ALGORITHMS)
-def test_every_bit_of_a_mandate(alg: str) -> None:
-    world = _world(alg)
+@pytest.mark.parametrize("format", FORMATS)
+def test_every_bit_of_a_mandate(alg: str, format: Literal["cose", "jose"]) -> None:
+    world = _world(alg, format)
     iac = world.mint(signer=key(WALLET, alg))
     verified = act.verify_mandate(iac, parties=world.parties, at=world.clock())
     accepted = []
@@ -57,9 +61,10 @@ def test_every_bit_of_a_mandate(alg: str) -> None:
 
 
 @pytest.mark.parametrize("alg", ALGORITHMS)
-def test_every_bit_of_a_payment(alg: str) -> None:
+@pytest.mark.parametrize("format", FORMATS)
+def test_every_bit_of_a_payment(alg: str, format: Literal["cose", "jose"]) -> None:
     """The whole container, and with it every bit of request, mandate and order."""
-    world = _world(alg)
+    world = _world(alg, format)
     data = _payment(world, alg).to_bytes()
     assert isinstance(world.verify(data), ReservationRequest)
     accepted = []
@@ -87,8 +92,9 @@ def test_every_bit_of_a_request_that_was_charged(tmp_path: Path) -> None:
     assert not codes & {"duplicate_request", "credential_revoked", "total_limit_exceeded"}
 
 
-def test_twins_are_the_only_other_bytes_and_mean_the_same() -> None:
-    world = _world("ES256")
+@pytest.mark.parametrize("format", FORMATS)
+def test_twins_are_the_only_other_bytes_and_mean_the_same(format: Literal["cose", "jose"]) -> None:
+    world = _world("ES256", format)
     payment = _payment(world, "ES256")
     verified = world.verify(payment)
     for other in (
@@ -115,8 +121,11 @@ def _with_order(payment: act.Payment, data: bytes) -> act.Payment:
 
 @pytest.mark.parametrize("alg", ALGORITHMS)
 @pytest.mark.parametrize("part, change", list(enumerate([_with_request, _with_mandate, _with_order])))
-def test_bytes_removed_doubled_or_added(part: int, change: Callable[[act.Payment, bytes], act.Payment], alg: str) -> None:
-    world = _world(alg)
+@pytest.mark.parametrize("format", FORMATS)
+def test_bytes_removed_doubled_or_added(
+    part: int, change: Callable[[act.Payment, bytes], act.Payment], alg: str, format: Literal["cose", "jose"]
+) -> None:
+    world = _world(alg, format)
     payment = _payment(world, alg)
     data = (payment.request, payment.chain[0], payment.order)[part]
     changed = [data[:at] + data[at + 1 :] for at in range(len(data))]

@@ -93,7 +93,7 @@ def test_the_parties_example_is_a_parties_file() -> None:
 
 def test_the_mandate_example_is_a_mandate() -> None:
     minted = act.Mandate.from_json(example("mandate.md"))
-    assert (minted.delegator_identity, str(minted.delegation_id)) == ("user:lin", "6d1c6a43-6f0c-4d0b-9c5e-0f6f1f0a7c11")
+    assert (minted.delegator_identity, minted.delegation_id) == ("user:lin", "urn:uuid:6d1c6a43-6f0c-4d0b-9c5e-0f6f1f0a7c11")
 
 
 def test_the_order_example_is_an_order() -> None:

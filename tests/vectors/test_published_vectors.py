@@ -10,13 +10,13 @@ import json
 import os
 import subprocess
 import sys
+from base64 import urlsafe_b64decode
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from io import BytesIO
 from pathlib import Path
 from typing import Any, Final
-from uuid import UUID
 
 import cbor2
 import jsonschema
@@ -42,8 +42,8 @@ from act.wire import json as strict_json
 FOLDER: Final = Path(__file__).resolve().parents[2] / "test-vectors"
 KINDS: Final = (
     "keys", "parties", "wire-cbor", "wire-json", "wire-base64url", "amounts", "calendar", "envelopes", "intents", "mandates",
-    "orders",
-    "payments", "receipts", "sequences",
+    "orders", "payments", "receipts", "sequences", "envelopes-jose", "mandates-jose", "orders-jose", "payments-jose",
+    "receipts-jose",
 )  # fmt: skip
 MAX_TOTAL_BYTES: Final = 4_000_000
 
@@ -170,13 +170,16 @@ def test_parties(vector: dict[str, Any]) -> None:
     assert found is None or found.party.id == vector["party"]
 
 
-@pytest.mark.parametrize("vector", vectors("envelopes", "mandates"))
+@pytest.mark.parametrize("vector", vectors("envelopes", "mandates", "envelopes-jose", "mandates-jose"))
 def test_mandates(vector: dict[str, Any]) -> None:
     data = bytes.fromhex(vector["input"])
     credential = judged(vector, lambda: act.verify_mandate(data, parties=parties(vector["parties"]), at=at(vector["at"])))
     if "intermediate" in vector:
         require_intermediate(vector["intermediate"], data)
         assert credential.identity.hex() == vector["intermediate"]["identity"]
+    if "identity" in vector:
+        require_jws(vector["identity"], data)
+        assert credential.identity.hex() == vector["identity"]
 
 
 @pytest.mark.parametrize("vector", vectors("intents"))
@@ -194,7 +197,7 @@ def test_intents(vector: dict[str, Any]) -> None:
             assert record.digest.hex() == vector["digest"] == hashlib.sha256(record.to_json().encode()).hexdigest()
         return
     names = {name: vector[name] for name in ("issuer", "ledger", "delegator_identity")}
-    record, delegation_id = act.Isr.from_json(text), UUID(vector["delegation_id"])
+    record, delegation_id = act.Isr.from_json(text), vector["delegation_id"]
     mandate = judged(vector, lambda: record.select_mandate(**names, delegation_id=delegation_id))
     if mandate is not None:
         pair = next(pair for pair in loaded("keys")["pairs"] if pair["name"] == "agent")
@@ -203,13 +206,16 @@ def test_intents(vector: dict[str, Any]) -> None:
         assert {name: as_json(value) for name, value in claims.items()} == vector["claims"]
 
 
-@pytest.mark.parametrize("vector", vectors("orders"))
+@pytest.mark.parametrize("vector", vectors("orders", "orders-jose"))
 def test_orders(vector: dict[str, Any]) -> None:
     data = bytes.fromhex(vector["input"])
     order = judged(vector, lambda: act.verify_order(data, parties=parties(vector["parties"]), at=at(vector["at"])))
     if "intermediate" in vector:
         require_intermediate(vector["intermediate"], data)
         assert order.identity.hex() == vector["intermediate"]["identity"]
+    if "identity" in vector:
+        require_jws(vector["identity"], data)
+        assert order.identity.hex() == vector["identity"]
 
 
 def counted(shown: dict[str, Any], unit: Unit) -> dict[str, Any]:
@@ -217,7 +223,7 @@ def counted(shown: dict[str, Any], unit: Unit) -> dict[str, Any]:
     return shown | ({"unit": "TIMES"} if unit is Unit.TIMES else {})
 
 
-@pytest.mark.parametrize("vector", vectors("payments"))
+@pytest.mark.parametrize("vector", vectors("payments", "payments-jose"))
 def test_payments(vector: dict[str, Any]) -> None:
     data, known = bytes.fromhex(vector["input"]), parties(vector["parties"])
     request = judged(vector, lambda: act.verify_payment(data, parties=known, ledger=vector["ledger"], at=at(vector["at"])))
@@ -231,7 +237,7 @@ def test_payments(vector: dict[str, Any]) -> None:
         assert request.request_identity.hex() == vector["intermediate"]["request"]["identity"]
 
 
-@pytest.mark.parametrize("vector", vectors("receipts"))
+@pytest.mark.parametrize("vector", vectors("receipts", "receipts-jose"))
 def test_receipts(vector: dict[str, Any]) -> None:
     data, order = bytes.fromhex(vector["input"]), bytes.fromhex(vector["order"])
     known = parties(vector["parties"])
@@ -239,6 +245,9 @@ def test_receipts(vector: dict[str, Any]) -> None:
     if "intermediate" in vector:
         require_intermediate(vector["intermediate"], data)
         assert receipt.identity.hex() == vector["intermediate"]["identity"]
+    if "identity" in vector:
+        require_jws(vector["identity"], data)
+        assert receipt.identity.hex() == vector["identity"]
 
 
 # --- intermediate values, worked out by other libraries ----------------------------------------------------------------
@@ -270,6 +279,20 @@ def require_intermediate(shown: dict[str, Any], data: bytes) -> None:
     require_signature(pair, signing_input, signature)
     with pytest.raises(InvalidSignature):
         require_signature(pair, signing_input + b"\x00", signature)
+
+
+def require_jws(identity: str, data: bytes) -> None:
+    """The identity, and a signature that holds, as the standard library and OpenSSL see a compact JWS."""
+    covered, _, signature = data.rpartition(b".")
+    assert hashlib.sha256(covered).hexdigest() == identity
+    header = json.loads(unpadded(covered.partition(b".")[0]))
+    assert header.keys() == {"alg", "kid", "typ"}
+    require_signature(enrolled()[unpadded(header["kid"].encode()).hex()], covered, unpadded(signature))
+
+
+def unpadded(text: bytes) -> bytes:
+    """The bytes of base64url without padding."""
+    return urlsafe_b64decode(text + b"=" * (-len(text) % 4))
 
 
 def require_signature(pair: dict[str, Any], message: bytes, signature: bytes) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import NoReturn
-from uuid import UUID
 
 from act.calendar import TZDATA_VERSION
 from act.delegation.limits import Limit
@@ -28,7 +27,7 @@ class RequestKey:
 class LinkRecord:
     """A link to be pinned below its mandate: its id, its identity and its agent."""
 
-    delegation_id: UUID
+    delegation_id: str
     identity: bytes
     agent_id: str
 

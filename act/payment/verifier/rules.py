@@ -69,7 +69,7 @@ def _bound_to_credential(payment: AuthenticatedPayment, question: Question) -> N
     chain = payment.chain
     if payment.request.credential != chain.identity:
         raise Refused("credential_mismatch", "request.act.credential")
-    if payment.request.delegation_id != chain.delegation_id.bytes:
+    if payment.request.delegation_id != chain.delegation_id:
         raise Refused("credential_mismatch", "request.act.delegation_id")
 
 

@@ -172,6 +172,7 @@ class SqliteLedger:
                     CounterChange(each.name, each.cap, *(each.held, each.captured) * 2, each.unit)
                     for each in counters.counters_of(connection, row.id, at)
                 ),
+                format=row.record.format,
             )
             return Outcome(mandates.append(connection, row, entry, make_receipt, state=MandateState.REVOKED))
 
@@ -307,6 +308,7 @@ def _entry_of(row: MandateRow, request: ReservationRequest, kind: EntryKind) -> 
         request.order_no,
         request.order,
         amount=request.amount,
+        format=row.record.format,
     )
 
 
@@ -337,6 +339,7 @@ def _close(
         closed.id,
         captured or closed.amount,
         counters=changes,
+        format=mandate.record.format,
     )
     return Outcome(mandates.append(connection, mandate, entry, make_receipt), closed)
 

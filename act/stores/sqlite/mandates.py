@@ -5,13 +5,11 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
-from hashlib import sha256
 from typing import Any, Final
-from uuid import UUID
 
 from act.delegation.lifecycle import MandateState
 from act.delegation.mandate import MandateKey
-from act.envelope.cose import Unsigned
+from act.envelope.objects import Format, Unsigned, rebuild
 from act.errors import Refused
 from act.payment.ledger import Entry, MandateRecord, ReceiptMaker
 from act.payment.verifier import LinkRecord
@@ -32,8 +30,8 @@ __all__ = [
 ]
 
 _COLUMNS: Final = (
-    "id, issuer, delegator_identity, delegation_id, identity, agent_id, currency, expires_at, on_revoke, pinned_at, state, "
-    "last_sequence, last_receipt"
+    "id, issuer, delegator_identity, delegation_id, identity, agent_id, currency, expires_at, on_revoke, format, pinned_at, "
+    "state, last_sequence, last_receipt"
 )
 
 
@@ -53,7 +51,7 @@ def find_mandate(connection: sqlite3.Connection, key: MandateKey) -> MandateRow 
     """The row of a mandate, None if the ledger has never seen it."""
     row = connection.execute(
         f"SELECT {_COLUMNS} FROM mandate WHERE issuer = ? AND delegator_identity = ? AND delegation_id = ?",
-        (key.issuer, key.delegator_identity, key.delegation_id.bytes),
+        (key.issuer, key.delegator_identity, key.delegation_id),
     ).fetchone()
     return None if row is None else _mandate(row)
 
@@ -64,8 +62,8 @@ def mandate_by_id(connection: sqlite3.Connection, mandate_id: int) -> MandateRow
 
 
 def _mandate(row: tuple[Any, ...]) -> MandateRow:
-    key = MandateKey(row[1], row[2], UUID(bytes=row[3]))
-    record = MandateRecord(key, row[4], row[5], row[6], row[7], row[8])
+    key = MandateKey(row[1], row[2], row[3])
+    record = MandateRecord(key, row[4], row[5], row[6], row[7], row[8], Format(row[9]))
     return MandateRow(row[0], record, row[9], MandateState(row[10]), row[11], row[12])
 
 
@@ -95,17 +93,18 @@ def pin(
     key = mandate.key
     cursor = connection.execute(
         "INSERT INTO mandate (issuer, delegator_identity, delegation_id, identity, agent_id, currency, expires_at, "
-        "on_revoke, pinned_at, state, last_sequence) "
+        "on_revoke, format, pinned_at, state, last_sequence) "
         "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 'Active', 0)",
         (
             key.issuer,
             key.delegator_identity,
-            key.delegation_id.bytes,
+            key.delegation_id,
             mandate.identity,
             mandate.agent_id,
             mandate.currency,
             mandate.expires_at,
             mandate.on_revoke,
+            mandate.format.value,
             at,
         ),
     )
@@ -119,7 +118,7 @@ def require_links_pinnable(connection: sqlite3.Connection, mandate_id: int, link
     new = []
     for place, link in enumerate(links, 1):
         found = connection.execute(
-            "SELECT identity FROM link WHERE mandate = ? AND delegation_id = ?", (mandate_id, link.delegation_id.bytes)
+            "SELECT identity FROM link WHERE mandate = ? AND delegation_id = ?", (mandate_id, link.delegation_id)
         ).fetchone()
         if found is None:
             new.append(link)
@@ -133,7 +132,7 @@ def pin_links(connection: sqlite3.Connection, mandate_id: int, links: Sequence[L
     for link in require_links_pinnable(connection, mandate_id, links):
         connection.execute(
             "INSERT INTO link (mandate, delegation_id, identity, agent_id, pinned_at) VALUES (?, ?, ?, ?, ?)",
-            (mandate_id, link.delegation_id.bytes, link.identity, link.agent_id, at),
+            (mandate_id, link.delegation_id, link.identity, link.agent_id, at),
         )
 
 
@@ -180,10 +179,13 @@ def stored_receipt(connection: sqlite3.Connection, mandate_id: int, sequence: in
         "SELECT receipt_protected, receipt_payload, receipt_identity FROM entry WHERE mandate = ? AND sequence = ?",
         (mandate_id, sequence),
     ).fetchone()
-    signing_input = cbor.sig_structure(protected, payload)
-    if sha256(signing_input).digest() != identity:  # nothing damaged is signed, and nobody but the store is to blame
+    try:
+        receipt = rebuild(protected, payload)
+    except Refused as damage:
+        raise ValueError("a stored receipt's header is damaged") from damage
+    if receipt.identity != identity:  # nothing damaged is signed, and nobody but the store is to blame
         raise ValueError("a stored receipt is damaged")
-    return Unsigned(protected, payload, signing_input, identity)
+    return receipt
 
 
 def stored_refusal(connection: sqlite3.Connection, mandate_id: int, sequence: int) -> Refused:

@@ -26,12 +26,13 @@ CREATE TABLE mandate (
     id INTEGER PRIMARY KEY,
     issuer TEXT NOT NULL,
     delegator_identity TEXT NOT NULL,
-    delegation_id BLOB NOT NULL,
+    delegation_id TEXT NOT NULL,
     identity BLOB NOT NULL,
     agent_id TEXT NOT NULL,
     currency TEXT NOT NULL,
     expires_at INTEGER NOT NULL,
     on_revoke TEXT NOT NULL CHECK (on_revoke IN ('honor', 'void')),
+    format TEXT NOT NULL CHECK (format IN ('cose', 'jose')),
     pinned_at INTEGER NOT NULL,
     state TEXT NOT NULL CHECK (state IN ('Active', 'Suspended', 'Revoked')),
     last_sequence INTEGER NOT NULL,
@@ -41,7 +42,7 @@ CREATE TABLE mandate (
 
 CREATE TABLE link (
     mandate INTEGER NOT NULL REFERENCES mandate (id),
-    delegation_id BLOB NOT NULL,
+    delegation_id TEXT NOT NULL,
     identity BLOB NOT NULL,
     agent_id TEXT NOT NULL,
     pinned_at INTEGER NOT NULL,

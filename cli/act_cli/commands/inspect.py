@@ -8,9 +8,9 @@ from typing import Any, cast
 import click
 
 from act_cli import options, views, words
-from act_cli.files import STANDARD, read_input
+from act_cli.files import STANDARD
 from act_cli.manners import Manners
-from act_cli.objects import recognized
+from act_cli.objects import read_signed, recognized
 from act_cli.program import Command, example
 
 __all__ = ["inspect"]
@@ -28,7 +28,7 @@ def inspect(manners: Manners, path: str, lang: str) -> None:
     FILE is a mandate, an order, a payment request, a payment or a receipt; '-' is standard input. Anyone can write such a
     file: what it says is worth something only once 'act verify' has accepted it.
     """
-    data = read_input(path)
+    data = read_signed(path)
     manners.subject = path
     found = recognized(data)
     document = views.object_view(data, found)

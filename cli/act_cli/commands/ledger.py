@@ -16,7 +16,7 @@ import act
 from act_cli import options, views, words
 from act_cli.files import STANDARD, load_parties, write_output
 from act_cli.manners import Exit, Manners, discard_stdout, error_document, facts_in_words, instant_text
-from act_cli.objects import read_object
+from act_cli.objects import as_file, read_object
 from act_cli.outputs import require_output
 from act_cli.program import Command, example
 
@@ -157,13 +157,13 @@ def revoke(manners: Manners, /, mandate_path: str, receipt_path: str | None, for
     with _service(**given) as (service, _):
         revocation = service.revoke(data)
     key = revocation.mandate
-    with _saying(manners, f"the mandate {key.delegation_id} is stopped"):
+    with _saying(manners, f"the mandate {words.mandate_id(key.delegation_id)} is stopped"):
         _write_receipt(receipt_path, revocation.receipt, force=force)
         return _answer(
             manners,
             receipt_path,
             {"mandate": views.mandate_key_view(key), "replayed": revocation.replayed},
-            Text.assemble((" STOPPED ", "bold black on green"), f" mandate {key.delegation_id}"),
+            Text.assemble((" STOPPED ", "bold black on green"), f" mandate {words.mandate_id(key.delegation_id)}"),
             ("means", f"no payment under it is authorized by {given['ledger_id']} any more; what is held stays held"),
             ("replayed", "yes: it was stopped before, and nothing changed now" if revocation.replayed else None),
         )
@@ -221,7 +221,7 @@ def _currency_of(payment: act.Payment) -> str | None:
 
 def _write_receipt(path: str | None, receipt: bytes, *, force: bool) -> None:
     if path is not None:
-        write_output(path, receipt, force=force)
+        write_output(path, as_file(receipt), force=force)
 
 
 @contextlib.contextmanager

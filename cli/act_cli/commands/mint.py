@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 import act
-from act_cli import options
+from act_cli import options, words
 from act_cli.drafts import read_draft, read_isr
 from act_cli.files import in_file
 from act_cli.manners import Manners
@@ -65,6 +65,7 @@ _LISTS = {
 @click.option("--until", callback=options.read_instant, metavar="INSTANT", help="Valid until just before this.")
 @click.option("--valid-for", type=click.IntRange(min=1, max=87_600), metavar="HOURS", help="Valid for so many hours.")
 @click.option("--confirmed-by", metavar="METHOD", help="How the principal confirmed it now, such as passkey.")
+@options.envelope("the mandate")
 @options.signing_key("the issuer")
 @click.option("--holder", "holder_path", metavar="PEM", required=True, help="Public key of the agent.")
 @options.out
@@ -90,6 +91,7 @@ def mint(
     holder_path: str,
     out_path: str,
     force: bool,
+    format: options.Envelope,
     **given: Any,
 ) -> None:
     """Sign a mandate: what an agent may spend, and where.
@@ -106,8 +108,8 @@ def mint(
     else:
         mandate = _from_options(given) if from_path is None else _from_file(from_path, given)
     signer = options.load_signer(key_path, passphrase_path)
-    data = act.mint(mandate, signer=signer, holder=act.load_public(holder_path))
-    deliver(manners, out_path, data, f"mandate {mandate.delegation_id}", force=force)
+    data = act.mint(mandate, signer=signer, holder=act.load_public(holder_path), format=format)
+    deliver(manners, out_path, data, f"mandate {words.mandate_id(mandate.delegation_id)}", force=force)
 
 
 def _from_isr(path: str, given: dict[str, Any]) -> act.Mandate:

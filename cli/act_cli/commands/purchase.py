@@ -45,6 +45,7 @@ _REQUIRED: Final = ("payee", "agent", "principal", "order_no", "items")
     metavar="N",
     help="How long the price holds [default: 15].",
 )
+@options.envelope("the order")
 @options.signing_key("the merchant")
 @options.out
 @options.json_flag
@@ -63,6 +64,7 @@ def order(
     passphrase_path: str | None,
     out_path: str,
     force: bool,
+    format: options.Envelope,
     **given: Any,
 ) -> None:
     """Sign an order, as its merchant.
@@ -73,7 +75,7 @@ def order(
     require_output(manners, out_path, "--out", force=force)
     terms = _from_options(given) if from_path is None else _from_file(from_path, given)
     manners.currency = terms.amount.currency
-    data = act.sign_order(terms, signer=options.load_signer(key_path, passphrase_path))
+    data = act.sign_order(terms, signer=options.load_signer(key_path, passphrase_path), format=format)
     deliver(manners, out_path, data, f"order {terms.order_no} over {terms.amount}", force=force)
 
 
@@ -130,6 +132,7 @@ def _item(text: str) -> dict[str, str | int]:
 @click.argument("order_path", metavar="ORDER")
 @click.option("--mandate", "mandate_path", metavar="FILE", required=True, help="The mandate to pay under.")
 @click.option("--ledger-id", metavar="ID", help="The payment service to pay at [default: the one the mandate names].")
+@options.envelope("the request", default=None)
 @options.signing_key("the agent")
 @click.option("--method", metavar="NAME", default="balance", show_default=True, help="Payment method.")
 @click.option("--tool", metavar="REF", default="default", show_default=True, help="Reference of the payment tool.")
@@ -150,6 +153,7 @@ def pay(
     method: str,
     tool: str,
     request_id: bytes | None,
+    format: options.Envelope | None,
     out_path: str,
     force: bool,
 ) -> None:
@@ -178,5 +182,6 @@ def pay(
         payment_method=method,
         payment_tool_reference=tool,
         request_id=request_id,
+        format=format,
     )
     deliver(manners, out_path, payment.to_bytes(), f"payment at {ledger_id}", force=force)

@@ -49,7 +49,7 @@ def status(manners: Manners, mandate_path: str, ledger_path: str, parties_path: 
     shown: list[RenderableType] = [
         Text(f" {state.upper()} ", style="bold black on green" if state == "Active" else "bold white on red"),
         words.facts(
-            ("mandate id", str(mandate.delegation_id)),
+            ("mandate id", words.mandate_id(mandate.delegation_id)),
             ("principal", mandate.delegator_identity),
             ("agent", mandate.agent_id),
             ("ledger", mandate.ledger),

@@ -12,10 +12,10 @@ from rich.text import Text
 
 import act
 from act_cli import options, words
-from act_cli.files import STANDARD, load_parties, read_input
+from act_cli.files import STANDARD, load_parties
 from act_cli.judgement import Question, Verdict, judge, verdict_view
 from act_cli.manners import Exit, Manners, facts_in_words, remedy_of, visible
-from act_cli.objects import read_object
+from act_cli.objects import read_object, read_signed
 from act_cli.program import Command, example
 
 __all__ = ["verify"]
@@ -51,7 +51,7 @@ def verify(
     if paths.count(STANDARD) + (order_path == STANDARD) > 1:
         raise click.UsageError("Standard input can be read only once")
     parties = load_parties(parties_path)
-    inputs = [(path, read_input(path)) for path in paths]
+    inputs = [(path, read_signed(path)) for path in paths]
     order = read_object(manners, order_path, "order")[0] if order_path is not None else None
     question = Question(parties, at or datetime.now(UTC), ledger_id, order, _orders(inputs))
     verdicts = [(path, judge(data, question)) for path, data in inputs]
