@@ -64,7 +64,7 @@ def mandate_by_id(connection: sqlite3.Connection, mandate_id: int) -> MandateRow
 def _mandate(row: tuple[Any, ...]) -> MandateRow:
     key = MandateKey(row[1], row[2], row[3])
     record = MandateRecord(key, row[4], row[5], row[6], row[7], row[8], Format(row[9]))
-    return MandateRow(row[0], record, row[9], MandateState(row[10]), row[11], row[12])
+    return MandateRow(row[0], record, row[10], MandateState(row[11]), row[12], row[13])
 
 
 def require_trusted(found: MandateRow | None, mandate: MandateRecord, pinned_before: int | None) -> None:
@@ -94,7 +94,7 @@ def pin(
     cursor = connection.execute(
         "INSERT INTO mandate (issuer, delegator_identity, delegation_id, identity, agent_id, currency, expires_at, "
         "on_revoke, format, pinned_at, state, last_sequence) "
-        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 'Active', 0)",
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'Active', 0)",
         (
             key.issuer,
             key.delegator_identity,
