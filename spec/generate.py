@@ -77,7 +77,7 @@ _CHAIN: Final = (
     ("ACT-PAY-15", OURS, "A link's parent allows sub-agents (`ext.delegation.max_depth`)."),
     ("ACT-CHN-03", OURS, "The chain is no deeper than every credential in it allows, and has at most 8 links."),
     ("ACT-CHN-04", OURS, "A link names its parent by identity, and the parent's agent, ledger and principal."),
-    ("ACT-CHN-05", OURS, "No agent and no agent key stands twice in a chain."),
+    ("ACT-CHN-05", OURS, "No agent, no agent key and no delegation_id stands twice in a chain."),
     ("ACT-CHN-06", OURS, "A link's window lies within its parent's."),
     ("ACT-CHN-07", OURS, "A link allows nothing that its parent does not."),
     ("ACT-CHN-08", OURS, "A link names no payee that its parent does not allow."),

@@ -194,3 +194,14 @@ def test_a_known_chain_is_not_verified_again(
     forged = reseal(wide, key(AGENT), {"act.max_total_amount": "999.00"})
     with refused("link_widens", "link.1.max_total_amount"):
         service.authorize(world.payment(chain=[root, forged]))
+
+
+def test_links_of_one_chain_do_not_share_an_id(world: World, path: Path, service: act.PaymentService) -> None:
+    """The token is to blame, not the store: a store that stumbles over it would be asked again and again."""
+    root = _root(world)
+    first = world.link([root], ext={"delegation": {"max_depth": 1}})
+    second = world.link([root, first], SUB_SUB_AGENT)
+    same = reseal(second, key(SUB_AGENT), {"cti": open_chain((root, first)).delegation_id.bytes})
+    payment = world.payment(chain=[root, first, same])
+    with nothing_moves(path), refused("link_cycle", "link.2.cti"):
+        service.authorize(payment)
