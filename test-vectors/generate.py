@@ -15,7 +15,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from vector_sets import amounts, envelopes, mandates, orders, parties, payments, receipts, sequences, wire, world
+from vector_sets import amounts, chains, envelopes, mandates, orders, parties, payments, receipts, sequences, wire, world
 
 FOLDER = Path(__file__).resolve().parent
 MAKERS = (
@@ -27,6 +27,7 @@ MAKERS = (
     amounts.amounts_file,
     envelopes.envelopes_file,
     mandates.mandates_file,
+    chains.chains_file,
     orders.orders_file,
     payments.payments_file,
     receipts.receipts_file,

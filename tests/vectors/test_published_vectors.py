@@ -10,7 +10,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from io import BytesIO
@@ -35,10 +35,10 @@ from act.wire import json as strict_json
 
 FOLDER: Final = Path(__file__).resolve().parents[2] / "test-vectors"
 KINDS: Final = (
-    "keys", "parties", "wire-cbor", "wire-json", "wire-base64url", "amounts", "envelopes", "mandates", "orders", "payments",
-    "receipts", "sequences",
+    "keys", "parties", "wire-cbor", "wire-json", "wire-base64url", "amounts", "envelopes", "mandates", "chains", "orders",
+    "payments", "receipts", "sequences",
 )  # fmt: skip
-MAX_TOTAL_BYTES: Final = 1_500_000
+MAX_TOTAL_BYTES: Final = 2_000_000
 
 # What no published vector can show, and why. The first is a code, the second a rule's accepting side.
 UNPROVOKED: Final = {
@@ -152,6 +152,21 @@ def test_mandates(vector: dict[str, Any]) -> None:
         assert credential.identity.hex() == vector["intermediate"]["identity"]
 
 
+@pytest.mark.parametrize("vector", vectors("chains"))
+def test_chains(vector: dict[str, Any]) -> None:
+    data, links = bytes.fromhex(vector["input"]), [bytes.fromhex(link) for link in vector["links"]]
+    known, now = parties(vector["parties"]), at(vector["at"])
+    chain = judged(vector, lambda: act.verify_mandate(data, links=links, parties=known, at=now))
+    if chain is not None:
+        effective = {each.path: as_json(each.encode()) for each in chain.effective()}
+        leaf = {"agent_id": chain.agent_id, "identity": chain.identity.hex(), "effective": effective}
+        assert json.loads(json.dumps(leaf)) == vector["leaf"]
+        limits = [{"limit": limit.name, "cap": limit.cap_minor} for limit in chain.limits(vector["at"])]
+        assert limits == vector["limits"]
+    if "intermediate" in vector:
+        require_chain(vector["intermediate"], [data, *links])
+
+
 @pytest.mark.parametrize("vector", vectors("orders"))
 def test_orders(vector: dict[str, Any]) -> None:
     data = bytes.fromhex(vector["input"])
@@ -170,7 +185,7 @@ def test_payments(vector: dict[str, Any]) -> None:
     if "intermediate" in vector:
         payment = act.Payment.from_bytes(data)
         require_intermediate(vector["intermediate"]["request"], payment.request)
-        require_intermediate(vector["intermediate"]["mandate"], payment.chain[0])
+        require_chain(vector["intermediate"], payment.chain)
         require_intermediate(vector["intermediate"]["order"], payment.order)
         assert request.request_identity.hex() == vector["intermediate"]["request"]["identity"]
 
@@ -214,6 +229,14 @@ def require_intermediate(shown: dict[str, Any], data: bytes) -> None:
     require_signature(pair, signing_input, signature)
     with pytest.raises(InvalidSignature):
         require_signature(pair, signing_input + b"\x00", signature)
+
+
+def require_chain(shown: dict[str, Any], chain: Sequence[bytes]) -> None:
+    """The shown values of a mandate and of every link below it."""
+    require_intermediate(shown["mandate"], chain[0])
+    for place, link in enumerate(chain[1:], 1):
+        require_intermediate(shown[f"link-{place}"], link)
+    assert f"link-{len(chain)}" not in shown
 
 
 def require_signature(pair: dict[str, Any], message: bytes, signature: bytes) -> None:
