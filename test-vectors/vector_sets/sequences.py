@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from act.wire import cbor
-from vector_sets import world
+from vector_sets import chain_sequences, world
 from vector_sets.shape import vector_file
 from vector_sets.story import HOLD_SECONDS, Story
 from vector_sets.world import COMPROMISED_AT, KEYS, NOW, mandate, order, paid, payment, priced, request
@@ -291,4 +291,4 @@ def sequences_file() -> dict[str, Any]:
         _revocation_first, _capture, _void, _hold, _compromised,
     )  # fmt: skip
     about = "Each is a list of calls to payment service `psp-1` over one new ledger: what every call answers and leaves behind."
-    return vector_file("sequences", about, [make().vector() for make in stories])
+    return vector_file("sequences", about, [make().vector() for make in (*stories, *chain_sequences.STORIES)])

@@ -73,6 +73,13 @@ def _open(path: Path) -> sqlite3.Connection:
     return connection
 
 
+_OF_LIMIT: Final = (
+    "SELECT sum(charge.amount_minor) FILTER (WHERE state = 'HELD'), sum(captured_minor) "
+    "FROM charge JOIN debit ON debit.charge = charge.id WHERE charge.mandate = ? AND debit.name = ?"
+)
+"""Held and captured of the charges that were debited from one limit."""
+
+
 class _Fold:
     """One pass over the file, mandate by mandate."""
 
@@ -120,22 +127,27 @@ class _Fold:
             head = _identity(entry)
         stands = {"last_sequence": len(entries), "last_receipt": head, "state": "Revoked" if revoked else "Active"}
         yield from _unlike("row", stands, dict(mandate))
-        yield from self._charges(mandate, charges, limits)
+        yield from self._charges(mandate, charges)
         yield from self._counters(mandate, limits)
         yield from self._requests(mandate, entries, asked)
 
-    def _charges(self, mandate: Row, charges: dict[str, _Charge], limits: dict[str, _Limit]) -> Iterator[str]:
+    def _charges(self, mandate: Row, charges: dict[str, _Charge]) -> Iterator[str]:
         rows = {row["id"]: row for row in self._all("SELECT * FROM charge WHERE mandate = ?", (mandate["id"],))}
+        links = self._all("SELECT identity FROM link WHERE mandate = ?", (mandate["id"],))
+        credentials = {mandate["identity"], *(row["identity"] for row in links)}
         if rows.keys() != charges.keys():
             yield f"charges without entry or entries without charge: {sorted(rows.keys() ^ charges.keys())}"
         for charge_id in rows.keys() & charges.keys():
             row, charge = rows[charge_id], charges[charge_id]
             yield from _unlike(f"charge {charge_id}", _charge_row(charge, mandate), dict(row))
+            if row["credential"] not in credentials:
+                yield f"charge {charge_id}: paid under no credential of this mandate"
             self.audit.charges[charge.state] += 1
             if row["state"] in LIVE:
                 self._paid[row["payee"], row["order_no"]] += 1
             debits = dict(self._all("SELECT name, amount_minor FROM debit WHERE charge = ?", (charge_id,)).fetchall())
-            if debits != dict.fromkeys(limits, row["amount_minor"]):
+            told = [change["limit"] for change in charge.receipt["counters"]]
+            if debits != dict.fromkeys(told, row["amount_minor"]):
                 yield f"charge {charge_id}: debits {debits}"
         self.audit.held_minor += sum(row["amount_minor"] for row in rows.values() if row["state"] == "HELD")
         self.audit.captured_minor += sum(row["captured_minor"] for row in rows.values())
@@ -144,12 +156,9 @@ class _Fold:
         rows = {row["name"]: row for row in self._all("SELECT * FROM counter WHERE mandate = ?", (mandate["id"],))}
         if rows.keys() != limits.keys():
             yield f"counters {sorted(rows)}, entries count {sorted(limits)}"
-        held, captured = self._all(
-            "SELECT sum(amount_minor) FILTER (WHERE state = 'HELD'), sum(captured_minor) FROM charge WHERE mandate = ?",
-            (mandate["id"],),
-        ).fetchone()
         for name in rows.keys() & limits.keys():
             row, limit = rows[name], limits[name]
+            held, captured = self._all(_OF_LIMIT, (mandate["id"], name)).fetchone()
             counted = {"cap_minor": limit.cap, "held_minor": limit.held, "captured_minor": limit.captured}
             yield from _unlike(f"counter {name}", counted, dict(row))
             yield from _unlike(f"counter {name}", {"held_minor": held or 0, "captured_minor": captured or 0}, dict(row))
@@ -205,7 +214,6 @@ def _charge_row(charge: _Charge, mandate: Row) -> dict[str, Any]:
     receipt = charge.receipt
     return {
         "request_identity": receipt["request"],
-        "credential": mandate["identity"],
         "order_no": receipt["order_no"],
         "order_identity": receipt["order"],
         "currency": mandate["currency"],

@@ -10,6 +10,8 @@ import pytest
 
 import act
 from act.delegation.chain import open_chain
+from act.payment.receipt import open_receipt
+from tests.support.fold import audit
 from tests.support.world import (
     AGENT,
     END_SECONDS,
@@ -181,6 +183,21 @@ def test_the_receipt_is_for_the_payee_and_the_paying_agent(world: World, service
     receipt = act.verify_receipt(charge.receipt, order=order, parties=world.parties, at=world.clock())
     assert receipt.audience == (SHOP, SUB_AGENT)
     assert len(receipt.counters) == 1
+
+
+def test_the_receipts_of_a_mandate_are_one_chain_whoever_pays(world: World, path: Path, service: act.PaymentService) -> None:
+    root = _root(world)
+    link = world.link([root], max_total_amount="20.00")
+    first = service.authorize(world.payment(iac=root))
+    second = service.authorize(world.payment(chain=[root, link]))
+    third = service.capture(second.id, second.amount)
+    with refused("total_limit_exceeded", _name(root, link)) as caught:
+        service.authorize(world.payment(chain=[root, link]))
+    answers = (first.receipt, second.receipt, third.receipt, caught.value.receipt)
+    receipts = [open_receipt(each or b"").receipt for each in answers]
+    assert [(each.credential, each.sequence) for each in receipts] == [(identity_of(root), place) for place in range(1, 5)]
+    assert [each.previous for each in receipts[1:]] == [each.identity for each in receipts[:-1]]
+    assert audit(path).charges == {"HELD": 1, "CAPTURED": 1}
 
 
 def test_a_known_chain_is_not_verified_again(
