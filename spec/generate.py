@@ -20,6 +20,7 @@ from typing import Final, TypeVar
 from act.calendar import FUTURE_TOLERANCE_SECONDS
 from act.commerce.document import MAX_QUANTITY
 from act.delegation.constraints import REGISTRY
+from act.delegation.constraints.base import BEHAVIOUR_RULE
 from act.delegation.lifecycle import TRANSITIONS
 from act.envelope.claims import MAX_LIST, MAX_TEXT
 from act.envelope.cose import MAX_OBJECT_BYTES
@@ -138,8 +139,29 @@ _CONSTRAINTS: Final = {
         "The payee's record is not empty; it and the order's labels lie within the list.",
     ),
     "ext.commerce.forbidden_categories": (_TEXTS, "The payee's record is not empty; neither it nor a label is in the list."),
+    "ext.delegation.max_depth": ("integer from 1 to 8", "Always: it says how many links may follow, and absent means none."),
 }
 """Type and meaning by path. A constraint without a text here is a KeyError, so none can join the registry unexplained."""
+
+_FEWER, _MORE = "No entry that the parent does not have.", "Every entry that the parent has."
+_NARROWING: Final = {
+    "validity": "A window inside the parent's.",
+    "delegation_mode": "The same.",
+    "currency": "The same.",
+    "ext.commerce.max_single_amount": "At most the parent's.",
+    "ext.commerce.min_single_amount": "At least the parent's.",
+    "allowed_payment_methods": _FEWER,
+    "max_total_amount": "At most the parent's.",
+    "ext.commerce.allowed_merchants": _FEWER,
+    "ext.commerce.forbidden_merchants": _MORE,
+    "ext.commerce.allowed_categories": _FEWER,
+    "ext.commerce.forbidden_categories": _MORE,
+    "ext.delegation.max_depth": "At least one fewer than the parent's.",
+}
+"""What a link may state below a parent that states the same constraint. As above, none can be left out."""
+
+_NARROWING_RULES: Final = {"validity": "ACT-CHN-06", "ext.commerce.allowed_merchants": "ACT-CHN-08"}
+"""Where it is neither ACT-CHN-07 nor the rule of behaviour."""
 
 
 def _verifier() -> Iterator[tuple[str, str, str]]:
@@ -212,6 +234,15 @@ def constraints() -> str:
     return _table(("constraint", "type", "permits a payment when", "rule", "otherwise", "enforced by"), rows)
 
 
+def narrowing() -> str:
+    """What a link may say of each constraint, in the registry's order."""
+    rows = []
+    for path, kind in REGISTRY.items():
+        rule = BEHAVIOUR_RULE if kind.rule == BEHAVIOUR_RULE else _NARROWING_RULES.get(path, "ACT-CHN-07")
+        rows.append((f"`{path}`", _NARROWING[path], _ids(rule), _codes(rule)))
+    return _table(("constraint", "a link may state", "rule", "otherwise"), rows)
+
+
 def kinds() -> str:
     """The typ table."""
     return _table(("object", "COSE typ", "signed by"), [(kind.name, f"`{kind.cose_typ}`", kind.signed_by) for kind in KINDS])
@@ -236,7 +267,7 @@ def bounds() -> str:
     rows = (
         ("a signed object", f"{MAX_OBJECT_BYTES:,} bytes"),
         ("a payment", f"{MAX_PAYMENT_BYTES:,} bytes"),
-        ("credentials in a payment's chain", f"{MAX_CHAIN} in form; this version accepts 1"),
+        ("credentials in a payment's chain", f"{MAX_CHAIN}: a mandate and at most {MAX_CHAIN - 1} links"),
         ("CBOR: lists and maps inside one another", cbor.MAX_DEPTH),
         ("CBOR: entries of one map", f"{cbor.MAX_MAP_ENTRIES:,}"),
         ("integers", "-2^63 to 2^63 - 1"),
@@ -277,6 +308,7 @@ BLOCKS: Final[Mapping[str, Callable[[], str]]] = {
     "rules": rules,
     "refusals": refusals,
     "constraints": constraints,
+    "narrowing": narrowing,
     "kinds": kinds,
     "algorithms": algorithms,
     "currencies": currencies,

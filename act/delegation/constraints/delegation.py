@@ -47,4 +47,4 @@ class MaxDepth:
 
     def describe(self, language: Language = "en") -> str:
         """d"""
-        return f"{self.depth}"
+        return f"最多可再转授 {self.depth} 层" if language == "zh" else f"sub-agents at most {self.depth} deep"
