@@ -23,7 +23,7 @@ from act.envelope.cose import seal
 from act.envelope.kinds import LINK, MANDATE
 from act.errors import Refused
 from tests.support.fold import audit
-from tests.support.strategies import DRAWS, constraints, currencies, purchases_near
+from tests.support.strategies import DRAWS, constraints, currencies, purchases_for, purchases_near
 from tests.support.world import (
     ABSENT,
     AGENT,
@@ -216,11 +216,31 @@ def chains(draw: st.DrawFn, more: int = 0) -> Drawn:
     return drawn
 
 
+@st.composite
+def _purchases(draw: st.DrawFn, drawn: Drawn) -> Purchase:
+    """Purchases that all credentials might permit, or all but one."""
+    spoiler = draw(st.integers(0, len(drawn.stated)))
+    pleased = [each for place, stated in enumerate(drawn.stated) if place != spoiler for each in stated]
+    every = [each for stated in drawn.stated for each in stated]
+    return draw(purchases_for(every, pleased, drawn.currency))
+
+
+def test_the_search_meets_purchases_that_only_a_middle_link_refuses() -> None:
+    """Or nobody would notice a chain that asks its ends alone."""
+
+    def middle(case: tuple[Drawn, Purchase]) -> bool:
+        verdicts = [all(_permits(each, case[1]) for each in stated) for stated in case[0].stated]
+        return len(verdicts) > 2 and verdicts[0] and verdicts[-1] and not all(verdicts)
+
+    cases = chains().flatmap(lambda drawn: st.tuples(st.just(drawn), _purchases(drawn)))
+    find(cases, middle, settings=settings(max_examples=5_000, phases=[Phase.generate]))
+
+
 @given(chains(), st.data())
 def test_what_is_effective_permits_exactly_what_the_chain_permits(drawn: Drawn, data: st.DataObject) -> None:
     chain = drawn.open()
     every = [each for stated in drawn.stated for each in stated]
-    purchase = data.draw(purchases_near(every, drawn.currency))
+    purchase = data.draw(_purchases(drawn))
     try:
         chain.permits(purchase)
         permitted = True
@@ -235,7 +255,7 @@ def test_what_is_effective_permits_exactly_what_the_chain_permits(drawn: Drawn, 
 def test_a_chain_permits_nothing_that_its_mandate_refuses(drawn: Drawn, data: st.DataObject) -> None:
     """Judged by what is effective at its end alone."""
     effective = drawn.open().effective()
-    purchase = data.draw(purchases_near(effective, drawn.currency))
+    purchase = data.draw(purchases_for(drawn.stated[0], effective, drawn.currency))
     if all(_permits(each, purchase) for each in effective):
         assert all(_permits(each, purchase) for each in drawn.stated[0])
 

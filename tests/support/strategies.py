@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from typing import Any, Final
 
 from hypothesis import strategies as st
@@ -25,6 +25,7 @@ __all__ = [
     "json_values",
     "names",
     "orders",
+    "purchases_for",
     "purchases_near",
 ]
 
@@ -238,3 +239,25 @@ def purchases_near(draw: st.DrawFn, every: Sequence[Constraint], currency: str) 
         draw(st.sampled_from([*modes, *modes, "DEL", "AUP"])),
         draw((st.sampled_from(instants) if instants else st.nothing()) | st.integers(0, LATEST_INSTANT)),
     )
+
+
+@st.composite
+def purchases_for(draw: st.DrawFn, every: Sequence[Constraint], pleased: Sequence[Constraint], currency: str) -> Purchase:
+    """Purchases near all of the constraints that some of them mostly permit: of several, field by field, what fewest refuse."""
+    best, *others = draw(st.lists(purchases_near([*pleased, *every], currency), min_size=6, max_size=6))
+    for field in fields(Purchase):
+        for other in others:
+            candidate = replace(best, **{field.name: getattr(other, field.name)})
+            if _refusing(pleased, candidate) < _refusing(pleased, best):
+                best = candidate
+    return best
+
+
+def _refusing(every: Sequence[Constraint], purchase: Purchase) -> int:
+    count = 0
+    for each in every:
+        try:
+            each.permits(purchase)
+        except act.Refused:
+            count += 1
+    return count
