@@ -20,6 +20,7 @@ from typing import Final, TypeVar
 from act.calendar import FUTURE_TOLERANCE_SECONDS
 from act.commerce.document import MAX_QUANTITY
 from act.delegation.constraints import MAX_DEPTH, REGISTRY, rules_of
+from act.delegation.constraints.base import BEHAVIOUR_RULE
 from act.delegation.constraints.behavior import MAX_RETRIES
 from act.delegation.constraints.items import MAX_ENTRIES
 from act.delegation.constraints.oversight import MAX_STEPS
@@ -97,7 +98,7 @@ _CHAIN: Final = (
     ("ACT-PAY-15", OURS, "A link's parent allows sub-agents (`ext.delegation.max_depth`)."),
     ("ACT-CHN-03", OURS, "The chain is no deeper than every credential in it allows, and has at most 8 links."),
     ("ACT-CHN-04", OURS, "A link names its parent by identity, and the parent's agent, ledger and principal."),
-    ("ACT-CHN-05", OURS, "No agent and no agent key stands twice in a chain."),
+    ("ACT-CHN-05", OURS, "No agent, no agent key and no delegation_id stands twice in a chain."),
     ("ACT-CHN-06", OURS, "A link's window lies within its parent's."),
     ("ACT-CHN-07", OURS, "A link allows nothing that its parent does not."),
     ("ACT-CHN-08", OURS, "A link names no payee that its parent does not allow."),
@@ -195,6 +196,26 @@ _CONSTRAINTS: Final = {
 }
 """Type and meaning by path. A constraint without a text here is a KeyError, so none can join the registry unexplained."""
 
+_FEWER, _MORE = "No entry that the parent does not have.", "Every entry that the parent has."
+_NARROWING: Final = {
+    "validity": "A window inside the parent's.",
+    "delegation_mode": "The same.",
+    "currency": "The same.",
+    "ext.commerce.max_single_amount": "At most the parent's.",
+    "ext.commerce.min_single_amount": "At least the parent's.",
+    "allowed_payment_methods": _FEWER,
+    "max_total_amount": "At most the parent's.",
+    "ext.commerce.allowed_merchants": _FEWER,
+    "ext.commerce.forbidden_merchants": _MORE,
+    "ext.commerce.allowed_categories": _FEWER,
+    "ext.commerce.forbidden_categories": _MORE,
+    "ext.delegation.max_depth": "At least one fewer than the parent's.",
+}
+"""What a link may state below a parent that states the same constraint. As above, none can be left out."""
+
+_NARROWING_RULES: Final = {"validity": "ACT-CHN-06", "ext.commerce.allowed_merchants": "ACT-CHN-08"}
+"""Where it is neither ACT-CHN-07 nor the rule of behaviour."""
+
 
 def _verifier() -> Iterator[tuple[str, str, str]]:
     """The verifier's own table; where it says "every constraint", the registry takes over, one row each."""
@@ -267,6 +288,15 @@ def constraints() -> str:
     return _table(("constraint", "type", "permits a payment when", "rule", "otherwise", "enforced by"), rows)
 
 
+def narrowing() -> str:
+    """What a link may say of each constraint, in the registry's order."""
+    rows = []
+    for path, kind in REGISTRY.items():
+        rule = BEHAVIOUR_RULE if kind.rule == BEHAVIOUR_RULE else _NARROWING_RULES.get(path, "ACT-CHN-07")
+        rows.append((f"`{path}`", _NARROWING[path], _ids(rule), _codes(rule)))
+    return _table(("constraint", "a link may state", "rule", "otherwise"), rows)
+
+
 def kinds() -> str:
     """The typ table."""
     rows = [(kind.name, f"`{kind.cose_typ}`", f"`{kind.jose_typ}`", kind.signed_by) for kind in KINDS]
@@ -293,7 +323,7 @@ def bounds() -> str:
     rows = (
         ("a signed object", f"{MAX_OBJECT_BYTES:,} bytes in COSE, {MAX_JOSE_BYTES:,} in JOSE"),
         ("a payment", f"{MAX_PAYMENT_BYTES:,} bytes in CBOR, {MAX_JSON_PAYMENT_BYTES:,} in JSON"),
-        ("credentials in a payment's chain", f"{MAX_CHAIN} in form; this version accepts 1"),
+        ("credentials in a payment's chain", f"{MAX_CHAIN}: a mandate and at most {MAX_CHAIN - 1} links"),
         ("CBOR: lists and maps inside one another", cbor.MAX_DEPTH),
         ("CBOR: entries of one map", f"{cbor.MAX_MAP_ENTRIES:,}"),
         ("integers", "-2^63 to 2^63 - 1"),
@@ -339,6 +369,7 @@ BLOCKS: Final[Mapping[str, Callable[[], str]]] = {
     "rules": rules,
     "refusals": refusals,
     "constraints": constraints,
+    "narrowing": narrowing,
     "kinds": kinds,
     "algorithms": algorithms,
     "currencies": currencies,

@@ -18,6 +18,7 @@ from typing import Any
 from vector_sets import (
     amounts,
     calendars,
+    chains,
     envelopes,
     intents,
     jose_files,
@@ -43,6 +44,7 @@ MAKERS = (
     envelopes.envelopes_file,
     intents.intents_file,
     mandates.mandates_file,
+    chains.chains_file,
     orders.orders_file,
     payments.payments_file,
     receipts.receipts_file,

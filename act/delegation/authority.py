@@ -29,8 +29,9 @@ MAX_LINKS: Final = 8
 class Authority:
     """What the last credential of a chain stands for. `constraints` holds, per path, the statement nearest to the leaf.
 
-    `identity` is that credential's; `depth_left` says how many more links may follow. `agents` and `keys` are everybody in the
-    chain, so that nobody stands in it twice.
+    `identity` is that credential's; `depth_left` says how many more links may follow. Consent to sub-agents is the one
+    statement that is not inherited: `constraints` has it only if the last credential gave it. `agents`, `keys` and
+    `delegation_ids` are all of the chain's, so that none stands in it twice.
     """
 
     identity: bytes
@@ -43,6 +44,7 @@ class Authority:
     constraints: Mapping[str, Constraint]
     agents: frozenset[str]
     keys: frozenset[bytes]
+    delegation_ids: frozenset[str]
 
     @classmethod
     def of_mandate(cls, content: SignedMandate, identity: bytes) -> Authority:
@@ -59,6 +61,7 @@ class Authority:
             {each.path: each for each in mandate.constraints},
             frozenset([mandate.agent_id]),
             frozenset([content.holder.kid]),
+            frozenset([mandate.delegation_id]),
         )
 
     def narrowed_by(self, content: SignedLink, identity: bytes) -> Authority:
@@ -71,8 +74,11 @@ class Authority:
             raise Refused("link_cycle", "sub")
         if content.holder.kid in self.keys:
             raise Refused("link_cycle", "cnf")
+        if link.delegation_id in self.delegation_ids:  # or two links of one chain would share counters
+            raise Refused("link_cycle", "cti")
         for constraint in link.constraints:
             _require_narrower(constraint, self.constraints.get(constraint.path))
+        inherited = {path: each for path, each in self.constraints.items() if path != MaxDepth.path}
         return Authority(
             identity,
             link.delegation_id,
@@ -81,9 +87,10 @@ class Authority:
             self.ledger,
             self.delegator_identity,
             min(self.depth_left - 1, _stated_depth(link.constraints)),
-            {**self.constraints, **{each.path: each for each in link.constraints}},
+            inherited | {each.path: each for each in link.constraints},
             self.agents | {link.agent_id},
             self.keys | {content.holder.kid},
+            self.delegation_ids | {link.delegation_id},
         )
 
     def _require_depth(self) -> None:

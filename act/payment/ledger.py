@@ -74,7 +74,8 @@ class EntryKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ChargeRecord:
-    """One charge as the ledger keeps it. `id` is the trade_no of ACT's result. Times are seconds since 1970, UTC.
+    """One charge as the ledger keeps it. `id` is the trade_no of ACT's result, `credential` the identity of the mandate or link
+    that paid. Times are seconds since 1970, UTC.
 
     `tzdata_version` is the release of the zone database by which it was decided, None where no zone decided anything.
     """
@@ -129,6 +130,8 @@ class Entry:
     """One thing that happened under a mandate; `sequence` counts from 1, `previous` is the receipt identity before it.
 
     `format` is the mandate's envelope, in which the receipt is written.
+    `credential` is the mandate's identity, whoever paid: the receipts of one mandate are one chain. Which link was used is what
+    the request signs.
     """
 
     mandate: MandateKey

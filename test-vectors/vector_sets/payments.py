@@ -7,6 +7,7 @@ from typing import Any
 
 from act.wire import cbor
 from vector_sets import world
+from vector_sets.payment_chains import chains
 from vector_sets.payment_constraints import behavior, deliveries, items, lifetimes, prices, purposes, step_up
 from vector_sets.payment_rules import SPECIFIED, bad, good, money, quotas, semantics, times
 from vector_sets.shape import Vector, vector_file
@@ -103,8 +104,6 @@ def _chains() -> list[Vector]:
         return bad(name, why, code, where, cbor.encode(world.changed(value, changes)))
 
     return [
-        form("chain-of-2", "A second credential: nobody consented to sub-agents.", "delegation_not_allowed", "payment.chain",
-             {"chain": [tea, tea]}),
         form("chain-empty", "A payment without a mandate.", "claim_invalid", "payment.chain", {"chain": []}),
         form("chain-of-10", "More credentials than any chain may have.", "claim_invalid", "payment.chain",
              {"chain": [tea] * 10}),
@@ -220,6 +219,6 @@ def payments_file() -> dict[str, Any]:
     )
     sets = (
         *(_accepted, _signatures, _chains, _bindings, times, money, semantics, quotas, _requests),
-        *(purposes, lifetimes, step_up, items, prices, deliveries, behavior),
+        *(purposes, lifetimes, step_up, items, prices, deliveries, behavior, chains),
     )
     return vector_file("payments", about, [vector for make in sets for vector in make()])

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from hashlib import sha256
 from typing import Any, Final
 
 from act.errors import CODES
 from act.wire import cbor
 
-__all__ = ["Vector", "accept", "claims_json", "diagnostic", "intermediate", "refuse", "vector_file"]
+__all__ = ["Vector", "accept", "chain_intermediate", "claims_json", "diagnostic", "intermediate", "refuse", "vector_file"]
 
 Vector = dict[str, Any]
 
@@ -52,6 +52,12 @@ def intermediate(data: bytes) -> dict[str, Any]:
         "identity": sha256(cbor.sig_structure(protected, payload)).hexdigest(),
         "claims": claims_json(claims),
     }
+
+
+def chain_intermediate(chain: Sequence[bytes]) -> dict[str, Any]:
+    """The same of a mandate and of each link below it, by place."""
+    names = ["mandate", *(f"link-{place}" for place in range(1, len(chain)))]
+    return {name: intermediate(data) for name, data in zip(names, chain, strict=True)}
 
 
 def claims_json(claims: object) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from act.errors import CODES
+from vector_sets.linked import limit_of
 from vector_sets.shape import Vector
 from vector_sets.world import MANDATE_END, NOW
 
@@ -41,21 +42,34 @@ class Quota:
 
 
 @dataclass
-class _Mandate:
+class _Counter:
     cap: int
     held: int = 0
     captured: int = 0
+    counted: bool = False
+
+
+@dataclass
+class _Mandate:
+    counters: dict[str, _Counter]
     sequence: int = 0
     state: str = "Active"
     known: bool = False
-    counted: bool = False
     revoked_at_sequence: int = 0
     quotas: tuple[Quota, ...] = ()
 
 
 @dataclass
-class _Charge:
+class _Credential:
+    """A mandate or a link by the name of its mandate, with the counters a payment under it debits."""
+
     mandate: str
+    counters: list[_Counter]
+
+
+@dataclass
+class _Charge:
+    credential: str
     minor: int
     opened: int
     expires: int
@@ -80,12 +94,24 @@ class Story:
     objects: dict[str, str] = field(default_factory=dict)
     steps: list[dict[str, Any]] = field(default_factory=list)
     mandates: dict[str, _Mandate] = field(default_factory=dict)
+    credentials: dict[str, _Credential] = field(default_factory=dict)
     charges: dict[str, _Charge] = field(default_factory=dict)
 
     def mandate(self, name: str, data: bytes, cap: int, quotas: tuple[Quota, ...] = ()) -> bytes:
         """A mandate the sequence is about, with its total in minor units and its other limits in the registry's order."""
         self.objects[name] = data.hex()
-        self.mandates[name] = _Mandate(cap, quotas=quotas)
+        counter = _Counter(cap)
+        self.mandates[name] = _Mandate({"max_total_amount": counter}, quotas=quotas)
+        self.credentials[name] = _Credential(name, [counter])
+        return data
+
+    def link(self, name: str, data: bytes, parent: str, cap: int | None = None) -> bytes:
+        """A link below a mandate or another link; `cap` is its own total in minor units, if it states one."""
+        above = self.credentials[parent]
+        counters = list(above.counters)
+        if cap is not None:
+            counters.append(self.mandates[above.mandate].counters.setdefault(limit_of(data), _Counter(cap)))
+        self.credentials[name] = _Credential(above.mandate, counters)
         return data
 
     def payment(self, name: str, data: bytes) -> bytes:
@@ -97,13 +123,16 @@ class Story:
         """From here on the payment service knows these parties."""
         self.steps.append({"op": "parties", "parties": name})
 
-    def authorized(self, payment: str, mandate: str, charge: str, minor: int, at: int = NOW) -> None:
-        """A payment is accepted: the amount is held, the receipt is the mandate's next."""
-        row = self.mandates[mandate]
+    def authorized(self, payment: str, credential: str, charge: str, minor: int, at: int = NOW) -> None:
+        """A payment under a mandate or a link is accepted: every limit up to the mandate holds it, the receipt is the mandate's
+        next."""
+        row = self._row(credential)
         row.sequence += 1
-        row.held += minor
-        row.known = row.counted = True
-        self.charges[charge] = _Charge(mandate, minor, row.sequence, at + HOLD_SECONDS, at=at)
+        row.known = True
+        for counter in self.credentials[credential].counters:
+            counter.held += minor
+            counter.counted = True
+        self.charges[charge] = _Charge(credential, minor, row.sequence, at + HOLD_SECONDS, at=at)
         self._step("authorize", {"payment": payment}, at, self._charged(charge, "RESERVED", row.sequence))
 
     def repeated(self, payment: str, charge: str, at: int = NOW) -> None:
@@ -115,9 +144,9 @@ class Story:
         """A payment is refused and nothing is stored."""
         self._step("authorize", {"payment": payment}, at, _refusal(code, where))
 
-    def refused_on_record(self, payment: str, mandate: str, code: str, where: str, at: int = NOW) -> int:
+    def refused_on_record(self, payment: str, credential: str, code: str, where: str, at: int = NOW) -> int:
         """A payment is refused by money or lifecycle: stored, with a receipt. Returns its sequence, for the repetition."""
-        row = self.mandates[mandate]
+        row = self._row(credential)
         row.sequence += 1
         row.known = True
         self._step("authorize", {"payment": payment}, at, _refusal(code, where) | _receipt("REFUSED", row.sequence))
@@ -130,7 +159,6 @@ class Story:
     def captured(self, charge: str, minor: int, at: int = NOW) -> None:
         """A capture closes the hold; the rest is released."""
         row = self._close(charge, "CAPTURED", minor)
-        row.captured += minor
         self._step("capture", _capture(charge, minor), at, self._charged(charge, "CAPTURED", row.sequence))
 
     def voided(self, charge: str, at: int = NOW) -> None:
@@ -185,11 +213,16 @@ class Story:
             "steps": self.steps,
         }
 
+    def _row(self, credential: str) -> _Mandate:
+        return self.mandates[self.credentials[credential].mandate]
+
     def _close(self, charge: str, state: str, captured: int) -> _Mandate:
         record = self.charges[charge]
-        row = self.mandates[record.mandate]
+        row = self._row(record.credential)
         row.sequence += 1
-        row.held -= record.minor
+        for counter in self.credentials[record.credential].counters:
+            counter.held -= record.minor
+            counter.captured += captured
         record.state, record.captured, record.closed = state, captured, row.sequence
         return row
 
@@ -208,7 +241,7 @@ class Story:
     def _step(self, op: str, arguments: dict[str, Any], at: int, expect: dict[str, Any]) -> None:
         after = {}
         for name, row in self.mandates.items():
-            charges = [charge for charge in self.charges.values() if charge.mandate == name]
+            charges = [charge for charge in self.charges.values() if self.credentials[charge.credential].mandate == name]
             after[name] = _standing(row, charges, at) if row.known else None
         self.steps.append({"op": op, **arguments, "at": at, "expect": expect, "after": after})
 
@@ -226,7 +259,11 @@ def _refusal(code: str, where: str, *, replayed: bool = False) -> dict[str, Any]
 
 
 def _standing(row: _Mandate, charges: list[_Charge], at: int) -> dict[str, Any]:
-    counters = [{"limit": "max_total_amount", "cap": row.cap, "held": row.held, "captured": row.captured}]
+    counters = [
+        {"limit": name, "cap": each.cap, "held": each.held, "captured": each.captured}
+        for name, each in sorted(row.counters.items())
+        if each.counted
+    ]
     counters += [quota.counter(charges, at) for quota in row.quotas]
     state = "Expired" if row.state == "Active" and at >= MANDATE_END else row.state
-    return {"state": state, "receipts": row.sequence, "counters": counters if row.counted else []}
+    return {"state": state, "receipts": row.sequence, "counters": counters}

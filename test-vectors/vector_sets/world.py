@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from act import KeyPair, to_jwk
 from act.calendar import iso
-from act.envelope.kinds import MANDATE, ORDER, RECEIPT, REQUEST, Kind
+from act.envelope.kinds import LINK, MANDATE, ORDER, RECEIPT, REQUEST, Kind
 from act.envelope.objects import seal
 from act.wire import cbor
 
@@ -23,6 +23,7 @@ ED25519_KEYS: Final = (
     "wallet", "wallet-retired", "other-wallet", "principal", "agent", "other-agent", "teashop", "cha", "corner", "bare",
     "gifts",
     "homoglyph", "psp", "other-psp", "stranger",
+    *("courier", "other-courier"), *(f"courier-{place}" for place in range(2, 10)),
 )  # fmt: skip
 ES256_KEYS: Final = ("wallet-es256", "agent-es256", "teashop-es256", "psp-es256", "stranger-es256")
 
@@ -278,11 +279,10 @@ def request(
     return seal(REQUEST, changed(request_claims(mandate_bytes, order_bytes, request_id), changes), KEYS[signer])
 
 
-def payment(request_bytes: bytes, mandate_bytes: bytes, order_bytes: bytes) -> bytes:
-    """A payment of three objects, consistent or not."""
-    return cbor.encode(
-        {"typ": "application/act1-payment+cbor", "request": request_bytes, "chain": [mandate_bytes], "order": order_bytes}
-    )
+def payment(request_bytes: bytes, mandate_bytes: bytes, order_bytes: bytes, *links: bytes) -> bytes:
+    """A payment of three objects, and of links below the mandate if there are any; consistent or not."""
+    chain: list[Any] = [mandate_bytes, *links]
+    return cbor.encode({"typ": "application/act1-payment+cbor", "request": request_bytes, "chain": chain, "order": order_bytes})
 
 
 def paid(
@@ -301,7 +301,7 @@ def paid(
 
 # --- forgeries ---------------------------------------------------------------------------------------------------------
 
-KINDS: Final[Mapping[str, Kind]] = {kind.name: kind for kind in (MANDATE, ORDER, REQUEST, RECEIPT)}
+KINDS: Final[Mapping[str, Kind]] = {kind.name: kind for kind in (MANDATE, LINK, ORDER, REQUEST, RECEIPT)}
 
 
 def header(signer: str, typ: str = MANDATE.cose_typ) -> dict[int | str, Any]:

@@ -135,17 +135,21 @@ class _Fold:
             head = _identity(entry)
         stands = {"last_sequence": len(entries), "last_receipt": head, "state": "Revoked" if revoked else "Active"}
         yield from _unlike("row", stands, dict(mandate))
-        yield from self._charges(mandate, charges, limits)
+        yield from self._charges(mandate, charges)
         yield from self._counters(mandate, limits)
         yield from self._requests(mandate, entries, asked)
 
-    def _charges(self, mandate: Row, charges: dict[str, _Charge], limits: dict[str, _Limit]) -> Iterator[str]:
+    def _charges(self, mandate: Row, charges: dict[str, _Charge]) -> Iterator[str]:
         rows = {row["id"]: row for row in self._all("SELECT * FROM charge WHERE mandate = ?", (mandate["id"],))}
+        links = self._all("SELECT identity FROM link WHERE mandate = ?", (mandate["id"],))
+        credentials = {mandate["identity"], *(row["identity"] for row in links)}
         if rows.keys() != charges.keys():
             yield f"charges without entry or entries without charge: {sorted(rows.keys() ^ charges.keys())}"
         for charge_id in rows.keys() & charges.keys():
             row, charge = rows[charge_id], charges[charge_id]
             yield from _unlike(f"charge {charge_id}", _charge_row(charge, mandate), dict(row))
+            if row["credential"] not in credentials:
+                yield f"charge {charge_id}: paid under no credential of this mandate"
             self.audit.charges[charge.state] += 1
             if row["state"] in LIVE:
                 self._paid[row["payee"], row["order_no"]] += 1
@@ -236,7 +240,6 @@ def _charge_row(charge: _Charge, mandate: Row) -> dict[str, Any]:
     receipt = charge.receipt
     return {
         "request_identity": receipt["request"],
-        "credential": mandate["identity"],
         "order_no": receipt["order_no"],
         "order_identity": receipt["order"],
         "currency": mandate["currency"],

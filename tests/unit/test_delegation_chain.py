@@ -50,7 +50,7 @@ def test_a_link_gives_a_sub_agent_what_its_parent_has() -> None:
     assert (chain.agent_id, chain.holder) == (SUB_AGENT, key(SUB_AGENT).public_key)
     assert chain.leaf.identity == identity_of(world.link([root], changes={"cti": UUID(chain.delegation_id).bytes}))
     paths = {each.path for each in chain.effective()}
-    assert paths == {each.path for each in chain.root.mandate.constraints}
+    assert paths == {each.path for each in chain.root.mandate.constraints} - {"ext.delegation.max_depth"}  # not inherited
     chain.require_in_force(NOW_SECONDS)
 
 
@@ -125,6 +125,28 @@ def test_a_key_stands_once_in_a_chain() -> None:
     back = reseal(second, key(SUB_AGENT), {"sub": AGENT})
     with refused("link_cycle", "link.2.sub"):
         _chain(world, first, back, root=root)
+
+
+@pytest.mark.parametrize("of", ["the mandate", "the first link"])
+def test_a_delegation_id_stands_once_in_a_chain(of: str) -> None:
+    """Two links under one id would be counted under one name."""
+    world = World()
+    root = _root(world)
+    first = world.link([root], ext={"delegation": {"max_depth": 1}})
+    taken = open_chain((root,) if of == "the mandate" else (root, first)).delegation_id
+    second = world.link([root, first], SUB_SUB_AGENT, changes={"cti": UUID(taken).bytes})
+    with refused("link_cycle", "link.2.cti"):
+        _chain(world, first, second, root=root)
+
+
+def test_what_is_effective_allows_no_sub_agents_that_the_last_link_does_not() -> None:
+    world = World()
+    root = _root(world, 8)
+    allowing = world.link([root], ext={"delegation": {"max_depth": 3}})
+    silent = world.link([root, allowing], SUB_SUB_AGENT)
+    effective = {each.path: each.encode() for each in _chain(world, allowing, root=root).effective()}
+    assert effective["ext.delegation.max_depth"] == 3
+    assert "ext.delegation.max_depth" not in {each.path for each in _chain(world, allowing, silent, root=root).effective()}
 
 
 def test_nobody_delegates_who_was_not_allowed_to() -> None:

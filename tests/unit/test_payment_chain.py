@@ -5,11 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 
 import act
 from act.delegation.chain import open_chain
+from act.payment.receipt import open_receipt
+from tests.support.fold import audit
 from tests.support.world import (
     AGENT,
     END_SECONDS,
@@ -183,6 +186,21 @@ def test_the_receipt_is_for_the_payee_and_the_paying_agent(world: World, service
     assert len(receipt.counters) == 1
 
 
+def test_the_receipts_of_a_mandate_are_one_chain_whoever_pays(world: World, path: Path, service: act.PaymentService) -> None:
+    root = _root(world)
+    link = world.link([root], max_total_amount="20.00")
+    first = service.authorize(world.payment(iac=root))
+    second = service.authorize(world.payment(chain=[root, link]))
+    third = service.capture(second.id, second.amount)
+    with refused("total_limit_exceeded", _name(root, link)) as caught:
+        service.authorize(world.payment(chain=[root, link]))
+    answers = (first.receipt, second.receipt, third.receipt, caught.value.receipt)
+    receipts = [open_receipt(each or b"").receipt for each in answers]
+    assert [(each.credential, each.sequence) for each in receipts] == [(identity_of(root), place) for place in range(1, 5)]
+    assert [each.previous for each in receipts[1:]] == [each.identity for each in receipts[:-1]]
+    assert audit(path).charges == {"HELD": 1, "CAPTURED": 1}
+
+
 def test_a_known_chain_is_not_verified_again(
     world: World, service: act.PaymentService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -194,3 +212,14 @@ def test_a_known_chain_is_not_verified_again(
     forged = reseal(wide, key(AGENT), {"act.max_total_amount": "999.00"})
     with refused("link_widens", "link.1.max_total_amount"):
         service.authorize(world.payment(chain=[root, forged]))
+
+
+def test_links_of_one_chain_do_not_share_an_id(world: World, path: Path, service: act.PaymentService) -> None:
+    """The token is to blame, not the store: a store that stumbles over it would be asked again and again."""
+    root = _root(world)
+    first = world.link([root], ext={"delegation": {"max_depth": 1}})
+    second = world.link([root, first], SUB_SUB_AGENT)
+    same = reseal(second, key(SUB_AGENT), {"cti": UUID(open_chain((root, first)).delegation_id).bytes})
+    payment = world.payment(chain=[root, first, same])
+    with nothing_moves(path), refused("link_cycle", "link.2.cti"):
+        service.authorize(payment)

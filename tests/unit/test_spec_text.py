@@ -12,7 +12,7 @@ import pytest
 
 import act
 from act.commerce import cart
-from act.delegation import mandate
+from act.delegation import link, mandate
 from act.delegation.constraints import REGISTRY
 from act.envelope import cose
 from act.envelope.claims import Fields
@@ -109,6 +109,7 @@ def test_the_claims_table_is_the_envelopes() -> None:
     "page, claims, body",
     [
         ("mandate.md", mandate._CLAIMS, mandate._ACT),
+        ("delegation.md", link._CLAIMS, link._ACT),
         ("order.md", cart._CLAIMS, cart._ACT),
         ("payment.md", request._CLAIMS, request._ACT),
         ("receipt.md", receipt._CLAIMS, receipt._ACT),

@@ -11,7 +11,7 @@ import os
 import subprocess
 import sys
 from base64 import urlsafe_b64decode
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from io import BytesIO
@@ -42,6 +42,7 @@ from act.wire import json as strict_json
 FOLDER: Final = Path(__file__).resolve().parents[2] / "test-vectors"
 KINDS: Final = (
     "keys", "parties", "wire-cbor", "wire-json", "wire-base64url", "amounts", "calendar", "envelopes", "intents", "mandates",
+    "chains",
     "orders", "payments", "receipts", "sequences", "envelopes-jose", "mandates-jose", "orders-jose", "payments-jose",
     "receipts-jose",
 )  # fmt: skip
@@ -206,6 +207,21 @@ def test_intents(vector: dict[str, Any]) -> None:
         assert {name: as_json(value) for name, value in claims.items()} == vector["claims"]
 
 
+@pytest.mark.parametrize("vector", vectors("chains"))
+def test_chains(vector: dict[str, Any]) -> None:
+    data, links = bytes.fromhex(vector["input"]), [bytes.fromhex(link) for link in vector["links"]]
+    known, now = parties(vector["parties"]), at(vector["at"])
+    chain = judged(vector, lambda: act.verify_mandate(data, links=links, parties=known, at=now))
+    if chain is not None:
+        effective = {each.path: as_json(each.encode()) for each in chain.effective()}
+        leaf = {"agent_id": chain.agent_id, "identity": chain.identity.hex(), "effective": effective}
+        assert json.loads(json.dumps(leaf)) == vector["leaf"]
+        limits = [{"limit": limit.name, "cap": limit.cap_minor} for limit in chain.limits(vector["at"])]
+        assert limits == vector["limits"]
+    if "intermediate" in vector:
+        require_chain(vector["intermediate"], [data, *links])
+
+
 @pytest.mark.parametrize("vector", vectors("orders", "orders-jose"))
 def test_orders(vector: dict[str, Any]) -> None:
     data = bytes.fromhex(vector["input"])
@@ -232,7 +248,7 @@ def test_payments(vector: dict[str, Any]) -> None:
     if "intermediate" in vector:
         payment = act.Payment.from_bytes(data)
         require_intermediate(vector["intermediate"]["request"], payment.request)
-        require_intermediate(vector["intermediate"]["mandate"], payment.chain[0])
+        require_chain(vector["intermediate"], payment.chain)
         require_intermediate(vector["intermediate"]["order"], payment.order)
         assert request.request_identity.hex() == vector["intermediate"]["request"]["identity"]
 
@@ -293,6 +309,14 @@ def require_jws(identity: str, data: bytes) -> None:
 def unpadded(text: bytes) -> bytes:
     """The bytes of base64url without padding."""
     return urlsafe_b64decode(text + b"=" * (-len(text) % 4))
+
+
+def require_chain(shown: dict[str, Any], chain: Sequence[bytes]) -> None:
+    """The shown values of a mandate and of every link below it."""
+    require_intermediate(shown["mandate"], chain[0])
+    for place, link in enumerate(chain[1:], 1):
+        require_intermediate(shown[f"link-{place}"], link)
+    assert f"link-{len(chain)}" not in shown
 
 
 def require_signature(pair: dict[str, Any], message: bytes, signature: bytes) -> None:
@@ -571,6 +595,9 @@ def test_every_rule_has_both_sides() -> None:
         ("calendar/schedule-winter", {"before": False, "first": True, "last": True, "after": False}),
         ("mandates/start", {"minus-9": True, "minus-10": True, "minus-11": False}),
         ("mandates/end", {"minus-1": True, "": False, "plus-1": False}),
+        ("chains/end", {"minus-1": True, "": False}),
+        ("chains/start", {"minus-10": True, "minus-11": False}),
+        ("chains/issued-plus", {"10": True, "11": False}),
         ("orders/lock", {"minus-1": True, "": False, "plus-1": False}),
         ("receipts/hold", {"minus-1": True, "": False, "plus-1": False}),
     ],

@@ -297,7 +297,7 @@ def _remember(connection: sqlite3.Connection, row: MandateRow, request: Reservat
 def _entry_of(row: MandateRow, request: ReservationRequest, kind: EntryKind) -> Entry:
     return Entry(
         row.record.key,
-        request.credential,
+        row.record.identity,
         request.request.agent_id,
         row.last_sequence + 1,
         row.last_receipt,
@@ -326,7 +326,7 @@ def _close(
     closed, changes = charges.close_charge(connection, row, state, captured.minor if captured else 0, sequence, at)
     entry = Entry(
         mandate.record.key,
-        closed.credential,
+        mandate.record.identity,
         closed.request.agent_id,
         sequence,
         mandate.last_receipt,
