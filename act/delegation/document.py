@@ -35,8 +35,13 @@ class _Commerce(Document):
     forbidden_merchants: list[str] | None = None
 
 
+class _Delegation(Document):
+    max_depth: int | None = None
+
+
 class _Ext(Document):
     commerce: _Commerce | None = None
+    delegation: _Delegation | None = None
     vendor_private: dict[str, Any] | None = None
 
 
@@ -73,6 +78,7 @@ def _fields(model: _Document) -> dict[str, Any]:
     stated = model.model_dump(exclude_none=True)
     raw: dict[str, Any] = {path: value for path, value in stated.items() if path in REGISTRY}
     raw |= {f"ext.commerce.{name}": value for name, value in stated["ext"].get("commerce", {}).items()}
+    raw |= {f"ext.delegation.{name}": value for name, value in stated["ext"].get("delegation", {}).items()}
     try:
         currency = Currency.read(model.currency, "").code
     except Refused as refusal:
