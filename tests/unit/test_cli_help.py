@@ -20,7 +20,7 @@ LEAVES = [path for path, context in CONTEXTS.items() if not isinstance(context.c
 
 
 def test_every_command_of_the_issue_is_there() -> None:
-    names = ["demo", "keys new", "keys show", "mint", "inspect", "order", "pay", "verify"]
+    names = ["demo", "keys new", "keys show", "mint", "delegate", "inspect", "order", "pay", "verify"]
     names += ["authorize", "capture", "void", "revoke", "status"]
     assert [f"act {name}" for name in names] == LEAVES
 
