@@ -100,6 +100,8 @@ class _Fold:
         asked: dict[int, bytes] = {}
         head: bytes | None = None
         revoked = False
+        links = self._all("SELECT identity FROM link WHERE mandate = ?", (mandate["id"],)).fetchall()
+        credentials = {mandate["identity"], *(row["identity"] for row in links)}
         entries = self._all("SELECT * FROM entry WHERE mandate = ? ORDER BY sequence", (mandate["id"],)).fetchall()
         for number, entry in enumerate(entries, 1):
             receipt = _receipt(entry)
@@ -107,6 +109,8 @@ class _Fold:
             if entry["sequence"] != number:
                 yield f"entry {entry['sequence']} stands where {number} belongs"
             kind = entry["kind"]
+            if receipt["credential"] not in ({mandate["identity"]} if kind == "REVOKED" else credentials):
+                yield f"entry {number}: its credential is neither the mandate nor a link below it"
             self.audit.entries[kind] += 1
             if kind == "RESERVED" and revoked:
                 yield f"entry {number}: reserved after the revocation"
@@ -135,7 +139,7 @@ class _Fold:
             if row["state"] in LIVE:
                 self._paid[row["payee"], row["order_no"]] += 1
             debits = dict(self._all("SELECT name, amount_minor FROM debit WHERE charge = ?", (charge_id,)).fetchall())
-            if debits != dict.fromkeys(limits, row["amount_minor"]):
+            if debits != {change["limit"]: row["amount_minor"] for change in charge.receipt["counters"]}:
                 yield f"charge {charge_id}: debits {debits}"
         self.audit.held_minor += sum(row["amount_minor"] for row in rows.values() if row["state"] == "HELD")
         self.audit.captured_minor += sum(row["captured_minor"] for row in rows.values())
@@ -144,14 +148,11 @@ class _Fold:
         rows = {row["name"]: row for row in self._all("SELECT * FROM counter WHERE mandate = ?", (mandate["id"],))}
         if rows.keys() != limits.keys():
             yield f"counters {sorted(rows)}, entries count {sorted(limits)}"
-        held, captured = self._all(
-            "SELECT sum(amount_minor) FILTER (WHERE state = 'HELD'), sum(captured_minor) FROM charge WHERE mandate = ?",
-            (mandate["id"],),
-        ).fetchone()
         for name in rows.keys() & limits.keys():
             row, limit = rows[name], limits[name]
             counted = {"cap_minor": limit.cap, "held_minor": limit.held, "captured_minor": limit.captured}
             yield from _unlike(f"counter {name}", counted, dict(row))
+            held, captured = self._all(_TAKEN, (mandate["id"], name)).fetchone()
             yield from _unlike(f"counter {name}", {"held_minor": held or 0, "captured_minor": captured or 0}, dict(row))
             if row["held_minor"] + row["captured_minor"] > row["cap_minor"]:
                 yield f"counter {name} is above its cap"
@@ -164,6 +165,13 @@ class _Fold:
         for entry in entries:
             if entry["sequence"] in asked and agents.get(entry["sequence"]) not in _claims(entry)[3]:
                 yield f"entry {entry['sequence']} answers another agent's request"
+
+
+# What the charges say that a limit has counted: those under a link alone are not debited to its siblings.
+_TAKEN: Final = (
+    "SELECT sum(charge.amount_minor) FILTER (WHERE state = 'HELD'), sum(captured_minor) "
+    "FROM charge JOIN debit ON debit.charge = charge.id WHERE mandate = ? AND name = ?"
+)
 
 
 def _claims(entry: Row) -> dict[Any, Any]:
@@ -192,7 +200,6 @@ def _said(entry: Row, mandate: Row, head: bytes | None) -> dict[str, Any]:
         "previous": head,
         "delegator_identity": mandate["delegator_identity"],
         "delegation_id": mandate["delegation_id"],
-        "credential": mandate["identity"],
         "trade_no": entry["charge"],
         "amount": None if minor is None else Amount(minor, mandate["currency"]).text,
         "currency": None if minor is None else mandate["currency"],
@@ -205,7 +212,7 @@ def _charge_row(charge: _Charge, mandate: Row) -> dict[str, Any]:
     receipt = charge.receipt
     return {
         "request_identity": receipt["request"],
-        "credential": mandate["identity"],
+        "credential": receipt["credential"],
         "order_no": receipt["order_no"],
         "order_identity": receipt["order"],
         "currency": mandate["currency"],
