@@ -108,7 +108,7 @@ def _from_options(given: dict[str, Any], above: dict[str, Any]) -> dict[str, Any
     for name in ("max_total", *_AMOUNTS):
         if given[name] is not None:
             options.read_amount(given[name], above["currency"], f"--{name.replace('_', '-')}")
-    document: dict[str, Any] = {"agent_id": given["agent"], **_window(given, above["validity"])}
+    document: dict[str, Any] = {"agent_id": given["agent"], **_window(given)}
     if given["max_total"] is not None:
         document["max_total_amount"] = given["max_total"]
     if given["method"]:
@@ -125,16 +125,15 @@ def _from_options(given: dict[str, Any], above: dict[str, Any]) -> dict[str, Any
     return document | ({"ext": ext} if ext else {})
 
 
-def _window(given: dict[str, Any], above: tuple[int, int]) -> dict[str, str]:
+def _window(given: dict[str, Any]) -> dict[str, str]:
     """The window's two ends, as far as the options name them: the rest is inherited. Hours count from now, or from the start
-    that is given or that stands above, if that is still to come."""
+    that is given."""
     if given["until"] is not None and given["valid_for"] is not None:
         raise click.UsageError("Give only one of --until and --valid-for")
     start, end = given["from_time"], given["until"]
     if given["valid_for"] is not None:
-        first = start or max(datetime.now(UTC), datetime.fromtimestamp(above[0], UTC))
         try:
-            end = first + timedelta(hours=given["valid_for"])
+            end = (start or datetime.now(UTC)) + timedelta(hours=given["valid_for"])
         except OverflowError:
             raise click.BadParameter("the link would end after the year 9999", param_hint="--valid-for") from None
     ends = {"validity_start_time": start, "validity_end_time": end}
