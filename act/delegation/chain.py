@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from act.calendar import FUTURE_TOLERANCE_SECONDS, instant, system_clock
 from act.delegation.authority import Authority
@@ -193,6 +193,7 @@ def _limits_of(constraints: tuple[Constraint, ...], at: int) -> tuple[Limit, ...
 class UnverifiedChain:
     """Decoded credentials, root first, that nobody has checked."""
 
+    kind: ClassVar[str] = "chain"
     root: UnverifiedCredential
     links: tuple[UnverifiedLink, ...]
 

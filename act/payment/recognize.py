@@ -1,11 +1,13 @@
-"""Any object of this profile from its bytes, told by its type alone. What comes back is unverified."""
+"""Any object of this profile from its bytes, told by its type alone; several credentials at once are a chain. What comes back
+is unverified."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, Final
+from collections.abc import Callable, Sequence
+from typing import Any, Final, overload
 
 from act.commerce.cart import UnverifiedOrder, open_order
+from act.delegation.chain import UnverifiedChain, open_chain
 from act.delegation.credential import UnverifiedCredential, open_credential
 from act.delegation.link import UnverifiedLink, open_link
 from act.envelope.kinds import LINK, MANDATE, ORDER, RECEIPT, REQUEST, Kind
@@ -29,11 +31,22 @@ _OPENERS: Final[dict[Kind, Callable[[bytes], Any]]] = {
 }
 
 
-def recognize(data: bytes) -> Unverified:
-    """Decodes a mandate, an order, a payment request, a receipt or a payment, strictly, and believes nothing of it.
+@overload
+def recognize(data: bytes) -> Unverified: ...
 
-    Raises `Refused` for everything else.
+
+@overload
+def recognize(data: Sequence[bytes]) -> UnverifiedChain: ...
+
+
+def recognize(data: bytes | Sequence[bytes]) -> Unverified | UnverifiedChain:
+    """Decodes a mandate, a link, an order, a payment request, a receipt or a payment, strictly, and believes nothing of it.
+
+    A list or tuple of a mandate and the links below it, root first, is a chain: its `authority()` tells what it claims to give
+    its last agent. Raises `Refused` for everything else.
     """
+    if isinstance(data, list | tuple) and data:
+        return open_chain(data)
     if type(data) is not bytes:
         raise InvalidCall("call_invalid", "data", expected="bytes")
     if not data.startswith(_SIGNED):

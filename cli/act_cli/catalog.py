@@ -25,6 +25,7 @@ COMMANDS: Final = (
     Entry("keys", "keys", "keys", "Make and show keys."),
     Entry("intent", "intent", "intent", "Check and confirm what a principal wants, before a mandate."),
     Entry("mint", "mint", "mint", "Sign a mandate: what an agent may spend, and where."),
+    Entry("delegate", "delegate", "delegate", "Sign a link: what a sub-agent may spend, and where."),
     Entry("inspect", "inspect", "inspect", "Show any object in plain words, without verifying it."),
     Entry("order", "purchase", "order", "Sign an order, as its merchant."),
     Entry("pay", "purchase", "pay", "Sign a payment for an order, as the agent."),

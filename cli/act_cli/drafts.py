@@ -1,5 +1,5 @@
-"""Drafts: the JSON documents that `act mint --from` and `act order --from` sign, also as `act inspect --json` shows them, and
-intent records."""
+"""Drafts: the JSON documents that `act mint`, `act delegate` and `act order` sign with `--from`, also as `act inspect --json`
+shows them, and intent records."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from act_cli.files import in_file, read_draft_file
 __all__ = ["read_draft", "read_isr"]
 
 _SHOWN_BESIDES: Final = frozenset({"holder"})
-"""What inspect shows with a mandate although it is none of its fields: the agent's key, which --holder names."""
+"""What inspect shows with a mandate or a link although it is none of its fields: the agent's key, which --holder names."""
 
 
 class _NotPlainError(ValueError):
@@ -21,7 +21,7 @@ class _NotPlainError(ValueError):
 
 
 def read_draft(path: str, kind: str) -> bytes | dict[str, Any]:
-    """The draft in a file, for `act.Mandate.from_json` or `act.Order.from_json`.
+    """The draft in a file, for `act.Mandate.from_json`, `act.delegate` or `act.Order.from_json`.
 
     If the file holds the whole of what `act inspect --json` printed for an object of this kind, the draft is its member of
     that name. Raises `StoreFault` file_unreadable and `InvalidCall` draft_invalid.

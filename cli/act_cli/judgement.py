@@ -22,7 +22,8 @@ _PAID: Final = frozenset({"RESERVED", "CAPTURED"})
 class Question:
     """What is asked of every file: whom to trust, at which instant, for which ledger (None: the one the mandate names).
 
-    `order` is the order that a receipt must be about; `orders` are orders to find it among, by identity.
+    `order` is the order that a receipt must be about; `orders` are orders to find it among, by identity. `chains` are the
+    mandate and the links down to each link among the files, root first, by the link's identity.
     """
 
     parties: act.Parties
@@ -30,6 +31,7 @@ class Question:
     ledger_id: str | None
     order: bytes | None
     orders: Mapping[bytes, bytes]
+    chains: Mapping[bytes, tuple[bytes, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +77,8 @@ def judge(data: bytes, question: Question) -> Verdict:
             return _payment(found, question)
         if kind == "mandate":
             return _mandate(data, question)
+        if kind == "link":
+            return _link(found, question)
         if kind == "order":
             return _order(data, question)
         if kind == "receipt":
@@ -96,8 +100,7 @@ def _moment(question: Question) -> str:
 def _mandate(data: bytes, question: Question) -> Verdict:
     credential = act.verify_mandate(data, parties=question.parties, at=question.at).root
     mandate = credential.mandate
-    if question.ledger_id is not None and mandate.ledger != question.ledger_id:
-        raise act.Refused("wrong_ledger", "mandate.aud", named=mandate.ledger, this=question.ledger_id)
+    _require_ledger(mandate, question)
     issuer = credential.issuer_key(question.parties).party
     return Verdict(
         "mandate",
@@ -110,6 +113,41 @@ def _mandate(data: bytes, question: Question) -> Verdict:
         (
             f"whether it was revoked or suspended since: only the ledger {mandate.ledger} knows",
             f"what is left of {_total(mandate)}: only the ledger {mandate.ledger} knows ('act status')",
+        ),
+    )
+
+
+def _require_ledger(mandate: act.Mandate, question: Question) -> None:
+    if question.ledger_id is not None and mandate.ledger != question.ledger_id:
+        raise act.Refused("wrong_ledger", "mandate.aud", named=mandate.ledger, this=question.ledger_id)
+
+
+def _link(found: Any, question: Question) -> Verdict:
+    """A link with everything above it. Alone it proves nothing, because the key that has to have signed it stands there."""
+    chain = question.chains.get(found.opened.identity)
+    if chain is None:
+        return Verdict(
+            "link",
+            "incomplete",
+            needs="the mandate and the links above it, root first, before it among the files: it was signed below the one with "
+            f"identity {found.content.link.parent.hex()}",
+        )
+    proven = act.verify_mandate(chain[0], links=chain[1:], parties=question.parties, at=question.at)
+    mandate = proven.root.mandate
+    _require_ledger(mandate, question)
+    agents = [mandate.agent_id, *(each.link.agent_id for each in proven.links)]
+    return Verdict(
+        "link",
+        "accepted",
+        (
+            f"{agents[-2]} signed it with the agent key that its parent names",
+            f"it was made for {agents[-1]} and the agent key {proven.holder.kid.hex()[:16]}…",
+            f"it comes from {mandate.delegator_identity} through {', '.join(agents[:-1])}, and no link widens its parent",
+            f"it and all above it are in force at {_moment(question)}",
+        ),
+        (
+            f"whether anything above it was revoked or suspended since: only the ledger {mandate.ledger} knows",
+            f"what is left of its totals and of those above it: only the ledger {mandate.ledger} knows ('act status')",
         ),
     )
 
@@ -155,7 +193,7 @@ def _payment(payment: act.Payment, question: Question) -> Verdict:
         (
             f"agent, issuer and merchant signed it: {request.amount} to {request.payee} for order {request.order_no}",
             f"request, mandate and order belong together and were in force at {_moment(question)}",
-            "every constraint of the mandate permits it",
+            "every constraint of the mandate" + _and_links(len(payment.chain) - 1) + " permits it",
             f"it was judged for {ledger}{assumed}",
         ),
         (
@@ -167,6 +205,12 @@ def _payment(payment: act.Payment, question: Question) -> Verdict:
         bound_currency=bound,
         currency=asked,
     )
+
+
+def _and_links(number: int) -> str:
+    if number == 0:
+        return ""
+    return " and of the link below it" if number == 1 else f" and of the {number} links below it"
 
 
 def _read_payment(payment: act.Payment) -> tuple[act.Mandate | None, str | None, str | None]:

@@ -135,6 +135,12 @@ _OTHER_FACTS: Final = {
     "cap_times": "payments allowed",
     "left_times": "payments left",
     "sliding_seconds": "counted over seconds",
+    "link_key": "the last link is for agent key",
+    "last_agent": "the last link is for",
+    "link": "the link says",
+    "parent": "its parent says",
+    "added": "it adds",
+    "dropped": "it leaves out",
 }
 _KEY_REASONS: Final = {
     "too_large": "it is too large for a key",
@@ -147,7 +153,9 @@ _KEY_REASONS: Final = {
     "key_type_unsupported": "it is neither an Ed25519 nor a P-256 key",
     "point_invalid": "its point is not on the curve or not of prime order",
 }
-_INSTANT_FACTS: Final = frozenset({"ended_at", "starts_at", "issued_at", "compromised_at", "turns_at"})
+_INSTANT_FACTS: Final = frozenset(
+    {"ended_at", "starts_at", "issued_at", "compromised_at", "turns_at", "ends_at", "parent_ends_at"}
+)
 
 
 def facts_in_words(facts: Mapping[str, int | str], currency: str | None, asked_in: str | None = None) -> str:

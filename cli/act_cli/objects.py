@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Any, Final
 
 import act
 from act_cli.files import read_input
 from act_cli.manners import Manners
 
-__all__ = ["as_file", "read_object", "read_signed", "recognized"]
+__all__ = ["as_file", "read_chain", "read_object", "read_signed", "recognized"]
 
 _SIGNED: Final = (b"\xd2", b"eyJ", b'{"chain":')
 """How an object begins (the tag of COSE_Sign1, the header of a JWS, a payment in JSON), whatever is wrong with the rest of it;
@@ -74,3 +75,21 @@ def read_object(manners: Manners, path: str, kind: str) -> tuple[bytes, Any]:
     if found.kind != kind:
         raise act.Refused("kind_unexpected", expected=kind, found=found.kind)
     return data, found
+
+
+def read_chain(manners: Manners, mandate_path: str, link_paths: Sequence[str]) -> tuple[list[bytes], Any]:
+    """A mandate and the links below it: their bytes, root first, and the unverified chain that `act.recognize` made of them.
+
+    Each link must stand below the one before it and be narrower, as far as can be told without parties; no signature is
+    checked. Raises `Refused`, which names the file, as `read_object` does.
+    """
+    data, _ = read_object(manners, mandate_path, "mandate")
+    chain = [data]
+    found: Any = act.recognize(chain)
+    for path in link_paths:
+        data, _ = read_object(manners, path, "link")
+        chain.append(data)
+        found = act.recognize(chain)
+        found.authority()
+    manners.subject = ""
+    return chain, found

@@ -21,6 +21,7 @@ __all__ = [
     "json_flag",
     "ledger",
     "ledger_id",
+    "links",
     "load_retired",
     "load_signer",
     "out",
@@ -31,6 +32,7 @@ __all__ = [
     "read_instant",
     "read_request_id",
     "receipt_out",
+    "require_holder",
     "retired_keys",
     "signing_key",
     "under",
@@ -173,6 +175,28 @@ def ledger_id(function: F) -> F:
         "--ledger-id", metavar="ID", required=True, help="The payment service's id, as mandates name it."
     )
     return option(function)
+
+
+def links(function: F) -> F:
+    """--link, repeatable."""
+    option: Option[F] = click.option(
+        "--link",
+        "link_paths",
+        metavar="FILE",
+        multiple=True,
+        help="A link below the mandate; repeat for more, each below the one before.",
+    )
+    return option(function)
+
+
+def require_holder(chain: Any, signer: act.KeyPair, key_path: str) -> None:
+    """Returns if the key is the one that the last credential names; `chain` is what `act.recognize` made of the credentials.
+
+    Raises `InvalidCall` draft_invalid.
+    """
+    if signer.kid != chain.holder.kid:
+        named = {"link_key" if chain.links else "agent_key": chain.holder.kid.hex()}
+        raise act.InvalidCall("draft_invalid", key_path, **named, this=signer.kid.hex())
 
 
 def at(help_text: str) -> Callable[[F], F]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from base64 import urlsafe_b64encode
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, Final, Literal, NamedTuple
 
 import act
@@ -15,6 +15,8 @@ __all__ = [
     "charge_view",
     "isr_view",
     "key_name",
+    "limits_view",
+    "link_view",
     "mandate_key_view",
     "mandate_view",
     "object_view",
@@ -23,6 +25,7 @@ __all__ = [
     "receipt_view",
     "request_view",
     "status_view",
+    "terms_view",
 ]
 
 Language = Literal["en", "zh"]
@@ -41,8 +44,23 @@ def mandate_view(mandate: act.Mandate) -> dict[str, Any]:
         "agent_id": mandate.agent_id,
         **_intent_view(mandate),
     }
+    terms = terms_view(mandate.constraints, mandate.vendor_private)
+    ext = terms.pop("ext", None)
+    document |= terms
+    if mandate.user_confirmation_method is not None:
+        document["user_confirmation_method"] = mandate.user_confirmation_method
+    if mandate.user_confirmation_timestamp is not None:
+        document["user_confirmation_timestamp"] = instant_text(mandate.user_confirmation_timestamp)
+    if ext is not None:
+        document["ext"] = ext
+    return document
+
+
+def terms_view(constraints: Iterable[Any], vendor_private: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """Constraints under ACT's own field names, as mandates and links have them."""
+    document: dict[str, Any] = {}
     ext: dict[str, Any] = {}
-    for constraint in mandate.constraints:
+    for constraint in constraints:
         value = constraint.encode()
         if constraint.path == "validity":
             document["validity_start_time"], document["validity_end_time"] = map(instant_text, value)
@@ -54,12 +72,8 @@ def mandate_view(mandate: act.Mandate) -> dict[str, Any]:
                 ext[block] = value
         else:
             document[constraint.path] = value
-    if mandate.user_confirmation_method is not None:
-        document["user_confirmation_method"] = mandate.user_confirmation_method
-    if mandate.user_confirmation_timestamp is not None:
-        document["user_confirmation_timestamp"] = instant_text(mandate.user_confirmation_timestamp)
-    if mandate.vendor_private:
-        ext["vendor_private"] = plain(dict(mandate.vendor_private))
+    if vendor_private:
+        ext["vendor_private"] = plain(dict(vendor_private))
     if ext:
         document["ext"] = ext
     return document
@@ -87,6 +101,13 @@ def isr_view(record: act.Isr, language: Language) -> dict[str, Any]:
         "summary": list(record.summary(language)),
         "digest": urlsafe_b64encode(record.digest).rstrip(b"=").decode(),
     }
+
+
+def link_view(link: Any) -> dict[str, Any]:
+    """What a link says of its sub-agent, as `act delegate --from` reads it; its type has no public name. Whatever stands above
+    it (issuer, ledger, principal, parent) is none of it: the chain that is given there says so."""
+    document = {"delegation_id": link.delegation_id, "agent_id": link.agent_id}
+    return document | terms_view(link.constraints, link.vendor_private)
 
 
 def plain(value: Any) -> Any:
@@ -206,8 +227,10 @@ def _counted(number: int, unit: str, currency: str | None) -> str:
 
 
 def payment_parts(payment: act.Payment) -> list[tuple[str, bytes, Any]]:
-    """The parts of a payment, opened: request, mandate and order. Raises `Refused`, also for a payment inside a payment."""
-    named = [("request", payment.request), *(("mandate", part) for part in payment.chain), ("order", payment.order)]
+    """The parts of a payment, opened: request, mandate, links and order. Raises `Refused`, also for a payment inside a
+    payment."""
+    credentials = [("link" if place else "mandate", part) for place, part in enumerate(payment.chain)]
+    named = [("request", payment.request), *credentials, ("order", payment.order)]
     parts = []
     for name, part in named:
         found = act.recognize(part)
@@ -239,6 +262,12 @@ def object_view(data: bytes, found: Any) -> dict[str, Any]:
     if kind == "mandate":
         content = {**mandate_view(found.content.mandate), "holder": act.to_jwk(found.holder)}
         return document | {"issued_at": instant_text(found.content.issued_at), "mandate": content}
+    if kind == "link":
+        link = found.content.link
+        above = {"parent": link.parent.hex(), "issuer": link.issuer, "ledger": link.ledger}
+        above["delegator_identity"] = link.delegator_identity
+        content = {**link_view(link), "holder": act.to_jwk(found.holder)}
+        return document | {"issued_at": instant_text(found.content.issued_at), **above, "link": content}
     if kind == "order":
         return document | {"issued_at": instant_text(found.issued_at), "order": order_view(found.order)}
     if kind == "receipt":
@@ -283,23 +312,28 @@ def _taken(charge: Any) -> str | None:
     return decimal(charge.captured_minor, charge.amount.currency) if charge.captured_minor else None
 
 
+def limits_view(limits: Iterable[LimitUse], currency: str) -> list[dict[str, str | None]]:
+    """What limits have left."""
+    return [
+        {
+            "name": limit.name,
+            "unit": limit.unit,
+            "cap": _counted(limit.cap, limit.unit, currency),
+            "captured": _counted(limit.captured, limit.unit, currency),
+            "held": _counted(limit.held, limit.unit, currency),
+            "left": _counted(max(limit.cap - limit.captured - limit.held, 0), limit.unit, currency),
+            "turns_at": instant_text(limit.turns_at) if limit.turns_at is not None else None,
+        }
+        for limit in limits
+    ]
+
+
 def status_view(state: str, currency: str, limits: Iterable[LimitUse], charges: Iterable[Any]) -> dict[str, Any]:
     """What a mandate has left, and its charges as the ledger records them."""
     return {
         "state": state,
         "currency": currency,
-        "limits": [
-            {
-                "name": limit.name,
-                "unit": limit.unit,
-                "cap": _counted(limit.cap, limit.unit, currency),
-                "captured": _counted(limit.captured, limit.unit, currency),
-                "held": _counted(limit.held, limit.unit, currency),
-                "left": _counted(max(limit.cap - limit.captured - limit.held, 0), limit.unit, currency),
-                "turns_at": instant_text(limit.turns_at) if limit.turns_at is not None else None,
-            }
-            for limit in limits
-        ],
+        "limits": limits_view(limits, currency),
         "charges": [
             {
                 "id": charge.id,

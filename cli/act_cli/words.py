@@ -17,7 +17,7 @@ from rich.tree import Tree
 
 import act
 from act_cli.manners import decimal, instant_text, money, visible
-from act_cli.views import Language, key_name, payment_parts, plain
+from act_cli.views import Language, payment_parts, plain
 
 __all__ = [
     "MIN_BAR_WIDTH",
@@ -29,6 +29,7 @@ __all__ = [
     "blank",
     "bullets",
     "charge_table",
+    "content",
     "dim",
     "facts",
     "glyphs",
@@ -37,6 +38,7 @@ __all__ = [
     "mandate_id",
     "mandate_words",
     "object_words",
+    "signature_facts",
     "usage_bar",
     "warning",
 ]
@@ -216,16 +218,12 @@ def object_words(data: bytes, found: Any, name: str, language: Language = "en") 
     kind = found.kind
     if kind == "payment":
         return _payment(data, found, name, language)
-    return [heading(kind, name, len(data)), blank(), *_content(found, kind, language)]
+    return [heading(kind, name, len(data)), blank(), *content(found, kind, language)]
 
 
-def _content(found: Any, kind: str, language: Language, indent: int = 2) -> list[RenderableType]:
-    signature: list[Fact] = [
-        ("envelope", found.opened.format.value),
-        ("algorithm", found.opened.algorithm.value),
-        ("signed by", key_name(found.opened.kid)),
-        ("identity", found.opened.identity.hex()),
-    ]
+def content(found: Any, kind: str, language: Language, indent: int = 2) -> list[RenderableType]:
+    """What an unverified object says, without its heading; links and chains are told by `lineage`."""
+    signature = signature_facts(found)
     if kind == "mandate":
         allowed = bullets(mandate_words(found.content.mandate, language), "green")
         return [allowed, blank(), facts(*_mandate_facts(found), *signature, indent=indent)]
@@ -234,6 +232,16 @@ def _content(found: Any, kind: str, language: Language, indent: int = 2) -> list
     if kind == "receipt":
         return [facts(*_receipt_facts(found.receipt), *signature, indent=indent), *_counters(found.receipt)]
     return [facts(*_request_facts(found.request), *signature, indent=indent)]
+
+
+def signature_facts(found: Any) -> list[Fact]:
+    """What every signed object has."""
+    return [
+        ("envelope", found.opened.format.value),
+        ("algorithm", found.opened.algorithm.value),
+        ("signed by", key_name(found.opened.kid)),
+        ("identity", found.opened.identity.hex()),
+    ]
 
 
 def _mandate_facts(found: Any) -> list[Fact]:
@@ -359,7 +367,7 @@ def _payment(data: bytes, payment: act.Payment, name: str, language: Language) -
     for kind, part, found in payment_parts(payment):
         line = Text.assemble((kind, "bold"), f": {titles[kind]} {glyphs().bullet} {len(part):,} bytes")
         # The tree indents by itself; with more, an identity would not fit into 80 columns.
-        tree.add(Group(line, *_content(found, kind, language, indent=0), *([] if kind == "order" else [blank()])))
+        tree.add(Group(line, *content(found, kind, language, indent=0), *([] if kind == "order" else [blank()])))
     return [tree]
 
 

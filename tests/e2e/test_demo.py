@@ -10,18 +10,20 @@ import subprocess
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import act
 from act.money import format_minor
 from act_cli.demo import afternoon
-from act_cli.demo.afternoon import CUPS, REFUSALS, TOO_MANY
+from act_cli.demo.afternoon import COURIERED, CUPS, REFUSALS, TOO_MANY
+from act_cli.demo.cast import COURIER, COURIER_CAP
 from tests.support.command import Desk, Done, clean_environment, listing, one_line
 from tests.support.fold import audit
 from tests.support.world import PSP
 
-CODES_OF_THE_ISSUE = [
+CODES_OF_THE_ISSUES = [
     "total_limit_exceeded",  # until the next no longer fits
     "single_limit_exceeded",  # too dear
     "payee_not_allowed",  # wrong shop
@@ -31,6 +33,9 @@ CODES_OF_THE_ISSUE = [
     "credential_signature_invalid",  # a tampered byte
     "request_expired",  # an expired request
     "wrong_ledger",  # another payment service
+    "total_limit_exceeded",  # the courier, beyond its own link
+    "payee_not_allowed",  # the courier, where only its agent may buy
+    "link_payee_added",  # a link with a shop that the mandate does not list
     "credential_revoked",  # a revoked mandate
 ]
 
@@ -46,11 +51,11 @@ def folder_of(played: tuple[Desk, Done]) -> Path:
     return played[0].folder / "act-demo"
 
 
-def test_every_refusal_comes_with_its_code_in_the_order_of_the_issue(played: tuple[Desk, Done]) -> None:
+def test_every_refusal_comes_with_its_code_in_the_order_of_the_issues(played: tuple[Desk, Done]) -> None:
     _, done = played
     assert (done.code, done.err) == (0, "")
     found = [word for word in re.findall(r"[a-z_]+", done.out) if word in act.CODES]
-    assert found == CODES_OF_THE_ISSUE == list(REFUSALS)
+    assert found == CODES_OF_THE_ISSUES == list(REFUSALS)
 
 
 def test_it_fits_80_columns_except_for_what_is_to_be_copied(played: tuple[Desk, Done]) -> None:
@@ -60,11 +65,22 @@ def test_it_fits_80_columns_except_for_what_is_to_be_copied(played: tuple[Desk, 
 
 
 def test_it_ends_with_what_was_spent_held_and_left(played: tuple[Desk, Done]) -> None:
-    assert "captured CNY 154.00   ▓ held CNY 27.00   ░ left CNY 19.00   of CNY 200.00" in played[1].out
+    assert "captured CNY 163.00   ▓ held CNY 27.00   ░ left CNY 10.00   of CNY 200.00" in played[1].out
     captured = sum(act.Amount.parse(price, "CNY").minor for _, _, price in CUPS[:-1])
     held = act.Amount.parse(CUPS[-1][2], "CNY").minor
     assert (captured, held) == (15_400, 2_700)
     assert 20_000 - captured - held < act.Amount.parse(TOO_MANY[2], "CNY").minor <= 3_000  # it is the total that stops it
+    couriered = act.Amount.parse(COURIERED[2], "CNY").minor
+    assert (couriered, 2 * couriered <= 20_000 - captured - held) == (900, True)  # and the courier only its own
+    assert couriered <= act.Amount.parse(COURIER_CAP, "CNY").minor < 2 * couriered
+
+
+def test_it_draws_who_gave_what_to_whom(played: tuple[Desk, Done]) -> None:
+    drawn = played[1].out.split("Who gave what to whom")[1].split("Try next")[0]
+    assert "└── mandate · agent:tea-runner" in drawn
+    assert f"    └── link · {COURIER}" in drawn
+    assert "at most CNY 15.00 in total (was CNY 200.00)" in drawn
+    assert "only at teashop.example (was teashop.example, cha.example)" in drawn
 
 
 def test_its_ledger_is_what_it_says(played: tuple[Desk, Done]) -> None:
@@ -74,10 +90,11 @@ def test_its_ledger_is_what_it_says(played: tuple[Desk, Done]) -> None:
         service = act.PaymentService(PSP, parties=parties, ledger=ledger, signer=act.load_private(folder / "keys/psp-1.pem"))
         status = service.status(folder.joinpath("mandate.cbor").read_bytes())
     assert status is not None
-    assert [(c.cap, c.captured, c.held) for c in status.counters] == [(20_000, 15_400, 2_700)]
-    assert [charge.state.value for charge in status.charges] == ["CAPTURED"] * 7 + ["HELD"]
+    counted = sorted((c.cap, c.captured, c.held) for c in status.counters)
+    assert counted == [(1_500, 900, 0), (20_000, 16_300, 2_700)]
+    assert [charge.state.value for charge in status.charges] == ["CAPTURED"] * 7 + ["HELD", "CAPTURED"]
     assert status.state.value == "Revoked"
-    assert audit(folder / "ledger.db").charges == {"CAPTURED": 7, "HELD": 1}
+    assert audit(folder / "ledger.db").charges == {"CAPTURED": 8, "HELD": 1}
 
 
 def test_every_object_is_a_file_of_its_kind(played: tuple[Desk, Done]) -> None:
@@ -89,7 +106,7 @@ def test_every_object_is_a_file_of_its_kind(played: tuple[Desk, Done]) -> None:
             kind = found.kind
             kinds[kind] = kinds.get(kind, 0) + 1
             assert path.name.startswith(kind)
-    assert kinds == {"mandate": 1, "order": 17, "payment": 17, "receipt": 11}
+    assert kinds == {"mandate": 1, "link": 1, "order": 20, "payment": 20, "receipt": 13}
     for path in folder.joinpath("keys").glob("*.pem"):
         assert (path.stat().st_mode & 0o777 == 0o600) is (not path.name.endswith(".pub.pem"))
 
@@ -125,13 +142,15 @@ def suggested(done: Done) -> list[str]:
         (1, 0, "what the merchant signed"),
         (2, 0, "CNY 18.00 CAPTURED for order T-0001"),
         (3, 1, "single_limit_exceeded"),
-        (4, 0, "left CNY 19.00"),
+        (4, 0, "What agent:courier can really do"),
+        (5, 0, "left CNY 10.00"),
+        (5, 0, "left CNY 6.00"),
     ],
 )
 def test_the_lines_to_try_next_work(played: tuple[Desk, Done], number: int, code: int, shown: str) -> None:
     desk, done = played
     lines = suggested(done)
-    assert len(lines) == 5
+    assert len(lines) == 6
     before = objects_of(played)
     shell = ["sh", "-c", lines[number]]
     result = subprocess.run(shell, cwd=desk.folder, env=clean_environment(), capture_output=True, text=True)
@@ -161,7 +180,7 @@ def test_on_a_narrow_screen_the_bar_shrinks_and_no_number_does(tmp_path: Path, c
         (line,) = (line for line in lines if f" {cup} " in line)
         assert line.split()[:2] == [str(number), price]
         assert format_minor(left, "CNY") in line.split()
-    for part in ("captured CNY 154.00", "held CNY 27.00", "left CNY 19.00", "of CNY 200.00"):
+    for part in ("captured CNY 163.00", "held CNY 27.00", "left CNY 10.00", "of CNY 200.00"):
         assert part in done.out
 
 
@@ -180,12 +199,13 @@ def test_json_tells_every_step(tmp_path: Path) -> None:
     desk = Desk(tmp_path / "desk")
     document = desk.call("demo", "--dir", "a folder", "--json").document
     assert (document["outcome"], document["currency"]) == ("accepted", "CNY")
-    assert (document["captured"], document["held"], document["left"]) == ("154.00", "27.00", "19.00")
+    assert (document["captured"], document["held"], document["left"]) == ("163.00", "27.00", "10.00")
     steps = document["steps"]
     outcomes = [step["outcome"] for step in steps]
     assert outcomes[:9] == ["captured"] * 7 + ["held", "refused"]
-    assert (outcomes.count("repeated"), outcomes.count("revoked"), outcomes.count("refused")) == (1, 1, 10)
-    assert [step["refusal"]["code"] for step in steps if step["refusal"]] == CODES_OF_THE_ISSUE
+    assert (outcomes.count("repeated"), outcomes.count("revoked"), outcomes.count("refused")) == (1, 1, 13)
+    assert (outcomes.count("delegated"), outcomes.count("captured"), len(outcomes)) == (1, 8, 25)
+    assert [step["refusal"]["code"] for step in steps if step["refusal"]] == CODES_OF_THE_ISSUES
     for step in steps:
         assert all(desk.folder.joinpath("a folder", name).is_file() for name in step["files"])
     for before, after in itertools.pairwise(steps):
@@ -193,7 +213,7 @@ def test_json_tells_every_step(tmp_path: Path) -> None:
             assert [after[name] for name in ("captured", "held", "left", "charges")] == [
                 before[name] for name in ("captured", "held", "left", "charges")
             ]
-    assert len(document["next"]) == 5
+    assert len(document["next"]) == 6
     assert all("'a folder'" in line for line in document["next"])
 
 
@@ -270,3 +290,15 @@ def test_the_json_of_the_demo_is_the_same_story_as_its_text(played: tuple[Desk, 
         if step["outcome"] != "refused" or step["title"] != "one too many":
             assert step["title"] in played[1].out
             assert step["story"] in played[1].out
+
+
+def test_a_link_that_is_signed_although_it_adds_a_shop_fails_the_demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    honest = act.delegate
+
+    def careless(document: dict[str, object], **rest: Any) -> bytes:
+        return honest({**document, "ext": {"commerce": {"allowed_merchants": ["teashop.example"]}}}, **rest)
+
+    monkeypatch.setattr(act, "delegate", careless)
+    done = Desk(tmp_path / "desk").call("demo")
+    assert done.code == 70
+    assert "a shop is added: signed, where it had to be refused with link_payee_added" in done.err

@@ -113,6 +113,8 @@ class _Fold:
         asked: dict[int, bytes] = {}
         head: bytes | None = None
         revoked = False
+        links = self._all("SELECT identity FROM link WHERE mandate = ?", (mandate["id"],)).fetchall()
+        credentials = {mandate["identity"], *(row["identity"] for row in links)}
         entries = self._all("SELECT * FROM entry WHERE mandate = ? ORDER BY sequence", (mandate["id"],)).fetchall()
         for number, entry in enumerate(entries, 1):
             receipt = _receipt(entry)
@@ -120,6 +122,8 @@ class _Fold:
             if entry["sequence"] != number:
                 yield f"entry {entry['sequence']} stands where {number} belongs"
             kind = entry["kind"]
+            if receipt["credential"] not in ({mandate["identity"]} if kind == "REVOKED" else credentials):
+                yield f"entry {number}: its credential is neither the mandate nor a link below it"
             self.audit.entries[kind] += 1
             if kind == "RESERVED" and revoked:
                 yield f"entry {number}: reserved after the revocation"

@@ -20,6 +20,7 @@ from tests.support.world import (
     PRINCIPAL,
     PSP,
     SHOP,
+    SUB_AGENT,
     World,
     claims_of,
     identity_of,
@@ -283,3 +284,20 @@ def test_a_twin_of_a_request_is_the_same_request() -> None:
     other = replace(payment, request=twin(payment.request))
     assert other != payment
     assert world.verify(other) == world.verify(payment)
+
+
+def test_credentials_together_are_a_chain() -> None:
+    world = World()
+    root = world.mint(changes={"act.ext.delegation": {"max_depth": 1}})
+    link = world.link([root])
+    for data in ([root, link], (root, link)):
+        chain = act.recognize(data)
+        assert (chain.kind, chain.agent_id, len(chain.links)) == ("chain", SUB_AGENT, 1)
+        assert chain.authority().agent_id == SUB_AGENT
+    assert act.recognize([root]).links == ()
+    for wrong in ([link], [root, root], [link, root]):
+        with pytest.raises(act.Refused) as caught:
+            act.recognize(wrong)
+        assert caught.value.code == "kind_unexpected"
+    with pytest.raises(InvalidCall):
+        act.recognize([])

@@ -27,7 +27,8 @@ def demo(manners: Manners, folder_path: str | None) -> None:
     """Play an afternoon of payments with real keys, files and a ledger.
 
     Lin allows an agent tea for CNY 200.00. The agent buys until the next cup no longer fits; then everything is tried that must
-    not work. Each refusal is checked, and so is that no money moved. The folder stays, with every object as a file.
+    not work, and a courier is sent with less. Each refusal is checked, and so is that no money moved. The folder stays, with
+    every object as a file.
     """
     folder = fresh_folder(folder_path)
     cast = prepare(folder, datetime.now(UTC))
@@ -37,7 +38,7 @@ def demo(manners: Manners, folder_path: str | None) -> None:
         for step in afternoon.steps():
             steps.append(step)
             manners.show(*stage.shown(step, len(steps)))
-        usage = afternoon.usage
+        usage, link = afternoon.usage, afternoon.link
     lines = stage.next_lines(cast, steps)
     left = act.Amount.parse(CAP, CURRENCY).minor - usage.captured_minor - usage.held_minor
     document = {
@@ -50,4 +51,4 @@ def demo(manners: Manners, folder_path: str | None) -> None:
         "left": decimal(left, CURRENCY),
         "next": [line for _, line in lines],
     }
-    manners.answer(document, stage.closing(cast, usage, lines))
+    manners.answer(document, stage.closing(cast, link, usage, lines))

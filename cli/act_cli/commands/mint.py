@@ -64,6 +64,7 @@ _LISTS = {
 @click.option("--from-time", callback=options.read_instant, metavar="INSTANT", help="Valid from here on [default: now].")
 @click.option("--until", callback=options.read_instant, metavar="INSTANT", help="Valid until just before this.")
 @click.option("--valid-for", type=click.IntRange(min=1, max=87_600), metavar="HOURS", help="Valid for so many hours.")
+@click.option("--max-depth", type=click.IntRange(1, 8), metavar="N", help="Allow sub-agents, so many below one another.")
 @click.option("--confirmed-by", metavar="METHOD", help="How the principal confirmed it now, such as passkey.")
 @options.envelope("the mandate")
 @options.signing_key("the issuer")
@@ -96,8 +97,9 @@ def mint(
 ) -> None:
     """Sign a mandate: what an agent may spend, and where.
 
-    Everything a mandate does not allow is refused. The JSON document has ACT's field names. What 'act inspect --json' shows
-    of a mandate will do, whole or its member "mandate"; the agent's key in it is left out, because --holder names it.
+    Everything a mandate does not allow is refused, sub-agents included: see --max-depth. The JSON document has ACT's field
+    names. What 'act inspect --json' shows of a mandate will do, whole or its member "mandate"; the agent's key in it is left
+    out, because --holder names it.
     From an intent record the mandate takes what it needs, and the record's digest; what was said stays with the record.
     """
     require_output(manners, out_path, "--out", force=force)
@@ -179,6 +181,8 @@ def _document(given: dict[str, Any], now: datetime) -> dict[str, Any]:
     commerce |= {field: list(given[name]) for name, field in _LISTS.items() if given[name]}
     if commerce:
         document["ext"] = {"commerce": commerce}
+    if given["max_depth"] is not None:
+        document.setdefault("ext", {})["delegation"] = {"max_depth": given["max_depth"]}
     if given["method"]:
         document["allowed_payment_methods"] = list(given["method"])
     if given["confirmed_by"] is not None:

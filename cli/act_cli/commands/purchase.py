@@ -13,7 +13,7 @@ from act_cli import options
 from act_cli.drafts import read_draft
 from act_cli.files import STANDARD, in_file
 from act_cli.manners import Manners
-from act_cli.objects import read_object
+from act_cli.objects import read_chain, read_object
 from act_cli.outputs import deliver, require_output
 from act_cli.program import Command, example
 
@@ -131,6 +131,7 @@ def _item(text: str) -> dict[str, str | int]:
 @click.command(cls=Command)
 @click.argument("order_path", metavar="ORDER")
 @click.option("--mandate", "mandate_path", metavar="FILE", required=True, help="The mandate to pay under.")
+@options.links
 @click.option("--ledger-id", metavar="ID", help="The payment service to pay at [default: the one the mandate names].")
 @options.envelope("the request", default=None)
 @options.signing_key("the agent")
@@ -142,11 +143,14 @@ def _item(text: str) -> dict[str, str | int]:
 @click.pass_obj
 @example("""
 act pay order.cbor --mandate mandate.cbor --key agent.pem --out payment.cbor
+act pay order.cbor --mandate mandate.cbor --link courier.cbor \\
+  --key courier.pem --out payment.cbor
 """)
 def pay(
     manners: Manners,
     order_path: str,
     mandate_path: str,
+    link_paths: tuple[str, ...],
     ledger_id: str | None,
     key_path: str,
     passphrase_path: str | None,
@@ -159,24 +163,26 @@ def pay(
 ) -> None:
     """Sign a payment for an order, as the agent.
 
-    The payment holds the request, the mandate and the order, and lives for 120 seconds. Signing decides nothing: whether it
+    The payment holds the request, the mandate and the order, and lives for 120 seconds. A sub-agent adds the links from the
+    mandate down to its own, and signs with the key that the last one names. Signing decides nothing: whether it
     is allowed, and whether the money is there, 'act authorize' answers; 'act verify' foretells what can be told without the
     ledger. Sending the same payment again is always safe.
     """
     require_output(manners, out_path, "--out", force=force)
-    if order_path == mandate_path == STANDARD:
-        raise click.UsageError("Only one of ORDER and --mandate can be standard input")
-    terms, _ = read_object(manners, order_path, "order")
-    mandate, found = read_object(manners, mandate_path, "mandate")
-    manners.subject = ""
+    if (order_path, mandate_path, *link_paths).count(STANDARD) > 1:
+        raise click.UsageError("Only one of ORDER, --mandate and --link can be standard input")
+    terms, offered = read_object(manners, order_path, "order")
+    chain, found = read_chain(manners, mandate_path, link_paths)
     if ledger_id is None:
-        ledger_id = str(found.content.mandate.ledger)  # believed without proof: the payment service will check it
+        ledger_id = str(found.root.content.mandate.ledger)  # believed without proof: the payment service will check it
     signer = options.load_signer(key_path, passphrase_path)
-    if signer.kid != found.holder.kid:
-        raise act.InvalidCall("draft_invalid", key_path, agent_key=found.holder.kid.hex(), this=signer.kid.hex())
+    options.require_holder(found, signer, key_path)
+    if link_paths and offered.order.agent_id != found.agent_id:
+        manners.subject = order_path
+        raise act.Refused("agent_mismatch", "order.agent_id", named=offered.order.agent_id, last_agent=found.agent_id)
     payment = act.sign_payment(
         terms,
-        chain=[mandate],
+        chain=chain,
         audience=ledger_id,
         signer=signer,
         payment_method=method,

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import contextlib
 from datetime import UTC, datetime
+from typing import Any
 
 import click
 from rich.console import RenderableType
+from rich.padding import Padding
 from rich.text import Text
 
 import act
 from act_cli import options, views, words
-from act_cli.files import load_parties
-from act_cli.manners import Exit, Manners, instant_text
-from act_cli.objects import read_object
+from act_cli.files import STANDARD, load_parties
+from act_cli.manners import Exit, Manners, decimal, instant_text, money, visible
+from act_cli.objects import read_chain
 from act_cli.program import Command, example
 
 __all__ = ["status"]
@@ -21,20 +23,29 @@ __all__ = ["status"]
 
 @click.command(cls=Command)
 @click.argument("mandate_path", metavar="MANDATE")
+@options.links
 @options.ledger
 @options.parties
 @options.json_flag
 @click.pass_obj
-@example("act status mandate.cbor --ledger ledger.db --parties parties.json")
-def status(manners: Manners, mandate_path: str, ledger_path: str, parties_path: str) -> Exit:
+@example("""
+act status mandate.cbor --ledger ledger.db --parties parties.json
+act status mandate.cbor --link courier.cbor \\
+  --ledger ledger.db --parties parties.json
+""")
+def status(manners: Manners, mandate_path: str, link_paths: tuple[str, ...], ledger_path: str, parties_path: str) -> Exit:
     """Show what a mandate has left, and its charges.
 
-    The mandate must be genuine, and the ledger must be the one it names.
+    The mandate must be genuine, and the ledger must be the one it names. Every link that was paid under is shown with what it
+    has left; with --link also what its agent can really still spend, which is the least that it and all above it have left.
     """
-    data, found = read_object(manners, mandate_path, "mandate")
-    mandate: act.Mandate = found.content.mandate
+    if (mandate_path, *link_paths).count(STANDARD) > 1:
+        raise click.UsageError("Only one of MANDATE and --link can be standard input")
+    credentials, found = read_chain(manners, mandate_path, link_paths)
+    mandate: act.Mandate = found.root.content.mandate
     parties = load_parties(parties_path)
-    known = _known(ledger_path, mandate.ledger, parties, data)
+    known = _known(ledger_path, mandate.ledger, parties, credentials[0])
+    chain: act.Chain = found.authenticate(parties)
     terms = {constraint.path: constraint for constraint in mandate.constraints}
     currency, (_, end) = terms["currency"].encode(), terms["validity"].encode()
     state = known.state.value if known is not None else "Active"
@@ -45,6 +56,7 @@ def status(manners: Manners, mandate_path: str, ledger_path: str, parties_path: 
     limits = [views.LimitUse(each.name, each.cap, each.captured, each.held, each.unit, each.turns_at) for each in counters]
     if not limits:  # nothing was charged yet, so every limit is untouched
         limits = _untouched(mandate, now)
+    own, below = _by_credential(limits, chain, now)
     charges = known.charges if known is not None else ()
     shown: list[RenderableType] = [
         Text(f" {state.upper()} ", style="bold black on green" if state == "Active" else "bold white on red"),
@@ -57,24 +69,89 @@ def status(manners: Manners, mandate_path: str, ledger_path: str, parties_path: 
             ("used", None if known is not None else "never at this ledger"),
         ),
     ]
-    for limit in limits:
+    for limit in own:
         bar = words.usage_bar(limit.captured, limit.held, limit.cap, currency if limit.unit == "AMOUNT" else None)
         shown += [words.blank(), words.dim(f"  {words.limit_title(limit.name, limit.turns_at)}"), bar]
+    agents = {each.link.delegation_id: each.link.agent_id for each in chain.links}
+    for link, uses in below.items():
+        shown += _link_shown(link, agents.get(link), uses, currency)
+    leaf = None
+    if chain.links:
+        leaf, line = _leaf(chain, state, [*own, *(use for link in agents for use in below[link])], currency)
+        shown += [words.blank(), line]
     if charges:
         shown += [words.blank(), words.charge_table(charges)]
     key = views.mandate_key_view(mandate)
-    view = views.status_view(state, currency, limits, charges)
+    view = views.status_view(state, currency, own, charges)
+    view["links"] = [
+        {"delegation_id": link, "agent_id": agents.get(link), "limits": views.limits_view(uses, currency)}
+        for link, uses in below.items()
+    ]
+    if leaf is not None:
+        view["leaf"] = leaf
     manners.answer({"outcome": "accepted", "mandate": key, "known": known is not None, **view}, shown)
     return Exit.ACCEPTED
 
 
 def _untouched(mandate: act.Mandate, now: int) -> list[views.LimitUse]:
     """Every limit of a mandate nothing was charged to, in the windows that are open now."""
-    return [
-        views.LimitUse(limit.name, limit.cap, 0, 0, limit.unit, limit.window.end if limit.window is not None else None)
-        for constraint in mandate.constraints
-        for limit in constraint.limits(now)
-    ]
+    return [_unused(limit) for constraint in mandate.constraints for limit in constraint.limits(now)]
+
+
+def _unused(limit: Any) -> views.LimitUse:
+    return views.LimitUse(limit.name, limit.cap, 0, 0, limit.unit, limit.window.end if limit.window is not None else None)
+
+
+def _by_credential(
+    limits: list[views.LimitUse], chain: act.Chain, now: int
+) -> tuple[list[views.LimitUse], dict[str, list[views.LimitUse]]]:
+    """The mandate's own limits, and those of each link by its delegation_id: first the links that were given, root first, used
+    or not, then whatever else was paid under."""
+    counted = {each.name for each in limits}
+    unused = [_unused(each) for each in chain.limits(now) if each.name not in counted]
+    own: list[views.LimitUse] = []
+    below: dict[str, list[views.LimitUse]] = {each.link.delegation_id: [] for each in chain.links}
+    for use in (*limits, *unused):
+        link = use.name.rpartition("/")[0]
+        (below.setdefault(link, []) if link else own).append(use)
+    return own, below
+
+
+def _link_shown(link: str, agent: str | None, uses: list[views.LimitUse], currency: str) -> list[RenderableType]:
+    """A link's limits under its own heading. Whose it is only the link itself says, not the ledger."""
+    of = f"for {agent}" if agent is not None else "that was not given"
+    shown: list[RenderableType] = [words.blank(), words.dim(f"  link {link.removeprefix('urn:uuid:')} {of}")]
+    if not uses:
+        shown.append(Padding.indent(words.dim("no limit of its own is counted"), 4))
+    for use in uses:
+        bar = words.usage_bar(use.captured, use.held, use.cap, currency if use.unit == "AMOUNT" else None)
+        shown += [
+            Padding.indent(words.dim(words.limit_title(use.name.rpartition("/")[2], use.turns_at)), 4),
+            Padding.indent(bar, 2),
+        ]
+    return shown
+
+
+def _leaf(
+    chain: act.Chain, state: str, uses: list[views.LimitUse], currency: str
+) -> tuple[dict[str, str | None], RenderableType]:
+    """What the last agent can still spend: the least that is left in its chain, and nothing unless the chain is in force."""
+    title = f"{visible(chain.agent_id)} can still spend "
+    _, end = next(each.encode() for each in chain.effective() if each.path == "validity")
+    ended = "its link has ended" if datetime.now(UTC) >= datetime.fromtimestamp(end, UTC) else ""
+    over = ended if state == "Active" else f"the mandate is {state}"
+    document: dict[str, str | None] = {"agent_id": chain.agent_id, "left": decimal(0, currency), "limit": None}
+    if over:
+        return document, Text.assemble(title, ("nothing", "bold"), f": {over}")
+    least = min((use for use in uses if use.unit == "AMOUNT"), key=_left)
+    document |= {"left": decimal(_left(least), currency), "limit": least.name}
+    link, _, name = least.name.rpartition("/")
+    bound = f"{name} of link {link.removeprefix('urn:uuid:')}" if link else f"{name} of the mandate"
+    return document, Text.assemble(title, (money(_left(least), currency), "bold"), f": {bound}")
+
+
+def _left(use: views.LimitUse) -> int:
+    return max(use.cap - use.captured - use.held, 0)
 
 
 def _known(path: str, ledger_id: str, parties: act.Parties, mandate: bytes) -> act.MandateStatus | None:

@@ -33,6 +33,7 @@ _STYLES = {"accepted": "bold black on green", "refused": "bold white on red", "i
 @click.pass_obj
 @example("""
 act verify mandate.cbor order.cbor payment.cbor --parties parties.json
+act verify mandate.cbor courier.cbor --parties parties.json
 act verify receipt.cbor --order order.cbor --parties parties.json
 """)
 def verify(
@@ -45,7 +46,8 @@ def verify(
 ) -> Exit:
     """Verify objects offline: what is proven, and what is not.
 
-    Recognises mandates, orders, payments and receipts. A receipt is judged with its order, given by --order or among the files.
+    Recognises mandates, links, orders, payments and receipts. A link is judged with the mandate and the links before it among
+    the files. A receipt is judged with its order, given by --order or among the files.
     Exit code 0 if all are accepted, 1 if any is refused, 3 if one cannot be judged alone.
     """
     if paths.count(STANDARD) + (order_path == STANDARD) > 1:
@@ -53,7 +55,7 @@ def verify(
     parties = load_parties(parties_path)
     inputs = [(path, read_signed(path)) for path in paths]
     order = read_object(manners, order_path, "order")[0] if order_path is not None else None
-    question = Question(parties, at or datetime.now(UTC), ledger_id, order, _orders(inputs))
+    question = Question(parties, at or datetime.now(UTC), ledger_id, order, _orders(inputs), _chains(inputs))
     verdicts = [(path, judge(data, question)) for path, data in inputs]
     if order is not None and not any(verdict.kind == "receipt" for _, verdict in verdicts):
         raise click.UsageError("--order is for a receipt, and there is none among the files")
@@ -80,6 +82,22 @@ def _orders(inputs: list[tuple[str, bytes]]) -> dict[bytes, bytes]:
         if found.kind == "order":
             orders[found.opened.identity] = offered
     return orders
+
+
+def _chains(inputs: list[tuple[str, bytes]]) -> dict[bytes, tuple[bytes, ...]]:
+    """The credentials among the files with what stands above them, root first, by identity. A parent counts only if it comes
+    before its link. Nothing here is believed."""
+    chains: dict[bytes, tuple[bytes, ...]] = {}
+    for _, data in inputs:
+        try:
+            found: Any = act.recognize(data)
+        except act.Refused:
+            continue  # its own verdict says so
+        if found.kind == "mandate":
+            chains[found.opened.identity] = (data,)
+        elif found.kind == "link" and found.content.link.parent in chains:
+            chains[found.opened.identity] = (*chains[found.content.link.parent], data)
+    return chains
 
 
 def _shown(path: str, verdict: Verdict) -> list[RenderableType]:

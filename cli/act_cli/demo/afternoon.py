@@ -12,9 +12,21 @@ from datetime import UTC, datetime, timedelta
 from typing import Final, Literal
 
 import act
-from act_cli.demo.cast import AGENT, CURRENCY, LEDGER_ID, OTHER_AGENT, OTHER_LEDGER_ID, PRINCIPAL, SHOPS, WRONG_SHOP, Cast
+from act_cli.demo.cast import (
+    AGENT,
+    COURIER,
+    COURIER_CAP,
+    CURRENCY,
+    LEDGER_ID,
+    OTHER_AGENT,
+    OTHER_LEDGER_ID,
+    PRINCIPAL,
+    SHOPS,
+    WRONG_SHOP,
+    Cast,
+)
 
-__all__ = ["CUPS", "REFUSALS", "Afternoon", "Step", "Usage"]
+__all__ = ["COURIERED", "CUPS", "REFUSALS", "Afternoon", "Step", "Usage"]
 
 TEA, CHA = SHOPS
 
@@ -32,6 +44,9 @@ CUPS: Final = (
 
 TOO_MANY: Final = (TEA, "One more for Wei", "21.00")
 
+COURIERED: Final = (TEA, "Jasmine milk tea, delivered", "9.00")
+"""Shop, cup, price: it fits into the courier's link once, and into the mandate twice."""
+
 REFUSALS: Final = (
     "total_limit_exceeded",
     "single_limit_exceeded",
@@ -42,6 +57,9 @@ REFUSALS: Final = (
     "credential_signature_invalid",
     "request_expired",
     "wrong_ledger",
+    "total_limit_exceeded",
+    "payee_not_allowed",
+    "link_payee_added",
     "credential_revoked",
 )
 """The codes in the order in which the afternoon meets them."""
@@ -60,7 +78,7 @@ class Usage:
 class Step:
     """Something that happened. `refusal` is there when it was refused; `files` are what it left in the folder."""
 
-    outcome: Literal["captured", "held", "refused", "repeated", "revoked"]
+    outcome: Literal["captured", "held", "refused", "repeated", "delegated", "revoked"]
     title: str
     story: str
     files: tuple[str, ...]
@@ -88,6 +106,8 @@ class Afternoon:
         self._ledger: Final = act.SqliteLedger(cast.folder / "ledger.db")
         self._service: Final = self._service_of(LEDGER_ID, self._ledger)
         self._number = 0
+        self.link: bytes = b""
+        """The courier's, once it is signed."""
 
     def _service_of(self, ledger_id: str, ledger: act.SqliteLedger) -> act.PaymentService:
         return act.PaymentService(ledger_id, parties=self._cast.parties, ledger=ledger, signer=self._cast.keys[ledger_id])
@@ -102,9 +122,10 @@ class Afternoon:
         status = self._service.status(self._cast.credential)
         if status is None:
             return Usage(0, 0, 0)
+        own = [counter for counter in status.counters if "/" not in counter.name]  # a link's stand below its id
         return Usage(
-            sum(counter.captured for counter in status.counters),
-            sum(counter.held for counter in status.counters),
+            sum(counter.captured for counter in own),
+            sum(counter.held for counter in own),
             len(status.charges),
         )
 
@@ -126,16 +147,17 @@ class Afternoon:
         yield from self._again(codes, last, last_order, last_id)
         yield from self._forged(codes)
         yield from self._elsewhere(codes)
+        yield from self._delegated(codes)
         yield from self._after_revocation(codes)
 
-    def _order(self, shop: str, cup: str, price: str) -> bytes:
+    def _order(self, shop: str, cup: str, price: str, *, agent: str = AGENT) -> bytes:
         """The next order of the afternoon, signed by its shop."""
         self._number += 1
         amount = act.Amount.parse(price, CURRENCY)
         until = datetime.now(UTC) + timedelta(minutes=15)
         item = act.Item(f"cup-{self._number:02d}", cup, "tea", 1, amount)
         order = act.Order(
-            shop, AGENT, PRINCIPAL, f"T-{self._number:04d}", (item,), amount, (until - _EPOCH) // timedelta(seconds=1)
+            shop, agent, PRINCIPAL, f"T-{self._number:04d}", (item,), amount, (until - _EPOCH) // timedelta(seconds=1)
         )
         data = act.sign_order(order, signer=self._cast.keys[shop])
         self._cast.write(f"order-{self._number:04d}.cbor", data)
@@ -150,11 +172,12 @@ class Afternoon:
         key: str = AGENT,
         audience: str = LEDGER_ID,
         at: datetime | None = None,
+        links: tuple[bytes, ...] = (),
     ) -> _Attempt:
         """A payment for an order, signed by the agent unless it says otherwise. Not yet presented anywhere."""
         payment = act.sign_payment(
             order,
-            chain=[self._cast.credential],
+            chain=[self._cast.credential, *links],
             audience=audience,
             signer=self._cast.keys[key],
             request_id=request_id,
@@ -168,6 +191,10 @@ class Afternoon:
     def _buy(self, shop: str, cup: str, price: str) -> Step:
         order = self._order(shop, cup, price)
         attempt = self._pay(order, price)
+        return Step("captured", cup, "", *self._finish(order, attempt), shop, attempt.amount)
+
+    def _finish(self, order: bytes, attempt: _Attempt) -> tuple[tuple[str, ...], Usage, datetime]:
+        """Authorizes and captures a payment, checks what that moved, and says which files it left."""
         name, before = self._present(attempt), self.usage
         held = self._service.authorize(attempt.payment)
         charge = self._service.capture(held.id, held.amount)
@@ -176,8 +203,9 @@ class Afternoon:
         # What the shop does before it hands over the cup.
         act.verify_receipt(charge.receipt, order=order, parties=self._cast.parties, at=at)
         minor = attempt.amount.minor
-        self._require_usage(cup, Usage(before.captured_minor + minor, before.held_minor, before.charges + 1))
-        return Step("captured", cup, "", (name, receipt), self.usage, at, shop, attempt.amount)
+        expected = Usage(before.captured_minor + minor, before.held_minor, before.charges + 1)
+        self._require_usage(f"payment {attempt.number}", expected)
+        return (name, receipt), expected, at
 
     def _hold(self, shop: str, cup: str, attempt: _Attempt) -> Step:
         name, before = self._present(attempt), self.usage
@@ -274,6 +302,40 @@ class Afternoon:
         finally:
             other_ledger.close()
 
+    def _delegated(self, codes: Iterator[str]) -> Iterator[Step]:
+        """The agent sends a courier with a narrower mandate of its own."""
+        keys, before = self._cast.keys, self.usage
+        holder = keys[COURIER].public_key
+        terms = {"max_total_amount": COURIER_CAP, "ext": {"commerce": {"allowed_merchants": [TEA]}}}
+        document = {"agent_id": COURIER, **terms}
+        self.link = act.delegate(document, chain=[self._cast.credential], signer=keys[AGENT], holder=holder)
+        name = self._cast.write("link-courier.cbor", self.link)
+        story = f"at most CNY {COURIER_CAP}, only at {TEA}"
+        yield Step("delegated", "a link is signed", story, (name,), before, datetime.now(UTC))
+        shop, cup, price = COURIERED
+        order = self._order(shop, cup, price, agent=COURIER)
+        bought = self._finish(order, self._pay(order, price, key=COURIER, links=(self.link,)))
+        yield Step("captured", "the courier buys", f"a cup for CNY {price}; it counts for both", *bought, amount=_amount(price))
+        for title, story, seller, asked in (
+            ("and once more", f"CNY {price} again: Lin's mandate has it, the link has not", shop, price),
+            ("the other shop", f"{CHA} is on Lin's list, but not on the courier's", CHA, "5.00"),
+        ):
+            order = self._order(seller, cup, asked, agent=COURIER)
+            yield self._refuse(next(codes), title, story, self._pay(order, asked, key=COURIER, links=(self.link,)))
+        yield self._unsigned(next(codes), holder)
+
+    def _unsigned(self, code: str, holder: act.PublicKey) -> Step:
+        """A link for a shop that the mandate does not list: nobody signs it, and nobody would take it."""
+        document = {"agent_id": COURIER, "ext": {"commerce": {"allowed_merchants": [TEA, WRONG_SHOP]}}}
+        title, story = "a shop is added", f"a link that lists {WRONG_SHOP} is never signed"
+        try:
+            act.delegate(document, chain=[self._cast.credential], signer=self._cast.keys[AGENT], holder=holder)
+        except act.Refused as refusal:
+            if refusal.code != code:
+                raise RuntimeError(f"{title}: refused with {refusal.code} instead of {code}") from refusal
+            return Step("refused", title, story, (), self.usage, datetime.now(UTC), refusal=refusal)
+        raise RuntimeError(f"{title}: signed, where it had to be refused with {code}")
+
     def _after_revocation(self, codes: Iterator[str]) -> Iterator[Step]:
         """Lin changes her mind."""
         before = self.usage
@@ -282,8 +344,12 @@ class Afternoon:
         name = self._cast.write("receipt-revocation.cbor", revocation.receipt)
         story = "Lin stops the mandate; what is held stays held"
         yield Step("revoked", "revoked", story, (name,), before, datetime.now(UTC))
-        after = self._pay(self._order(TEA, "Jasmine milk tea", "18.00"), "18.00")
+        after = self._pay(self._order(TEA, "Small oolong", "8.00"), "8.00")
         yield self._refuse(next(codes), "a revoked mandate", "a cup that would still have fitted", after)
+
+
+def _amount(price: str) -> act.Amount:
+    return act.Amount.parse(price, CURRENCY)
 
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)

@@ -14,11 +14,14 @@ from act_cli.manners import to_json
 __all__ = [
     "AGENT",
     "CAP",
+    "COURIER",
+    "COURIER_CAP",
     "CURRENCY",
     "LEDGER_ID",
     "OTHER_LEDGER_ID",
     "PRINCIPAL",
     "SHOPS",
+    "WALLET",
     "WRONG_SHOP",
     "Cast",
     "fresh_folder",
@@ -27,6 +30,7 @@ __all__ = [
 
 PRINCIPAL: Final = "user:lin"
 AGENT: Final = "agent:tea-runner"
+COURIER: Final = "agent:courier"
 WALLET: Final = "wallet.example"
 LEDGER_ID: Final = "psp-1"
 OTHER_LEDGER_ID: Final = "psp-2"
@@ -35,6 +39,7 @@ WRONG_SHOP: Final = "boba.example"
 CURRENCY: Final = "CNY"
 CAP: Final = "200.00"
 PER_CUP: Final = "30.00"
+COURIER_CAP: Final = "15.00"
 
 _NAMES: Final = {
     WALLET: "Lin's wallet",
@@ -95,7 +100,7 @@ def prepare(folder: Path, now: datetime) -> Cast:
     """Makes keys, parties and mandate, as files in `folder` and for use."""
     key_folder = _make(folder / "keys")
     keys = {}
-    for name in (*_NAMES, AGENT, OTHER_AGENT):
+    for name in (*_NAMES, AGENT, OTHER_AGENT, COURIER):
         pair = keys[name] = act.KeyPair.generate()
         file_name = name.removeprefix("agent:").removesuffix(".example")
         act.save_private(pair, key_folder / f"{file_name}.pem")
@@ -147,6 +152,7 @@ def _mandate_document(now: datetime) -> dict[str, Any]:
         "user_confirmation_timestamp": _iso(now),
         "ext": {
             "commerce": {"max_single_amount": PER_CUP, "allowed_merchants": list(SHOPS), "allowed_categories": ["tea"]},
+            "delegation": {"max_depth": 1},
         },
     }
 

@@ -15,11 +15,12 @@ from rich.measure import Measurement
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
+from rich.tree import Tree
 
 import act
-from act_cli import words
+from act_cli import lineage, words
 from act_cli.demo.afternoon import Step, Usage
-from act_cli.demo.cast import AGENT, CAP, CURRENCY, LEDGER_ID, SHOPS, WRONG_SHOP, Cast
+from act_cli.demo.cast import AGENT, CAP, CURRENCY, LEDGER_ID, PRINCIPAL, SHOPS, WALLET, WRONG_SHOP, Cast
 from act_cli.manners import decimal, error_document, facts_in_words, visible
 
 __all__ = ["called_as", "closing", "next_lines", "opening", "shown", "step_view"]
@@ -53,12 +54,18 @@ def opening(cast: Cast) -> list[RenderableType]:
 
 def shown(step: Step, number: int) -> list[RenderableType]:
     """A step. `number` counts the cups; the cup that no longer fits ends the buying."""
-    if step.outcome in ("captured", "held"):
+    if step.outcome in ("captured", "held") and step.shop:
         return [_cup(step, Text(str(number), style="dim"))]
     if step.refusal is not None and step.shop:
         refused = _cup(step, Text(words.glyphs().no, style="red"))
         return [refused, _code(step.refusal, 3), words.blank(), Text("What else is tried, and what it meets", style="bold")]
+    if step.outcome in _HEADINGS:
+        return [words.blank(), Text(_HEADINGS[step.outcome], style="bold"), *_attempt(step)]
     return _attempt(step)
+
+
+_HEADINGS: Final = {"delegated": "The agent sends a courier", "revoked": "Lin changes her mind"}
+"""What begins another part of the afternoon."""
 
 
 def _cup_table() -> Table:
@@ -122,12 +129,18 @@ def _attempt(step: Step) -> list[RenderableType]:
     return [grid] if step.refusal is None else [grid, _code(step.refusal, TITLE_WIDTH + 4)]
 
 
-def closing(cast: Cast, usage: Usage, lines: list[tuple[str, str]]) -> list[RenderableType]:
-    """What was spent, held and left, and what to try next. The commands are texts, so that they can be copied whole."""
+def closing(cast: Cast, link: bytes, usage: Usage, lines: list[tuple[str, str]]) -> list[RenderableType]:
+    """What was spent, held and left, who might do what, and what to try next. The commands are texts, so that they can be
+    copied whole."""
+    tree = Tree(Text(f"{PRINCIPAL} through {WALLET}"), guide_style="dim")
+    lineage.grow(tree, lineage.lineage_of((cast.credential, link)), brief=True)
     result: list[RenderableType] = [
         words.blank(),
         Text("At the end of the afternoon", style="bold"),
         words.usage_bar(usage.captured_minor, usage.held_minor, CAP_MINOR, CURRENCY, 70),
+        words.blank(),
+        Text("Who gave what to whom", style="bold"),
+        Padding.indent(tree, 2),
         words.blank(),
         Text("Try next", style="bold"),
     ]
@@ -165,8 +178,12 @@ def next_lines(cast: Cast, steps: list[Step]) -> list[tuple[str, str]]:
             f"{command} verify {folder}/{dear.files[0]} {parties} --at {_iso(dear)}",
         ),
         (
+            "what the courier's link narrowed, and what the courier can really do",
+            f"{command} inspect {folder}/mandate.cbor {folder}/link-courier.cbor",
+        ),
+        (
             "what is left, and every charge",
-            f"{command} status {folder}/mandate.cbor --ledger {folder}/ledger.db {parties}",
+            f"{command} status {folder}/mandate.cbor --link {folder}/link-courier.cbor --ledger {folder}/ledger.db {parties}",
         ),
     ]
 
