@@ -17,7 +17,7 @@ from rich.tree import Tree
 
 import act
 from act_cli.manners import decimal, instant_text, money, visible
-from act_cli.views import Language, payment_parts, plain
+from act_cli.views import Language, key_name, payment_parts, plain
 
 __all__ = [
     "MIN_BAR_WIDTH",

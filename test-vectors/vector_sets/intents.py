@@ -10,7 +10,8 @@ from uuid import UUID
 from act.calendar import iso
 from act.delegation.intent import Isr
 from act.delegation.mandate import mandate_claims
-from act.envelope.cose import prepare
+from act.envelope.cose import header, prepare
+from act.envelope.kinds import MANDATE
 from act.wire import cbor
 from act.wire.base64url import base64url_encode
 from act.wire.json import canonicalize
@@ -158,7 +159,7 @@ def _select(name: str, why: str, text: bytes) -> Vector:
     if not record.is_confirmed:
         return refuse(f"intents/{name}", why, "draft_invalid", "user_confirmation_timestamp", **fields)
     mandate = record.select_mandate(**_SELECTED, delegation_id=delegation_id)
-    payload = prepare(b"", mandate_claims(mandate, KEYS["agent"].public_key, NOW)).payload
+    payload = prepare(header(MANDATE, KEYS["wallet"]), mandate_claims(mandate, KEYS["agent"].public_key, NOW)).payload
     if mandate.source_isr_digest != sha256(canonicalize(json.loads(text))).digest():
         raise ValueError(name)
     return accept(f"intents/{name}", why, ["ACT-CALL-04"], claims=claims_json(cbor.decode(payload)), **fields)
