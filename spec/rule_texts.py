@@ -179,7 +179,7 @@ NARROWING: Final = {
     "ext.step_up.above_amount": "At most the parent's.",
     "ext.quota.times_limit": "At most the parent's.",
     "ext.quota.refund_restores": "The same.",
-    "ext.quota.periods": "Every period of the parent's, as long or (sliding) longer, with caps at most as high; and more of them.",
+    "ext.quota.periods": "Every period of the parent's, equal or (sliding) longer, with caps at most as high; and others.",
     "ext.items": "Entries inside the parent's, whose caps together are at most as high.",
     "ext.agent_behavior.price_deviation_tolerance": "Prices at most as high, of items inside the parent's.",
     "ext.fulfillment.delivery_time_requirement": "The same kind, not later.",
