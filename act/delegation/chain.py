@@ -21,7 +21,7 @@ from act.delegation.link_document import read_link_document
 from act.delegation.mandate import SignedMandate
 from act.delegation.purchase import Purchase
 from act.envelope.kinds import LINK
-from act.envelope.objects import seal
+from act.envelope.objects import Format, seal
 from act.errors import InvalidCall, Refused
 from act.keys import PublicKey, Signer
 from act.parties import Parties
@@ -272,6 +272,8 @@ def delegate(
         raise InvalidCall("call_invalid", "signer", expected="the agent key that the last credential names")
     parent = unverified.authority()
     link = read_link_document(document, parent)
+    if unverified.root.opened.format is Format.COSE and not link.delegation_id.startswith("urn:uuid:"):
+        raise InvalidCall("draft_invalid", "delegation_id", expected="urn:uuid: and a UUID, as COSE carries no other id")
     claims = link_claims(link, holder, instant(at or system_clock()))
     content = read_link(claims)
     try:

@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 from base64 import urlsafe_b64decode
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,16 +16,23 @@ import pytest
 
 import act
 from act.delegation.credential import open_credential
-from tests.support.command import AT, Desk, Done, clean_environment, listing, one_line
+from tests.support.command import Desk, Done, clean_environment, listing, one_line
 from tests.support.world import AGENT, PRINCIPAL, PSP, SHOP, WALLET
 
+
+def _iso(days: int, minutes: int = 0) -> str:
+    """An instant that many days from today, for mandates that the command's own clock has to find in force."""
+    return (datetime.now(UTC) + timedelta(days=days, minutes=minutes)).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+START, ENDED, AT, END = _iso(-2), _iso(-2, 30), _iso(-1), _iso(300)
 TEXT = "Milk tea for the team,\nat most 200 yuan."
 DRAFT: dict[str, Any] = {
     "conversation_history": {"user_intent_raw": TEXT, "input_mode": ["VOICE", "TEXT"]},
     "intent_id": "intent-1",
     "delegation_mode": "BOUNDED",
-    "validity_start_time": "2026-02-06T08:00:00Z",
-    "validity_end_time": "9999-02-07T00:00:00Z",
+    "validity_start_time": START,
+    "validity_end_time": END,
     "max_total_amount": "200.00",
     "currency": "CNY",
     "allowed_payment_methods": ["balance"],
@@ -261,7 +269,7 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Desk:
     digest = {"user_intent_raw": "x", "user_intent_raw_digest": "A" * 43, "context_ref": "wallet/1"}
     put(desk, "altered.json", conversation_history=digest)
     put(desk, "short.json", agent_id=None)
-    put(desk, "past.json", validity_end_time="2026-02-06T08:30:00Z")
+    put(desk, "past.json", validity_end_time=ENDED)
     desk.write("large", bytes(300_000))
     desk.write("mandate.json", json.dumps(desk.world.document()).encode())
     confirmed(desk)

@@ -12,7 +12,20 @@ from tests.support.world import AGENT, PRINCIPAL, PSP, SHOP, WALLET, World
 
 MINT = (
     *("mint", "--issuer", WALLET, "--principal", PRINCIPAL, "--agent", AGENT, "--ledger-id", PSP, "--intent-id", "tea"),
-    *("--max-total", "200.00", "--mode", "BOUNDED", "--valid-for", "8", "--key", "wallet.pem", "--holder", "agent.pub.pem"),
+    *(
+        "--max-total",
+        "200.00",
+        "--max-single",
+        "30.00",
+        "--mode",
+        "BOUNDED",
+        "--valid-for",
+        "8",
+        "--key",
+        "wallet.pem",
+        "--holder",
+        "agent.pub.pem",
+    ),
 )
 ORDER = (
     *("order", "--payee", SHOP, "--agent", AGENT, "--principal", PRINCIPAL, "--order-no", "T-1", "--key", "shop.pem"),

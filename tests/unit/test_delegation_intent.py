@@ -131,9 +131,11 @@ def test_what_is_no_record(text: str | bytes) -> None:
 
 
 def test_a_record_is_never_larger_than_can_be_read_again() -> None:
-    conversation = {"user_intent_raw": "x" * MAX_RAW_BYTES}
-    room = intent.MAX_ISR_BYTES - len(_draft(conversation_history=conversation, ext={"vendor_private": {"x": ""}}).canonical)
-    largest = _draft(conversation_history=conversation, ext={"vendor_private": {"x": "x" * room}})
+    def padded(characters: int) -> act.Isr:
+        private = {"vendor_private": {"x": "x" * characters}}
+        return _draft(conversation_history={"user_intent_raw": "x" * MAX_RAW_BYTES}, ext=DRAFT["ext"] | private)
+
+    largest = padded(intent.MAX_ISR_BYTES - len(padded(0).canonical))
     assert act.Isr.from_json(largest.to_json()) == largest
     with pytest.raises(InvalidCall) as caught:
         largest.confirm(method="passkey", at=NOW)

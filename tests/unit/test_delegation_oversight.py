@@ -164,7 +164,7 @@ def test_a_link_revokes_as_its_parent() -> None:
     path = "ext.status.on_revoke"
     _read(path, "void").narrows(_read(path, "void"))
     for link, parent in (("void", "honor"), ("honor", "void")):
-        with refused("link_widens", path):
+        with refused("link_behaviour_changed", path):
             _read(path, link).narrows(_read(path, parent))
 
 

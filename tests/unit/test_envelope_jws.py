@@ -9,7 +9,7 @@ import pytest
 
 import act
 from act.envelope.claims import TextId, uuid_urn
-from act.envelope.kinds import BY_JOSE_TYP, KINDS, MANDATE, ORDER, REQUEST, Kind
+from act.envelope.kinds import BY_JOSE_TYP, KINDS, LINK, MANDATE, ORDER, REQUEST, Kind
 from act.envelope.objects import MAX_JOSE_BYTES, Format, header, open_object, prepare, read_format, rebuild, seal
 from act.wire import json
 from act.wire.base64url import base64url_decode, base64url_encode
@@ -58,7 +58,7 @@ def test_what_a_request_looks_like() -> None:
 @pytest.mark.parametrize("alg", ["Ed25519", "ES256"])
 def test_both_envelopes_open_to_the_same_claims(kind: Kind, alg: str) -> None:
     signer = key("signer", alg)
-    claims = {"iss": "a", "iat": 7, "act": {"order": DIGEST if kind is not ORDER else "x", "n": [1, {"t": True}]}}
+    claims = {"iss": "a", "iat": 7, "act": {"order": DIGEST if kind not in (LINK, ORDER) else "x", "n": [1, {"t": True}]}}
     opened = {each: open_object(seal(kind, claims, signer, each), kind) for each in Format}
     for each, found in opened.items():
         assert (found.kind, found.kid, found.claims, found.format) == (kind, signer.kid, claims, each)
@@ -111,7 +111,8 @@ def test_a_text_id_exists_in_jose_only() -> None:
 )
 def test_what_is_no_such_text_is_refused_with_the_place(path: str, value: Any) -> None:
     data = reseal(seal(REQUEST, REQUEST_CLAIMS, SIGNER, Format.JOSE), SIGNER, {path: value})
-    with refused("claim_invalid", f"request.{path}".replace("jti", "cti")):
+    place = f"request.{path}" if value is None else f"request.{path}".replace("jti", "cti")
+    with refused("claim_null" if value is None else "claim_invalid", place):
         open_object(data, REQUEST)
 
 

@@ -196,6 +196,7 @@ def test_a_mandate_document_comes_back_as_it_went_in() -> None:
     document = {
         "issuer": "user:lin", "ledger": "psp-1", "delegator_identity": "user:lin", "agent_id": "a", "intent_id": "i",
         "validity_start_time": "2026-02-06T08:00:00Z", "validity_end_time": "2026-03-06T08:00:00Z", "max_total_amount": 200,
+        "delegation_mode": "BOUNDED",
         "ext": {
             "quota": {"times_limit": 3, "refund_restores": False, "periods": [DAY | {"max_amount": 40}]},
             "schedule": {"time_zone": "UTC", "hours": ["00:00-24:00"]},
