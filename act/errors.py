@@ -19,7 +19,7 @@ from enum import Enum
 from types import MappingProxyType
 from typing import Final, Self
 
-__all__ = ["CODES", "ActError", "Code", "Fault", "InvalidCall", "Refused", "StoreFault"]
+__all__ = ["CODES", "ActError", "Code", "Fault", "InvalidCall", "Refused", "StoreFault", "precedence"]
 
 
 class Fault(Enum):
@@ -225,6 +225,11 @@ CODES: Final[Mapping[str, Code]] = MappingProxyType({row[0]: Code(*row) for row 
 """Code -> row, in precedence order."""
 
 _PRECEDENCE: Final[Mapping[str, int]] = {code: place for place, code in enumerate(CODES)}
+
+
+def precedence(code: str) -> int:
+    """The place of a code in the table, from 0: of two refusals the one with the lower number is reported."""
+    return _PRECEDENCE[code]
 
 
 _MAX_WHERE: Final = 1_024

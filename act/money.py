@@ -48,6 +48,11 @@ def format_minor(minor: int, currency: str) -> str:
     return f"{text[:-digits]}.{text[-digits:]}"
 
 
+_MAX_PARSED: Final = 4_096
+_parsed: dict[tuple[str, str], Amount] = {}
+"""Amounts by their text and currency: few are different, and a credential, its order and its request repeat them."""
+
+
 @dataclass(frozen=True, slots=True)
 class Amount:
     """A positive amount: `minor` in the currency's minor units, 0 < minor < 2^63, and an ISO 4217 code.
@@ -73,6 +78,8 @@ class Amount:
         "200.00" for CNY, "200" for JPY, "1.000" for KWD. Values come as decoded: another type than `str` is refused as well.
         Raises `Refused` at `where`: `currency_unknown` (ACT-MON-02), else `amount_invalid` (ACT-MON-01).
         """
+        if type(currency) is str and type(text) is str and (known := _parsed.get((text, currency))) is not None:
+            return known  # type: ignore[return-value]  # no class derives from this one
         if type(currency) is not str or (digits := EXPONENTS.get(currency)) is None:
             raise Refused("currency_unknown", where)
         if type(text) is not str:
@@ -91,6 +98,9 @@ class Amount:
         amount = object.__new__(cls)  # everything `__post_init__` asks has been checked on the way
         object.__setattr__(amount, "minor", minor)
         object.__setattr__(amount, "currency", currency)
+        if len(_parsed) >= _MAX_PARSED:
+            _parsed.clear()
+        _parsed[text, currency] = amount
         return amount
 
     @classmethod

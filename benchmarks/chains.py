@@ -31,7 +31,8 @@ FULL = Effort(rounds=31, turns=6, calls=5)
 QUICK = Effort(rounds=3, turns=1, calls=2)
 
 _YARDSTICK = "raw verification"
-_CHAIN = "chain of 3 and request, every constraint"
+_CHAIN = "chain of 3 and request, ACT's constraints"
+_EVERY = "the same, every constraint there is"
 _ONE, _THREE = "Biscuit, authorize 1 block", "Biscuit, authorize 3 blocks"
 
 
@@ -44,8 +45,9 @@ class _Row(NamedTuple):
 _ROWS = (
     _Row(_YARDSTICK, 1, None),
     _Row(_CHAIN, 4, 2.2),
-    _Row("the same, from bytes to what to reserve", 5, None),
-    _Row("the same, chain known", 2, None),
+    _Row(_EVERY, 4, 2.2),
+    _Row("with its order, from bytes to what to reserve", 5, None),
+    _Row("with its order, chain known", 2, None),
     _Row(_ONE, 1, None),
     _Row(_THREE, 3, None),
 )
@@ -87,6 +89,13 @@ _EVERY_CONSTRAINT: dict[str, Any] = {
     "delegation": {"max_depth": 2},
     "status": {"max_staleness": [{"seconds": 3_600}, {"seconds": 60, "above_amount": "20.00"}], "on_revoke": "honor"},
 }
+_ACTS_OWN: dict[str, Any] = {name: _EVERY_CONSTRAINT[name] for name in ("commerce", "fulfillment", "delegation")} | {
+    "agent_behavior": {
+        name: value for name, value in _EVERY_CONSTRAINT["agent_behavior"].items() if name != "price_deviation_tolerance"
+    }
+}
+"""What ACT 2.1 itself knows, but for the price tolerance, which needs the prices of `ext.items`; and the leave to delegate."""
+
 _ADDRESS = bytes(range(32))
 
 
@@ -95,11 +104,11 @@ class _Objects(NamedTuple):
     payments: tuple[act.Payment, ...]
 
 
-def _objects(count: int) -> _Objects:
-    """Payments of one sub-agent of a sub-agent, each of another order."""
+def _objects(count: int, ext: dict[str, Any]) -> _Objects:
+    """Payments of one sub-agent of a sub-agent under a mandate with that `ext`, each of another order."""
     cast = Cast.fresh()
     courier, rider = act.KeyPair.generate(), act.KeyPair.generate()
-    root = cast.mandate(ext=_EVERY_CONSTRAINT)
+    root = cast.mandate(ext=ext)
     narrower = {
         "agent_id": "agent:courier",
         "max_total_amount": "100.00",
@@ -150,32 +159,38 @@ def _biscuit(blocks: int) -> Work:
     return authorize
 
 
-def _works() -> dict[str, Work]:
-    objects = _objects(16)
-    parties = objects.cast.parties()
-    question = Question(LEDGER, instant(NOW), parties.expires_at)
-    opened = open_chain(objects.payments[0].chain).root.opened
-    signed, key = opened.signature + opened.signing_input, objects.cast.wallet.public_key.raw
-    cache = ChainCache()
+def _chain_work(objects: _Objects) -> Work:
+    """Opens mandate, links and request, verifies four signatures, judges that every link narrows, and every constraint."""
+    parties, at = objects.cast.parties(), instant(NOW)
 
     def chain(work: tuple[act.Payment, Purchase]) -> Chain:
-        """Opens mandate, links and request, verifies four signatures, judges that every link narrows and every constraint."""
         payment, purchase = work
         request, unverified = open_request(payment.request), open_chain(payment.chain)
         request.check_signature(unverified.holder)
         proven = unverified.authenticate(parties)
         proven.permits(purchase)
-        proven.limits(question.at)
+        proven.limits(at)
         return proven
 
-    purchases = [(payment, purchase_at(authenticate(payment, parties), question.at)) for payment in objects.payments]
+    purchases = [(payment, purchase_at(authenticate(payment, parties), at)) for payment in objects.payments]
+    return each(chain, cycle(purchases))
+
+
+def _works() -> dict[str, Work]:
+    objects = _objects(16, _EVERY_CONSTRAINT)
+    parties = objects.cast.parties()
+    question = Question(LEDGER, instant(NOW), parties.expires_at)
+    opened = open_chain(objects.payments[0].chain).root.opened
+    signed, key = opened.signature + opened.signing_input, objects.cast.wallet.public_key.raw
+    cache = ChainCache()
     works: dict[str, Work] = {
         _YARDSTICK: lambda: crypto_sign_open(signed, key),
-        _CHAIN: each(chain, cycle(purchases)),
-        "the same, from bytes to what to reserve": each(
+        _CHAIN: _chain_work(_objects(16, _ACTS_OWN)),
+        _EVERY: _chain_work(objects),
+        "with its order, from bytes to what to reserve": each(
             lambda payment: decide(authenticate(payment, parties), question), cycle(objects.payments)
         ),
-        "the same, chain known": each(
+        "with its order, chain known": each(
             lambda payment: decide(authenticate(payment, parties, cache), question), cycle(objects.payments)
         ),
         _ONE: _biscuit(1),
@@ -210,7 +225,7 @@ def report(*, quick: bool = False) -> str:
         [_cells(row, timings) for row in _ROWS],
         (
             "ratio: to as many raw verifications as the object has signatures, the median of the rounds' ratios.",
-            "every constraint: all of the registry in the mandate, three of them narrowed by each link; keys seen before.",
+            "ACT's constraints: 16 in the mandate; every constraint: all 26 there are. Each link narrows; keys seen before.",
             f"Raw verification: crypto_sign_open of PyNaCl {nacl.__version__} on a message of the mandate's size.",
             "Biscuit: biscuit-python; it checks amount, payee and time, one more in each further block; a signature per block.",
         ),

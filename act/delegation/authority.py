@@ -42,14 +42,15 @@ class Authority:
     delegator_identity: str
     depth_left: int
     constraints: Mapping[str, Constraint]
-    agents: frozenset[str]
-    keys: frozenset[bytes]
-    delegation_ids: frozenset[str]
+    agents: tuple[str, ...]
+    keys: tuple[bytes, ...]
+    delegation_ids: tuple[str, ...]
 
     @classmethod
     def of_mandate(cls, content: SignedMandate, identity: bytes) -> Authority:
         """What a mandate gives the agent it names."""
         mandate = content.mandate
+        stated = {each.path: each for each in mandate.constraints}
         return cls(
             identity,
             mandate.delegation_id,
@@ -57,11 +58,11 @@ class Authority:
             content.holder,
             mandate.ledger,
             mandate.delegator_identity,
-            _stated_depth(mandate.constraints),
-            {each.path: each for each in mandate.constraints},
-            frozenset([mandate.agent_id]),
-            frozenset([content.holder.kid]),
-            frozenset([mandate.delegation_id]),
+            _stated_depth(stated),
+            stated,
+            (mandate.agent_id,),
+            (content.holder.kid,),
+            (mandate.delegation_id,),
         )
 
     def narrowed_by(self, content: SignedLink, identity: bytes) -> Authority:
@@ -76,9 +77,13 @@ class Authority:
             raise Refused("link_cycle", "cnf")
         if link.delegation_id in self.delegation_ids:  # or two links of one chain would share counters
             raise Refused("link_cycle", "cti")
+        nearest = dict(self.constraints)
+        nearest.pop(MaxDepth.path, None)  # consent is not inherited
+        stated = {}
         for constraint in link.constraints:
             _require_narrower(constraint, self.constraints.get(constraint.path))
-        inherited = {path: each for path, each in self.constraints.items() if path != MaxDepth.path}
+            stated[constraint.path] = constraint
+        nearest.update(stated)
         return Authority(
             identity,
             link.delegation_id,
@@ -86,11 +91,11 @@ class Authority:
             content.holder,
             self.ledger,
             self.delegator_identity,
-            min(self.depth_left - 1, _stated_depth(link.constraints)),
-            inherited | {each.path: each for each in link.constraints},
-            self.agents | {link.agent_id},
-            self.keys | {content.holder.kid},
-            self.delegation_ids | {link.delegation_id},
+            min(self.depth_left - 1, _stated_depth(stated)),
+            nearest,
+            (*self.agents, link.agent_id),
+            (*self.keys, content.holder.kid),
+            (*self.delegation_ids, link.delegation_id),
         )
 
     def _require_depth(self) -> None:
@@ -125,9 +130,10 @@ class Authority:
         return tuple(self.constraints[path] for path in REGISTRY if path in self.constraints)
 
 
-def _stated_depth(constraints: tuple[Constraint, ...]) -> int:
+def _stated_depth(stated: Mapping[str, Constraint]) -> int:
     """How many links may follow a credential by its own word; absent means none."""
-    return next((each.depth for each in constraints if isinstance(each, MaxDepth)), 0)
+    found = stated.get(MaxDepth.path)
+    return found.depth if isinstance(found, MaxDepth) else 0
 
 
 def _require_narrower(constraint: Constraint, parent: Constraint | None) -> None:

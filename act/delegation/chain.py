@@ -7,7 +7,7 @@ in force and what is left of it are questions of time and of the ledger.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, ClassVar, Final
 
@@ -22,7 +22,7 @@ from act.delegation.mandate import SignedMandate
 from act.delegation.purchase import Purchase
 from act.envelope.kinds import LINK
 from act.envelope.objects import Format, seal
-from act.errors import InvalidCall, Refused
+from act.errors import InvalidCall, Refused, precedence
 from act.keys import PublicKey, Signer
 from act.parties import Parties
 
@@ -118,7 +118,7 @@ class Chain:
         except Refused as refusal:
             raise refusal.within(f"link.{place}") from None
         link = AuthenticatedLink(content.link, content.holder, content.issued_at, opened.identity, place)
-        return replace(self, links=(*self.links, link), _authority=authority)
+        return Chain(self.root, (*self.links, link), authority)
 
     def require_in_force(self, at: int) -> None:
         """Every credential issued, started and not ended at instant `at`; raises `Refused` otherwise."""
@@ -158,8 +158,7 @@ class Chain:
         own."""
         limits = _limits_of(self.root.mandate.constraints, at)
         for link in self.links:
-            name = link.link.delegation_id
-            limits += tuple([replace(each, name=f"{name}/{each.name}") for each in _limits_of(link.link.constraints, at)])
+            limits += tuple([each.below(link.link.delegation_id) for each in _limits_of(link.link.constraints, at)])
         if self.links:  # what ranks first is judged first, whichever credential it stands in
             limits = tuple(sorted(limits, key=_rank))
         return limits
@@ -170,7 +169,7 @@ class Chain:
 
 
 def _rank(limit: Limit) -> int:
-    return Refused(limit.code).precedence
+    return precedence(limit.code)
 
 
 def _refusal(constraint: Constraint, purchase: Purchase) -> tuple[Refused, ...]:
@@ -182,11 +181,11 @@ def _refusal(constraint: Constraint, purchase: Purchase) -> tuple[Refused, ...]:
 
 
 def _limits_of(constraints: tuple[Constraint, ...], at: int) -> tuple[Limit, ...]:
-    limits: tuple[Limit, ...] = ()
+    limits: list[Limit] = []
     for constraint in constraints:
         if constraint.enforced_by is Enforcer.LEDGER:  # nothing else counts
             limits += constraint.limits(at)
-    return limits
+    return tuple(limits)
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,6 +71,8 @@ def read_fields(fields: Fields, value: object, where: str) -> dict[str, Any]:
             reader = readers.get(name)
             if reader is read_text and type(raw) is str and 0 < len(raw) <= MAX_TEXT and raw.isascii() and raw.isprintable():
                 read[name] = raw  # most fields are texts: what `read_text` does, without the call
+            elif reader is read_raw or (reader is read_map and type(raw) is dict):
+                read[name] = raw
             elif reader is not None:
                 read[name] = reader(raw)
             else:

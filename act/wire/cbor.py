@@ -144,15 +144,20 @@ def _decode_map(data: bytes, pos: int, count: int, depth: int) -> tuple[Value, i
         if 0x60 <= head < 0x78:  # many values: a short text
             pos = end + head - 0x5F
             result[key] = data[end + 1 : pos].decode()
-        elif head == 0x58 and data[end + 1] >= 24:  # a digest, a key or an inner object
-            pos = end + 2 + data[end + 1]
-            result[key] = data[end + 2 : pos]
         elif head < 0x18:
             pos = end + 1
             result[key] = head
+        elif head == 0x58 and data[end + 1] >= 24:  # a digest, a key or an inner object
+            pos = end + 2 + data[end + 1]
+            result[key] = data[end + 2 : pos]
+        elif head == 0x1A and data[end + 1] | data[end + 2]:  # an instant: four bytes, of which two would not have done
+            pos = end + 5
+            result[key] = int.from_bytes(data[end + 1 : pos])
         else:
             try:
-                if head >> 5 == 5 and head < 0xB8:
+                if 0x80 <= head < 0x98:
+                    result[key], pos = _decode_list(data, end + 1, head & 0x1F, depth)
+                elif 0xA0 <= head < 0xB8:
                     result[key], pos = _decode_map(data, end + 1, head & 0x1F, depth)
                 else:
                     result[key], pos = _decode_item(data, end, depth)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, ClassVar, Final, Self
 
 from act.delegation.constraints.base import Constraint, Enforcer, Language, widened
@@ -66,19 +66,20 @@ class PriceDeviationTolerance:
         """The most an item of the entry may cost: the confirmed price and its tolerance, whose fraction of a minor unit is
         dropped. None without a confirmed price."""
         confirmed = entry.confirmed_unit_amount
-        if confirmed is None:
-            return None
-        most_minor = confirmed.minor + confirmed.minor * self.percent_hundredths // _WHOLE
-        return replace(confirmed, minor=min(most_minor, MINOR_LIMIT - 1))
+        return None if confirmed is None else Amount(self._most_minor(confirmed.minor), confirmed.currency)
+
+    def _most_minor(self, confirmed_minor: int) -> int:
+        return min(confirmed_minor + confirmed_minor * self.percent_hundredths // _WHOLE, MINOR_LIMIT - 1)
 
     def permits(self, purchase: Purchase) -> None:
         """Rule ACT-CON-22. It judges the mandate's items only: another one is refused as `ext.items` refuses it."""
         if self.entries:
             require_named(self.entries, purchase)
         for place, entry in enumerate(self.entries):
-            most = self.ceiling(entry)
-            if most is not None:
-                require_price(entry, place, most.minor, purchase, "price_deviation_exceeded", self.path)
+            confirmed = entry.confirmed_unit_amount
+            if confirmed is not None:
+                most_minor = self._most_minor(confirmed.minor)
+                require_price(entry, place, most_minor, purchase, "price_deviation_exceeded", self.path)
 
     def limits(self, at: int) -> tuple[Limit, ...]:
         """Nothing to count."""

@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Final, Self
 from act.delegation.constraints.base import Enforcer, Language, widened
 from act.delegation.limits import Limit
 from act.delegation.purchase import Purchase, PurchasedItem
-from act.envelope.claims import Fields, read_fields, read_name, read_text
+from act.envelope.claims import Fields, read_fields, read_name, read_raw, read_text
 from act.errors import Refused
 from act.money import Amount
 
@@ -31,17 +31,12 @@ def _read_quantity(value: object) -> int:
     return value
 
 
-def _raw(value: Any) -> Any:
-    """An amount, read once its currency is at hand."""
-    return value
-
-
 _SELECTORS: Final = ("sku", "category", "name")
 _AMOUNTS: Final = ("max_unit_amount", "confirmed_unit_amount")
 _ENTRY: Final = Fields(
     {},
     {"sku": read_text, "category": read_text, "name": read_name, "max_quantity": _read_quantity}
-    | dict.fromkeys(_AMOUNTS, _raw),
+    | dict.fromkeys(_AMOUNTS, read_raw),
 )
 
 
@@ -64,12 +59,13 @@ class ItemEntry:
     def read(cls, value: Any, currency: str) -> Self:
         """From a map of its fields; raises `Refused` with the place inside the entry."""
         fields = read_fields(_ENTRY, value, "")
-        if not fields.keys() & set(_SELECTORS):
+        if fields.keys().isdisjoint(_SELECTORS):
             raise Refused("claim_missing", "sku", reason="an entry names a sku, a category or a name")
         for name in _AMOUNTS:
             if name in fields:
                 fields[name] = Amount.parse(fields[name], currency, name)
-        return cls(**fields)
+        get = fields.get
+        return cls(get("sku"), get("category"), get("name"), get("max_quantity"), *map(get, _AMOUNTS))
 
     def encode(self) -> dict[str, Any]:
         """The map that `read` takes back."""

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Final, Self
 from act.delegation.constraints.base import BEHAVIOUR_RULE, Enforcer, Language, widened
 from act.delegation.limits import Limit
 from act.delegation.purchase import Purchase
-from act.envelope.claims import Fields, read_fields
+from act.envelope.claims import Fields, read_fields, read_raw
 from act.errors import Refused
 from act.money import Amount
 
@@ -78,12 +78,7 @@ def _read_seconds(value: object) -> int:
     return value
 
 
-def _raw(value: Any) -> Any:
-    """An amount, read once its currency is at hand."""
-    return value
-
-
-_STEP: Final = Fields({"seconds": _read_seconds}, {"above_amount": _raw})
+_STEP: Final = Fields({"seconds": _read_seconds}, {"above_amount": read_raw})
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,11 @@ TOP_LEVEL: Final = ("delegation_mode", "currency", "max_total_amount", "allowed_
 DEFAULTS: Final[Mapping[str, Any]] = {"delegation_mode": DEFAULT_MODE}
 """What an absent field means in a mandate. In a link, absent means inherited."""
 
-_BLOCKS: Final = frozenset(path.split(".")[1] for path in REGISTRY if path.count(".") == 2)
+_WHOLE: Final = {path.removeprefix("ext."): path for path in REGISTRY if path.startswith("ext.") and path.count(".") == 1}
+_BLOCKS: Final[dict[str, dict[str, str]]] = {}
+for _path in REGISTRY:
+    if _path.count(".") == 2:
+        _BLOCKS.setdefault(_path.split(".")[1], {})[_path.split(".")[2]] = _path
 
 
 def read_constraints(
@@ -41,24 +45,25 @@ def read_constraints(
             if block == "vendor_private":
                 vendor_private = _read_block(block, fields)
             else:
-                raw |= _read_ext(block, fields)
+                _read_ext(block, fields, raw)
         return build_constraints(raw), vendor_private
     except Refused as refusal:
         raise (refusal.within(where) if where else refusal) from None
 
 
-def _read_ext(block: str, fields: Any) -> dict[str, Any]:
-    """The raw values of one block by path: the block itself where it is one constraint, otherwise its fields."""
-    whole = f"ext.{block}"
-    if whole in REGISTRY:
-        return {whole: fields}
-    if block not in _BLOCKS:
-        raise Refused("extension_unknown", whole)
-    raw = {f"{whole}.{name}": value for name, value in _read_block(block, fields).items()}
-    for path in raw:
-        if path not in REGISTRY:
-            raise Refused("constraint_unknown", path)
-    return raw
+def _read_ext(block: str, fields: Any, raw: dict[str, Any]) -> None:
+    """Adds the raw values of one block by path: the block itself where it is one constraint, otherwise its fields."""
+    whole, paths = _WHOLE.get(block), _BLOCKS.get(block)
+    if whole is not None:
+        raw[whole] = fields
+        return
+    if paths is None:
+        raise Refused("extension_unknown", f"ext.{block}")
+    for name, value in _read_block(block, fields).items():
+        path = paths.get(name)
+        if path is None:
+            raise Refused("constraint_unknown", f"ext.{block}.{name}")
+        raw[path] = value
 
 
 def _read_block(block: str, fields: Any) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from act.delegation.constraints.base import Enforcer, Language, widened
 from act.delegation.constraints.quota_words import describe_period
 from act.delegation.limits import UNUSED, Limit, Unit, judge
 from act.delegation.purchase import Purchase
-from act.envelope.claims import Fields, Reader, read_fields
+from act.envelope.claims import Fields, Reader, read_fields, read_raw
 from act.errors import Refused
 from act.money import Amount
 
@@ -146,11 +146,6 @@ def _read_unit(value: Any) -> PeriodUnit:
     return PeriodUnit(value)
 
 
-def _read_amount(value: Any) -> Any:
-    """Left as it is until the currency is known."""
-    return value
-
-
 _PERIOD: Final = Fields(
     {},
     {
@@ -159,7 +154,7 @@ _PERIOD: Final = Fields(
         "time_zone": read_zone,
         "anchor": read_date,
         "sliding_seconds": _whole(MAX_SLIDING_SECONDS),
-        "max_amount": _read_amount,
+        "max_amount": read_raw,
         "period_times": _read_times,
     },
 )

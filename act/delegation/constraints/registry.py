@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from itertools import pairwise
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -80,7 +79,10 @@ _BOUNDS: Final = frozenset({
     "ext.commerce.forbidden_categories", "ext.quota.times_limit", "ext.quota.periods", "ext.schedule",
 })  # fmt: skip
 
-_LADDER: Final = (MinSingleAmount, MaxSingleAmount, MaxTotalAmount)
+_LADDER: Final = (MinSingleAmount.path, MaxSingleAmount.path, MaxTotalAmount.path)
+_FEW: Final = 8  # a link states a few: to sort them is quicker than to ask for every constraint there is
+_KINDS: Final = dict(REGISTRY)
+_ORDER: Final = {path: place for place, path in enumerate(REGISTRY)}
 
 
 def build_constraints(raw: Mapping[str, Any]) -> tuple[Constraint, ...]:
@@ -92,9 +94,9 @@ def build_constraints(raw: Mapping[str, Any]) -> tuple[Constraint, ...]:
     constraints: dict[str, Constraint] = {}
     path = ""
     try:
-        for path, kind in REGISTRY.items():
+        for path in _KINDS if len(raw) > _FEW else sorted(raw, key=_ORDER.__getitem__):
             if path in raw:
-                constraints[path] = kind.read(raw[path], currency)
+                constraints[path] = _KINDS[path].read(raw[path], currency)
     except Refused as refusal:
         raise refusal.within(path) from None
     _require_consistent(constraints)
@@ -123,8 +125,12 @@ def require_purpose(mode: str, constraints: Iterable[Constraint]) -> None:
 
 def _require_consistent(constraints: Mapping[str, Constraint]) -> None:
     """ADD-INT-ICS: min_single_amount <= max_single_amount <= max_total_amount; no retries after CANCEL."""
-    ladder = [bound for kind in _LADDER if isinstance(bound := constraints.get(kind.path), kind)]
-    for lower, upper in pairwise(ladder):
-        if lower.amount.minor > upper.amount.minor:
-            raise Refused("constraint_conflict", lower.path, above=upper.path)
+    lower: MinSingleAmount | MaxSingleAmount | MaxTotalAmount | None = None
+    for path in _LADDER:
+        bound = constraints.get(path)
+        if not isinstance(bound, MinSingleAmount | MaxSingleAmount | MaxTotalAmount):
+            continue
+        if lower is not None and lower.amount.minor > bound.amount.minor:
+            raise Refused("constraint_conflict", lower.path, above=bound.path)
+        lower = bound
     require_consistent_behavior(constraints)
