@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from vector_sets import world
+from vector_sets.jose import converted
 from vector_sets.linked import DEPTH, chain_of, chain_request, limit_of, link, paid_by, plain_root, root_mandate
 from vector_sets.payment_rules import bad
 from vector_sets.shape import Vector, accept, chain_intermediate, intermediate
@@ -85,6 +86,11 @@ def _bound() -> list[Vector]:
             paid_by([plain_root({"cti": world.uuid_of("second")}), chain[1]], sold)),
         bad("chain-wider", "A link with a larger total than its mandate's.", "link_widens", "link.1.max_total_amount",
             paid_by([root, link(root, {_TOTAL: "200.01"})], sold)),
+        bad("chain-mixed", "A link in JOSE below a mandate in COSE.", "envelope_mixed", "link.1",
+            payment(chain_request(chain, sold), root, sold, converted(chain[1], {}))),
+        bad("chain-behaviour", "A link that orders the agent to give up where the mandate says nothing.",
+            "link_behaviour_changed", "link.1.ext.agent_behavior.on_payment_failure",
+            paid_by([root, link(root, {"act.ext.agent_behavior.on_payment_failure": "CANCEL"})], sold)),
     ]  # fmt: skip
 
 
