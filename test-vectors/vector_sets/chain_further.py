@@ -16,7 +16,7 @@ _TEA: Final = {
 }  # fmt: skip
 _STRAWS: Final = {"category": "straw"}
 _SCHEDULE: Final = {"time_zone": "Asia/Shanghai", "weekdays": ["MON", "FRI"], "hours": ["09:00-18:00"]}
-_STALENESS: Final = [{"seconds": 3600}, {"seconds": 60, "above_amount": "50.00"}]
+_STALENESS: Final[list[dict[str, Any]]] = [{"seconds": 3600}, {"seconds": 60, "above_amount": "50.00"}]
 
 FURTHER_ROOT: Final[Mapping[str, Any]] = {
     "act.ext.delegation.max_depth": 2,
@@ -57,26 +57,32 @@ class Step:
     counted: tuple[dict[str, Any], ...] = ()
 
 
-_COUNTED: Final = {
-    "ext.quota.times_limit": lambda value: ({"limit": "ext.quota.times_limit", "cap": value, "unit": "TIMES"},),
-    "ext.quota.periods": lambda value: (
-        {"limit": "ext.quota.periods.0.max_amount@2026-02-06", "cap": _minor(value[0]["max_amount"])},
-        {"limit": f"ext.quota.periods.1.max_amount~{value[1]['sliding_seconds']}", "cap": _minor(value[1]["max_amount"])},
-        {"limit": "ext.quota.periods.0.period_times@2026-02-06", "cap": value[0]["period_times"], "unit": "TIMES"},
-    ),
-}
-
-
 def _minor(amount: str) -> int:
     return int(amount.replace(".", ""))
+
+
+def _counted(path: str, value: Any) -> tuple[dict[str, Any], ...]:
+    """What a ledger counts for a link that states this."""
+    if path == "ext.quota.times_limit":
+        return ({"limit": path, "cap": value, "unit": "TIMES"},)
+    if path != "ext.quota.periods":
+        return ()
+    daily, sliding = value
+    return (
+        {"limit": f"{path}.0.max_amount@2026-02-06", "cap": _minor(daily["max_amount"])},
+        {"limit": f"{path}.1.max_amount~{sliding['sliding_seconds']}", "cap": _minor(sliding["max_amount"])},
+        {"limit": f"{path}.0.period_times@2026-02-06", "cap": daily["period_times"], "unit": "TIMES"},
+    )
 
 
 def _steps(
     name: str, path: str, why: str, equal: Any, narrower: Mapping[str, Any], wider: Mapping[str, Any], code: str
 ) -> list[Step]:
-    count = _COUNTED.get(path, lambda value: ())
     permitted = {"equal": equal} | {f"narrower{each}": value for each, value in narrower.items()}
-    made = [Step(f"{name}-{side}", why, path, {f"act.{path}": value}, None, count(value)) for side, value in permitted.items()]
+    made = [
+        Step(f"{name}-{side}", why, path, {f"act.{path}": value}, None, _counted(path, value))
+        for side, value in permitted.items()
+    ]
     side = "changed" if code == "link_behaviour_changed" else "wider"
     return [*made, *(Step(f"{name}-{side}{each}", why, path, {f"act.{path}": value}, code) for each, value in wider.items())]
 
