@@ -8,9 +8,11 @@ from typing import Any, Final
 from act.envelope.kinds import LINK, MANDATE
 from act.wire import cbor
 from vector_sets import world
+from vector_sets.chain_further import BEHAVIOUR, FURTHER, FURTHER_LIMITS, FURTHER_ROOT, SILENT
 from vector_sets.chain_steps import STEPS
-from vector_sets.linked import DEPTH, chain_of, limit_of, link, link_claims, plain_root, root_mandate
-from vector_sets.shape import Vector, accept, chain_intermediate, refuse, vector_file
+from vector_sets.jose import converted
+from vector_sets.linked import DEPTH, chain_of, delegation_of, limit_of, link, link_claims, plain_root, root_mandate
+from vector_sets.shape import Vector, accept, chain_intermediate, plain_json, refuse, vector_file
 from vector_sets.world import KEYS, MANDATE_CLAIMS, MANDATE_END, NOW, REMOVED, claims_of, header, mandate, order, signed
 
 _START: Final = MANDATE_CLAIMS["nbf"]
@@ -28,9 +30,14 @@ def _effective(chain: Sequence[bytes]) -> dict[str, Any]:
         stated |= {"validity": [claims[5], claims[4]]}
         names = ("delegation_mode", "currency", "max_total_amount", "allowed_payment_methods")
         stated |= {name: body[name] for name in names if name in body}
-        for block in ("commerce", "delegation"):
-            stated |= {f"ext.{block}.{name}": value for name, value in body.get("ext", {}).get(block, {}).items()}
-    return stated
+        if any("confirmed_unit_amount" in entry for entry in body.get("ext", {}).get("items", ())):
+            stated["ext.agent_behavior.price_deviation_tolerance"] = "0"  # unless the same credential says otherwise
+        for block, fields in body.get("ext", {}).items():
+            if block in ("items", "schedule"):
+                stated[f"ext.{block}"] = fields
+            elif block != "vendor_private":
+                stated |= {f"ext.{block}.{name}": value for name, value in fields.items()}
+    return {path: plain_json(value) for path, value in stated.items()}
 
 
 def _good(
@@ -76,7 +83,17 @@ def _capped(*caps: tuple[bytes, int]) -> list[Mapping[str, Any]]:
 def _accepted() -> list[Vector]:
     root = root_mandate()
     inherited, least = link(root), mandate({DEPTH: 1})
-    every = ["ACT-PAY-15", "ACT-CHN-02", "ACT-CHN-03", "ACT-CHN-04", "ACT-CHN-05", "ACT-CHN-06", "ACT-CHN-07", "ACT-CHN-08"]
+    every = [
+        "ACT-PAY-15",
+        "ACT-CHN-01",
+        "ACT-CHN-02",
+        "ACT-CHN-03",
+        "ACT-CHN-04",
+        "ACT-CHN-05",
+        "ACT-CHN-06",
+        "ACT-CHN-07",
+        "ACT-CHN-08",
+    ]
     narrowed = {path: value for _, path, _, value, *_ in STEPS if path.startswith("act.") and value is not None}
     tight = link(root, narrowed | {"nbf": _START + 1, "exp": MANDATE_END - 1})
     first = link(root, {_TOTAL: "50.00", DEPTH: 1})
@@ -121,6 +138,36 @@ def _steps() -> list[Vector]:
             vectors.append(_good(f"{name}-{side}", why, [rule], chain, limits=limits))
         vectors.append(_bad(f"{name}-wider", why, code, f"link.1.{field}", [root, link(root, {path: wider})]))
     return vectors
+
+
+def _further() -> list[Vector]:
+    """The same of the constraints that the tea mandate does not have, and of behaviour that only a link orders."""
+    root, silent, vectors = plain_root(FURTHER_ROOT), plain_root(), []
+    for parent, step in (*((root, each) for each in FURTHER), *((silent, each) for each in SILENT)):
+        chain = [parent, link(parent, step.stated)]
+        if step.code is not None:
+            vectors.append(_bad(step.name, step.why, step.code, f"link.1.{step.where}", chain))
+            continue
+        own = [each | {"limit": f"{delegation_of(chain[1])}/{each['limit']}"} for each in step.counted]
+        limits = sorted([_CAP, *FURTHER_LIMITS, *own], key=_rank)
+        rule = "ACT-CHN-09" if step.where in BEHAVIOUR else "ACT-CHN-07"
+        vectors.append(_good(step.name, step.why, [rule], chain, limits=limits))
+    return vectors
+
+
+_RANKS: Final = ("max_total_amount", "times_limit", "max_amount", "period_times")
+
+
+def _rank(limit: Mapping[str, Any]) -> int:
+    """Limits stand in the order in which their refusals rank."""
+    return next(place for place, name in enumerate(_RANKS) if name in limit["limit"])
+
+
+def _mixed() -> list[Vector]:
+    """One link in the other envelope, as good as any but for that."""
+    root = plain_root()
+    return [_bad("mixed", "A link in JOSE below a mandate in COSE, whose identity it names.", "envelope_mixed", "link.1",
+                 [root, converted(link(root), {})])]  # fmt: skip
 
 
 def _places() -> list[Vector]:
@@ -281,5 +328,5 @@ def chains_file() -> dict[str, Any]:
         "A mandate (`input`) and the links below it, root first, judged without a ledger: is every one genuine, narrower than "
         "the one above it, and in force at `at`? `leaf` is what the last agent has; `limits` is what a ledger would count."
     )
-    vectors = [*_accepted(), *_steps(), *_places(), *_depths(), *_times(), *_forms()]
+    vectors = [*_accepted(), *_steps(), *_places(), *_depths(), *_times(), *_forms(), *_further(), *_mixed()]
     return vector_file("chains", about, vectors)

@@ -150,7 +150,7 @@ def _payload_faults() -> list[Vector]:
         payload("fraction", "The expiry with a fraction.", "claim_invalid",
                 _PAYLOAD_BYTES.replace(exp, exp + b".0"), "mandate.exp"),
         payload("nan", "Not a number.", "json_invalid", _PAYLOAD_BYTES.replace(exp, b'"exp":NaN')),
-        payload("null", "A claim that is null.", "claim_invalid", _PAYLOAD_BYTES.replace(exp, b'"exp":null'), "mandate.exp"),
+        payload("null", "A claim that is null.", "claim_null", _PAYLOAD_BYTES.replace(exp, b'"exp":null'), "mandate.exp"),
         payload("surrogate", "Half of a surrogate pair.", "json_invalid",
                 _PAYLOAD_BYTES.replace(b"wallet.example", b"wallet\\ud800.example")),
         payload("claim-unknown", "A claim nobody here knows.", "claim_unknown",
@@ -165,7 +165,7 @@ def _sizes() -> list[Vector]:
 
     def filled(count: int, head: int = 0) -> bytes:
         payload = copy.deepcopy(_PAYLOAD)
-        payload["credentialSubject"]["ext"] = {"vendor_private": {"fill": "x" * count}}
+        payload["credentialSubject"]["ext"]["vendor_private"] = {"fill": "x" * count}
         members = _HEADER | ({"kid": "k" * head} if head else {})
         return compact(members, payload, "wallet")
 

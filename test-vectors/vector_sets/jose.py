@@ -1,13 +1,13 @@
 """The same vectors as compact JWS: each COSE vector's object, with its fault, written in the other envelope and signed again.
 
 Nothing of the library's own JOSE code is used to write them, but for canonical JSON. What JSON cannot say (a byte string in the
-place of a text), and what is about CBOR or about the bytes of a COSE signature, has no twin; `jose_only` has what is about JWS.
+place of a text), and what is about CBOR or about the bytes of a COSE signature, has no twin: `jose_files` names each, and why.
 """
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from hashlib import sha256
 from typing import Any, Final
@@ -22,16 +22,25 @@ from act.wire.json import canonicalize
 from vector_sets.shape import CLAIM_NAMES, Vector
 from vector_sets.world import KEYS, P256_ORDER
 
-__all__ = ["Inexpressible", "compact", "header", "identity_of", "segment", "sign", "twins", "vc_payload_of"]
+__all__ = [
+    "Inexpressible",
+    "compact",
+    "converted",
+    "header",
+    "identity_of",
+    "segment",
+    "sign",
+    "twins",
+    "vc_payload_of",
+]
 
 _TYPS: Final = {
     "application/act1-iac+cwt": "vc+jwt",
+    "application/act1-link+cwt": "act1-link+jwt",
     "application/act1-order+cwt": "act1-order+jwt",
     "application/act1-payment+cwt": "act1-payment+jwt",
     "application/act1-receipt+cwt": "act1-receipt+jwt",
 }
-_DIGESTS: Final = frozenset({"credential", "order", "request", "previous"})
-_AMOUNTS: Final = ("max_single_amount", "min_single_amount")
 
 
 class Inexpressible(Exception):
@@ -94,35 +103,80 @@ def _cnf(value: Any) -> Any:
         return {"jwk": {"kty": "OKP", "crv": "Ed25519", "x": base64url_encode(cose_key[-2]), "alg": "Ed25519"}}
 
 
-def payload_of(claims: Mapping[str, Any], identities: Mapping[bytes, bytes]) -> dict[str, Any]:
-    """The JSON of an order's, a request's or a receipt's claims; identities of objects become those of their twins."""
-    payload = dict(copy.deepcopy(dict(claims)))
-    if "cti" in payload:
-        raw = payload.pop("cti")
-        payload["jti"] = base64url_encode(raw) if isinstance(raw, bytes) else raw
-    body = payload.get("act")
-    if isinstance(body, dict):
-        for name in _DIGESTS & body.keys():
-            if isinstance(body[name], bytes):
-                body[name] = base64url_encode(identities.get(body[name], body[name]))
-        if "delegation_id" in body:
-            body["delegation_id"] = _urn(body["delegation_id"])
-    plain = _plain(payload)
-    assert isinstance(plain, dict)  # noqa: S101 - for the type checker: a map stays one
-    return plain
-
-
 def _time(value: Any) -> str:
     is_instant = type(value) is int and 0 <= value <= LATEST_INSTANT
     return iso(value) if is_instant else "2026-02-06T08:00:00Z"
 
 
 def _number(value: Any) -> Any:
-    """An amount as the JSON number it is; what is none stays what it is."""
+    """An amount or a percentage as the JSON number it is; what is none stays what it is."""
     try:
         return Decimal(value) if isinstance(value, str) and value.isascii() else value
     except ArithmeticError:
         return value
+
+
+def _text_of(value: Any) -> Any:
+    """Bytes as the text that JSON has for them."""
+    return base64url_encode(value) if isinstance(value, bytes) else value
+
+
+_Writer = Callable[[Any], Any]
+_Table = Mapping[str, Any]
+"""Field -> how JSON writes it: a function, a table for a map, a list of one table for a list of maps."""
+
+_SUBJECT: Final[_Table] = {
+    "max_total_amount": _number,
+    "user_confirmation_timestamp": _time,
+    "source_isr_digest": _text_of,
+    "parent": _text_of,
+    "conversation_history": {"user_intent_raw_digest": _text_of, "user_intent_raw": [{"create_time": _time}]},
+    "ext": {
+        "commerce": {"max_single_amount": _number, "min_single_amount": _number},
+        "quota": {"periods": [{"max_amount": _number}]},
+        "items": [{"max_unit_amount": _number, "confirmed_unit_amount": _number}],
+        "step_up": {"above_amount": _number},
+        "status": {"max_staleness": [{"above_amount": _number}]},
+        "agent_behavior": {"price_deviation_tolerance": _number},
+        "fulfillment": {"delivery_address": _text_of},
+    },
+}
+"""ACT asks for numbers and ISO 8601 in the subject of a VC-JWT. A link is no VC-JWT: its amounts stay texts."""
+
+
+def _written(value: Any, table: Any) -> Any:
+    """A value with every field that JSON writes otherwise written so. What has another shape than the table's is left."""
+    if isinstance(table, list):
+        return [_written(each, table[0]) for each in value] if isinstance(value, list) else value
+    if isinstance(table, Mapping):
+        if not isinstance(value, dict):
+            return value
+        return {name: _written(each, table[name]) if name in table else each for name, each in value.items()}
+    write: _Writer = table
+    return write(value)
+
+
+def payload_of(claims: Mapping[str, Any], identities: Mapping[bytes, bytes], typ: str) -> dict[str, Any]:
+    """The JSON of all claims but a mandate's; identities of objects become those of their twins."""
+
+    def identity(value: Any) -> Any:
+        return _text_of(identities.get(value, value) if isinstance(value, bytes) else value)
+
+    payload = dict(copy.deepcopy(dict(claims)))
+    if "cti" in payload:
+        raw = payload.pop("cti")
+        payload["jti"] = _urn(raw) if typ == "act1-link+jwt" else _text_of(raw)
+    if "cnf" in payload:
+        payload["cnf"] = _cnf(payload["cnf"])
+    table = dict.fromkeys(("credential", "order", "request", "previous", "parent"), identity) | {
+        "delegation_id": _urn,
+        "delivery_address": _text_of,
+        "ext": {"fulfillment": {"delivery_address": _text_of}},
+    }
+    payload = _written(payload, {"act": table})
+    plain = _plain(payload)
+    assert isinstance(plain, dict)  # noqa: S101 - for the type checker: a map stays one
+    return plain
 
 
 def vc_payload_of(claims: Mapping[str, Any]) -> dict[str, Any]:
@@ -140,21 +194,12 @@ def vc_payload_of(claims: Mapping[str, Any]) -> dict[str, Any]:
         given["cnf"] = _cnf(given["cnf"])
     payload |= given
     if isinstance(body, dict):
-        subject = body | {
+        payload["credentialSubject"] = _written(body, _SUBJECT) | {
             "agent_id": given.get("sub", "agent:tea-runner"),
             "delegation_id": given.get("jti", "urn:uuid:00000000-0000-4000-8000-000000000000"),
             "validity_start_time": _time(given.get("nbf")),
             "validity_end_time": _time(given.get("exp")),
         }
-        if "user_confirmation_timestamp" in subject:
-            subject["user_confirmation_timestamp"] = _time(subject["user_confirmation_timestamp"])
-        if "max_total_amount" in subject:
-            subject["max_total_amount"] = _number(subject["max_total_amount"])
-        ext = subject.get("ext")
-        commerce = ext.get("commerce") if isinstance(ext, dict) else None
-        if isinstance(commerce, dict):
-            commerce |= {name: _number(commerce[name]) for name in _AMOUNTS if name in commerce}
-        payload["credentialSubject"] = subject
     elif body is not None:
         payload["credentialSubject"] = body
     plain = _plain(payload)
@@ -190,7 +235,7 @@ def converted(data: bytes, identities: dict[bytes, bytes]) -> bytes:
     if typ is None or not all(label in CLAIM_NAMES for label in labelled):
         raise Inexpressible
     claims = {CLAIM_NAMES[int(label)]: value for label, value in labelled.items()}
-    written = vc_payload_of(claims) if typ == "vc+jwt" else payload_of(claims, identities)
+    written = vc_payload_of(claims) if typ == "vc+jwt" else payload_of(claims, identities, typ)
     head = {"alg": Algorithm.from_cose(members[1], "").value, "kid": base64url_encode(bytes(members[4])), "typ": typ}  # type: ignore[arg-type]  # these vectors have bytes there
     covered = segment(canonicalize(head)) + b"." + segment(canonicalize(written))
     signed_over = cbor.sig_structure(protected, payload)
@@ -233,27 +278,58 @@ def identity_of(data: bytes) -> str:
     return sha256(data.rpartition(b".")[0]).hexdigest()
 
 
-def twins(kind: str, vectors: Iterable[Vector], skipped: Mapping[str, str], places: Mapping[str, str]) -> list[Vector]:
+def converted_chain(vector: Vector, identities: dict[bytes, bytes]) -> dict[str, Any]:
+    """The fields of a chain's vector that its twin has otherwise: the mandate, its links, and who the last of them is."""
+    parts = [converted(bytes.fromhex(each), identities) for each in (vector["input"], *vector["links"])]
+    fields: dict[str, Any] = {"input": parts[0].hex(), "links": [each.hex() for each in parts[1:]]}
+    if "leaf" in vector:
+        fields["leaf"] = vector["leaf"] | {"identity": identity_of(parts[-1])}
+    return fields
+
+
+def converted_sequence(vector: Vector, identities: dict[bytes, bytes]) -> dict[str, Any]:
+    """The objects of a sequence, each as its twin: what the calls answer and leave behind is the same."""
+    objects = {}
+    for name, data in vector["objects"].items():
+        raw = bytes.fromhex(data)
+        convert = converted if raw.startswith(b"\xd2") else converted_payment  # tag 18: one signed object
+        objects[name] = convert(raw, identities).hex()
+    return {"objects": objects}
+
+
+def _converted_vector(kind: str, vector: Vector) -> dict[str, Any]:
+    identities: dict[bytes, bytes] = {}
+    if kind == "chains":
+        return converted_chain(vector, identities)
+    if kind == "sequences":
+        return converted_sequence(vector, identities)
+    fields: dict[str, Any] = {}
+    if "order" in vector:
+        fields["order"] = converted(bytes.fromhex(vector["order"]), identities).hex()
+    convert = converted_payment if kind == "payments" else converted
+    made = convert(bytes.fromhex(vector["input"]), identities)
+    if "intermediate" in vector and kind != "payments":
+        fields["identity"] = identity_of(made)
+    return fields | {"input": made.hex()}
+
+
+def twins(kind: str, vectors: Sequence[Vector], skipped: Mapping[str, str], places: Mapping[str, str]) -> list[Vector]:
     """The twins of a file's vectors, under `<kind>-jose/`. `skipped` names those without one, and why; `places` says
-    where a JOSE object is wrong when that has another name there."""
+    where a JOSE object is wrong when that has another name there. Every other vector has a twin, or this raises."""
+    names = {vector["id"].partition("/")[2] for vector in vectors}
+    if unknown := (skipped.keys() | places.keys()) - names:
+        raise ValueError(f"no vectors of {kind}: {sorted(unknown)}")
     made = []
     for vector in vectors:
         name = vector["id"].partition("/")[2]
         if name in skipped:
             continue
-        identities: dict[bytes, bytes] = {}
-        twin = {"id": f"{kind}-jose/{name}", **{each: vector[each] for each in vector if each not in ("id", "intermediate")}}
         try:
-            if "order" in twin:
-                twin["order"] = converted(bytes.fromhex(twin["order"]), identities).hex()
-            convert = converted_payment if kind == "payments" else converted
-            made_of = convert(bytes.fromhex(twin["input"]), identities)
-            twin["input"] = made_of.hex()
-            if "intermediate" in vector and kind != "payments":
-                twin["identity"] = identity_of(made_of)
+            fields = _converted_vector(kind, vector)
         except Inexpressible:
-            continue
-        if isinstance(twin["expect"], dict):
+            raise ValueError(f"{vector['id']} has no twin, and nobody says why") from None
+        twin = {each: vector[each] for each in vector if each != "intermediate"} | fields | {"id": f"{kind}-jose/{name}"}
+        if isinstance(twin.get("expect"), dict):
             twin["expect"] = twin["expect"] | {"where": places.get(name, twin["expect"]["where"])}
         made.append(twin)
     return made

@@ -2,40 +2,67 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Final
 
+from act import Payment
 from act.wire.json import canonicalize
-from vector_sets import mandates, orders, payments, receipts, world
+from vector_sets import chains, mandates, orders, payments, receipts, sequences, world
 from vector_sets.envelopes_jose import envelopes_jose_file
-from vector_sets.jose import compact, header, identity_of, segment, sign, twins, vc_payload_of
+from vector_sets.jose import compact, converted, header, identity_of, segment, sign, twins, vc_payload_of
+from vector_sets.linked import link, plain_root
 from vector_sets.shape import Vector, accept, refuse, vector_file
-from vector_sets.world import ED25519_ORDER, KEYS, MANDATE_CLAIMS, NOW, REMOVED, TEA, changed
+from vector_sets.world import ED25519_ORDER, KEYS, MANDATE_CLAIMS, NOW, REMOVED, TEA, changed, identity
 
 __all__ = ["FILES"]
 
 _BYTES: Final = "about the bytes of a COSE signature; the JOSE file has its own"
-_UNTWINNED: Final[Mapping[str, str]] = {
-    **{
-        f"signature-{name}": _BYTES
-        for name in (
-            "bit-flipped", "short", "long", "without-context", "s-plus-order", "es256-der", "es256-r-zero", "es256-s-order",
-            "es256-swapped",
-        )
+_DIGITS: Final = "a number has no fixed decimals"
+_NUMBER: Final = "a number is how ACT writes it in JSON"
+_CBOR: Final = "about the bytes of CBOR"
+_UNTWINNED: Final[Mapping[str, Mapping[str, str]]] = {
+    "mandates": {
+        **{
+            f"signature-{name}": _BYTES
+            for name in (
+                "bit-flipped", "short", "long", "without-context", "s-plus-order", "es256-der", "es256-r-zero",
+                "es256-s-order", "es256-swapped",
+            )
+        },
+        **dict.fromkeys(("amount-total-no-decimals", "amount-single-decimals", "period-amount-decimals"), _DIGITS),
+        **dict.fromkeys(("wrong-items-price", "wrong-tolerance-trailing-zero"), _DIGITS),
+        **dict.fromkeys(("amount-total-number", "wrong-tolerance-number"), _NUMBER),
+        "wrong-cti-text": "a UUID as text is how JOSE writes it",
+        **dict.fromkeys(("wrong-cti-15", "wrong-cti-17"), "in JOSE any text is an id, and no text is 15 bytes"),
+        "wrong-iss-bytes": "JSON has no byte strings",
+        "wrong-cnf-kid": "the JOSE file has its own, cnf-key-id",
+        "conversation-message-time-text": "a text is how ACT writes a time in JSON",
+        "field-null": "the JOSE file has its own, single-null",
     },
-    "wrong-cti-text": "a UUID as text is how JOSE writes it",
-    "amount-total-number": "a number is how ACT writes an amount in JSON",
-    "amount-total-no-decimals": "a number has no fixed decimals",
-    "amount-single-decimals": "a number has no fixed decimals",
+    "chains": {
+        "wrong-id-15": "in JOSE any text is an id, and no text is 15 bytes",
+        "mixed": "one envelope is left as it is; the JOSE file has its own",
+    },
+    "payments": {
+        "request-map": "the JOSE file has its own, request-object",
+        "not-a-map": "what does not begin with a brace is read as CBOR",
+        "trailing-byte": "the JOSE file has its own, trailing-text",
+        "members-unsorted": _CBOR,
+        "chain-mixed": "a payment of both envelopes is a CBOR map",
+    },
 }  # fmt: skip
-_PLACES: Final = {
-    "missing-cti": "mandate.jti",
-    "missing-act": "mandate.credentialSubject",
-    "wrong-act-list": "mandate.credentialSubject",
-    "cnf-extra-member": "mandate.cnf.jwk",
+"""Vectors without a twin, by name, each with the reason."""
+
+_PLACES: Final[Mapping[str, Mapping[str, str]]] = {
+    "mandates": {
+        "missing-cti": "mandate.jti",
+        "missing-act": "mandate.credentialSubject",
+        "wrong-act-list": "mandate.credentialSubject",
+        "cnf-extra-member": "mandate.cnf.jwk",
+    },
 }
-"""Where a VC-JWT is wrong when that has another name there."""
+"""Where a JOSE object is wrong when that has another name there."""
 
 _PAYLOAD: Final = vc_payload_of(MANDATE_CLAIMS)
 _HEADER: Final = header("wallet")
@@ -125,8 +152,8 @@ def _members() -> list[Vector]:
         _bad_vc("terms-of-use", "A member that may matter to somebody.", "claim_unknown", "termsOfUse",
                 _vc({"termsOfUse": []})),
         _bad_vc("subject-unknown", "A field beside ACT's.", "claim_unknown", "act.note", _vc({f"{_SUBJECT}.note": "x"})),
-        _bad_vc("private-null", "What is carried uninterpreted is carried by both envelopes: no null.", "claim_invalid",
-                "act.ext.vendor_private", _vc({f"{_SUBJECT}.ext.vendor_private": {"x": None}})),
+        _bad_vc("private-null", "What is carried uninterpreted is carried by both envelopes: no null.", "claim_null",
+                f"{_SUBJECT}.ext.vendor_private.x", _vc({f"{_SUBJECT}.ext.vendor_private": {"x": None}})),
         _bad_vc("private-fraction", "Nor a fraction.", "claim_invalid", "act.ext.vendor_private",
                 _vc({f"{_SUBJECT}.ext.vendor_private": {"x": [Decimal("0.5")]}})),
         _bad_vc("confirmation-number", "The time of confirmation is ISO 8601.", "claim_invalid",
@@ -163,7 +190,9 @@ def _amounts() -> list[Vector]:
         bad("zero", "A total of nothing.", "0"),
         bad("negative", "A negative total.", "-200"),
         bad("true", "true equals 1 in some languages.", "true"),
-        bad("null", "An amount that is null.", "null"),
+        bad("null", "An amount that is null.", "null", "claim_null", total),
+        _bad_vc("single-null", "A limit that is null: some would read it as no limit.", "claim_null", f"{_SUBJECT}.{single}",
+                _vc({f"{_SUBJECT}.{single}": None}, tea)),
         _bad_vc("amount-single-text", "A text where ACT asks for a number.", "amount_invalid", f"act.{single}",
                 _vc({f"{_SUBJECT}.{single}": "30.00"}, tea)),
         _bad_vc("amount-jpy-decimals", "Half a yen.", "amount_invalid", "act.max_total_amount",
@@ -265,33 +294,90 @@ def _signature_of(data: bytes) -> bytes:
     return data[-64:]
 
 
-def _twinned(
-    kind: str, make: Callable[[], dict[str, Any]], more: list[Vector], places: Mapping[str, str] | None = None
-) -> dict[str, Any]:
+def _chains() -> list[Vector]:
+    """What only a chain in JOSE can have wrong."""
+    root = plain_root()
+    identities: dict[bytes, bytes] = {}
+    written = converted(root, identities)
+    below = link(root, {"act.parent": identities[identity(root)]})
+    named = converted(link(root), identities)
+    mixed = refuse("chains-jose/mixed", "A link in COSE below a mandate in JOSE, whose identity it names.", "envelope_mixed",
+                   "link.1", input=written, links=[below.hex()], parties="standard", at=NOW)  # fmt: skip
+    unsecured = named.split(b".")
+    unsecured[0] = segment(canonicalize({"alg": "none", "kid": header("agent")["kid"], "typ": "act1-link+jwt"}))
+    return [
+        mixed,
+        refuse("chains-jose/alg-none", "An unsecured link.", "algorithm_not_allowed", "link.protected.alg", input=written,
+               links=[b".".join([*unsecured[:2], b""]).hex()], parties="standard", at=NOW),
+    ]  # fmt: skip
+
+
+def _payments() -> list[Vector]:
+    """What only a payment in JSON can have wrong, and a chain of both envelopes."""
+    data = world.paid(world.mandate(), world.order())
+    value = Payment.from_bytes(data)
+    parts = [converted(each, {}).decode() for each in (value.request, *value.chain, value.order)]
+    members: dict[str, Any] = {"typ": "act1-payment+json", "request": parts[0], "chain": [parts[1]], "order": parts[2]}
+
+    def form(name: str, why: str, code: str, where: str, made: bytes) -> Vector:
+        return refuse(f"payments-jose/{name}", why, code, where, input=made, parties="standard", ledger="psp-1", at=NOW)
+
+    return [
+        form("request-object", "A request that nobody signed.", "claim_invalid", "payment.request",
+             canonicalize(members | {"request": {"iss": "x"}})),
+        form("trailing-text", "A value after the payment.", "json_invalid", "payment", canonicalize(members) + b"{}"),
+        form("member-twice", "Two orders: one reader takes the first, another the last.", "json_invalid", "payment",
+             canonicalize(members)[:-1] + b',"order":"e30"}'),
+    ]  # fmt: skip
+
+
+def _twinned(kind: str, make: Callable[[], dict[str, Any]], more: Sequence[Vector] = ()) -> dict[str, Any]:
     original = make()
     about = f"{original['about']} The vectors of {kind}.json as compact JWS, and what only JOSE can have wrong."
-    return vector_file(f"{kind}-jose", about, [*twins(kind, original["vectors"], _UNTWINNED, places or {}), *more])
+    made = twins(kind, original["vectors"], _UNTWINNED.get(kind, {}), _PLACES.get(kind, {}))
+    return vector_file(f"{kind}-jose", about, [*made, *more])
 
 
 def mandates_jose_file() -> dict[str, Any]:
     """mandates-jose.json."""
-    more = [*_doubled(), *_members(), *_amounts(), *_ids(), *_act_2_0(), *_signatures()]
-    return _twinned("mandates", mandates.mandates_file, more, _PLACES)
+    return _twinned(
+        "mandates",
+        mandates.mandates_file,
+        [*_doubled(), *_members(), *_amounts(), *_ids(), *_act_2_0(), *_signatures()],
+    )
+
+
+def chains_jose_file() -> dict[str, Any]:
+    """chains-jose.json."""
+    return _twinned("chains", chains.chains_file, _chains())
 
 
 def orders_jose_file() -> dict[str, Any]:
     """orders-jose.json."""
-    return _twinned("orders", orders.orders_file, [])
+    return _twinned("orders", orders.orders_file)
 
 
 def payments_jose_file() -> dict[str, Any]:
     """payments-jose.json."""
-    return _twinned("payments", payments.payments_file, [])
+    return _twinned("payments", payments.payments_file, _payments())
 
 
 def receipts_jose_file() -> dict[str, Any]:
     """receipts-jose.json."""
-    return _twinned("receipts", receipts.receipts_file, [])
+    return _twinned("receipts", receipts.receipts_file)
 
 
-FILES: Final = (envelopes_jose_file, mandates_jose_file, orders_jose_file, payments_jose_file, receipts_jose_file)
+def sequences_jose_file() -> dict[str, Any]:
+    """sequences-jose.json."""
+    return _twinned("sequences", sequences.sequences_file)
+
+
+FILES: Final = (
+    envelopes_jose_file,
+    mandates_jose_file,
+    chains_jose_file,
+    orders_jose_file,
+    payments_jose_file,
+    receipts_jose_file,
+    sequences_jose_file,
+)

@@ -11,7 +11,18 @@ from act.envelope.objects import seal
 from vector_sets import world
 from vector_sets.world import KEYS, NOW, changed, claims_of, identity, mandate, tea_mandate, uuid_of
 
-__all__ = ["DEPTH", "ROOT", "chain_of", "chain_request", "limit_of", "link", "link_claims", "paid_by", "root_mandate"]
+__all__ = [
+    "DEPTH",
+    "ROOT",
+    "chain_of",
+    "chain_request",
+    "delegation_of",
+    "limit_of",
+    "link",
+    "link_claims",
+    "paid_by",
+    "root_mandate",
+]
 
 DEPTH: Final = "act.ext.delegation.max_depth"
 _COMMERCE: Final = "act.ext.commerce."
@@ -107,6 +118,11 @@ def paid_by(
     return world.payment(request, chain[0], order_bytes, *chain[1:])
 
 
+def delegation_of(link_bytes: bytes) -> str:
+    """A link's delegation_id, which the names of its own limits begin with."""
+    return UUID(bytes=claims_of(link_bytes)[7]).urn
+
+
 def limit_of(link_bytes: bytes) -> str:
     """The name under which a link's own total is counted."""
-    return f"{UUID(bytes=claims_of(link_bytes)[7]).urn}/max_total_amount"
+    return f"{delegation_of(link_bytes)}/max_total_amount"

@@ -84,8 +84,38 @@ _WRONG: Final[tuple[tuple[str, str, str, str, Any], ...]] = (
      {"max_staleness": [{"seconds": 2}, {"seconds": 2, "above_amount": "1.00"}]}),
     ("staleness-year", "At most a year.", "claim_invalid", "ext.status.max_staleness.0.seconds",
      {"max_staleness": [{"seconds": 31_536_001}]}),
+    ("staleness-steps-9", "At most 8 steps.", "claim_invalid", "ext.status.max_staleness",
+     {"max_staleness": [{"seconds": 9}, *({"seconds": 9 - n, "above_amount": f"{n}.00"} for n in range(1, 9))]}),
+    ("times-0", "No payment at all: then there is nothing to mint.", "claim_invalid", "ext.quota.times_limit",
+     {"times_limit": 0}),
+    ("times-too-many", "At most 1,000,000,000.", "claim_invalid", "ext.quota.times_limit", {"times_limit": 1_000_000_001}),
+    ("times-text", "A count is a number.", "claim_invalid", "ext.quota.times_limit", {"times_limit": "3"}),
+    ("refunds-number", "1 equals true in some languages.", "claim_invalid", "ext.quota.refund_restores",
+     {"refund_restores": 1}),
+    ("hours-25", "At most 24 stretches of a day.", "claim_invalid", "ext.schedule.hours",
+     {"time_zone": "UTC", "hours": [f"{n // 2:02d}:{n % 2 * 30:02d}-{n // 2:02d}:{n % 2 * 30 + 29:02d}" for n in range(25)]}),
     ("on-revoke-keep", "A word the profile does not have.", "claim_invalid", "ext.status.on_revoke", {"on_revoke": "keep"}),
 )  # fmt: skip
+
+
+_MOST: Final[dict[str, Any]] = {
+    "act.ext.quota": {
+        "times_limit": 1_000_000_000,
+        "periods": [{"sliding_seconds": 31_622_400 - n, "period_times": 1_000_000_000} for n in range(8)],
+    },
+    "act.ext.items": [{"sku": "milk-tea-large", "max_quantity": 1_000_000, "confirmed_unit_amount": "18.00"}],
+    "act.ext.agent_behavior": {"price_deviation_tolerance": "100", "max_retry_count": 100},
+    "act.ext.fulfillment": {"delivery_time_requirement": "P999999999D"},
+    "act.ext.schedule": {"time_zone": "UTC", "hours": [f"{n:02d}:00-{n + 1:02d}:00" for n in range(24)]},
+    "act.ext.delegation": {"max_depth": 8},
+    "act.ext.status": {
+        "max_staleness": [
+            {"seconds": 31_536_000},
+            *({"seconds": 7 - n, "above_amount": f"{n}.00"} for n in range(1, 8)),
+        ],
+    },
+}
+"""Every number as high, and every list as long, as it may be."""
 
 
 def vectors(good: Callable[..., Vector], bad: Callable[..., Vector]) -> list[Vector]:
@@ -94,6 +124,7 @@ def vectors(good: Callable[..., Vector], bad: Callable[..., Vector]) -> list[Vec
     every = ["ACT-CON-11", "ACT-CON-12", "ACT-CON-13", "ACT-IAC-03", "ACT-ENV-08"]
     made = [
         good("every-block", "Every constraint that is no ACT commerce field.", every, mandate(_EVERY)),
+        good("most", "Every number as high, and every list as long, as it may be.", ["ACT-ENV-07"], mandate(_MOST)),
         good("items-64", "The most entries, each of the most items.", ["ACT-ENV-07"], mandate({"act.ext.items": entries}),
              shown=False),
         good("goal-items", "SPECIFIED with its items.", ["ACT-IAC-02"],

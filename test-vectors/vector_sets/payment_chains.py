@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from vector_sets import world
+from vector_sets.jose import converted
 from vector_sets.linked import DEPTH, chain_of, chain_request, limit_of, link, paid_by, plain_root, root_mandate
 from vector_sets.payment_rules import bad
 from vector_sets.shape import Vector, accept, chain_intermediate, intermediate
@@ -85,6 +86,11 @@ def _bound() -> list[Vector]:
             paid_by([plain_root({"cti": world.uuid_of("second")}), chain[1]], sold)),
         bad("chain-wider", "A link with a larger total than its mandate's.", "link_widens", "link.1.max_total_amount",
             paid_by([root, link(root, {_TOTAL: "200.01"})], sold)),
+        bad("chain-mixed", "A link in JOSE below a mandate in COSE.", "envelope_mixed", "link.1",
+            payment(chain_request(chain, sold), root, sold, converted(chain[1], {}))),
+        bad("chain-behaviour", "A link that orders the agent to give up where the mandate says nothing.",
+            "link_behaviour_changed", "link.1.ext.agent_behavior.on_payment_failure",
+            paid_by([root, link(root, {"act.ext.agent_behavior.on_payment_failure": "CANCEL"})], sold)),
     ]  # fmt: skip
 
 
@@ -123,6 +129,35 @@ def _judged() -> list[Vector]:
     ]  # fmt: skip
 
 
+def _judged_further() -> list[Vector]:
+    """Bounds that only the link states, each one step beyond, below a mandate that states none of them."""
+    root, sold = plain_root(), _sold()
+    tea = {"sku": "milk-tea-large"}
+    cases: tuple[tuple[str, str, str, str, dict[str, Any]], ...] = (
+        ("item", "An item that the link does not name.", "item_not_allowed", "ext.items", {"items": [{"sku": "straw"}]}),
+        ("price", "A fen above the link's price.", "item_price_exceeded", "ext.items",
+         {"items": [tea | {"max_unit_amount": "17.99"}]}),
+        ("tolerance", "A fen above the price that the link says was confirmed, without a tolerance.",
+         "price_deviation_exceeded", "ext.agent_behavior.price_deviation_tolerance",
+         {"items": [tea | {"confirmed_unit_amount": "17.99"}]}),
+        ("delivery", "An order that promises no time.", "delivery_time_missed", "ext.fulfillment.delivery_time_requirement",
+         {"fulfillment": {"delivery_time_requirement": "PT30M"}}),
+        ("address", "An order that names no address.", "delivery_address_mismatch", "ext.fulfillment.delivery_address",
+         {"fulfillment": {"delivery_address": bytes(32)}}),
+        ("schedule", "The minute in which the link's hours end.", "outside_schedule", "ext.schedule",
+         {"schedule": {"time_zone": "Asia/Shanghai", "hours": ["09:00-17:00"]}}),
+        ("step-up", "A fen above what the link lets pass unconfirmed.", "confirmation_required", "ext.step_up.above_amount",
+         {"step_up": {"above_amount": "17.99"}}),
+        ("period", "A fen above what a whole day of the link holds.", "period_amount_exceeded",
+         "ext.quota.periods.0.max_amount~86400", {"quota": {"periods": [{"sliding_seconds": 86_400, "max_amount": "17.99"}]}}),
+    )  # fmt: skip
+    return [
+        bad(f"chain-link-{name}", why, code, f"link.1.{where}",
+            paid_by([root, link(root, {f"act.ext.{block}": value for block, value in ext.items()})], sold))
+        for name, why, code, where, ext in cases
+    ]  # fmt: skip
+
+
 def _below_narrow(root: bytes) -> bytes:
     first = link(root, {DEPTH: 1, f"{_COMMERCE}.max_single_amount": "17.99"})
     return paid_by([root, first, link(first, agent="courier-2")], _sold("courier-2"))
@@ -130,4 +165,4 @@ def _below_narrow(root: bytes) -> bytes:
 
 def chains() -> list[Vector]:
     """Payments under links, accepted and refused."""
-    return [*_accepted(), *_bound(), *_judged()]
+    return [*_accepted(), *_bound(), *_judged(), *_judged_further()]

@@ -9,7 +9,17 @@ from typing import Any, Final
 from act.errors import CODES
 from act.wire import cbor
 
-__all__ = ["Vector", "accept", "chain_intermediate", "claims_json", "diagnostic", "intermediate", "refuse", "vector_file"]
+__all__ = [
+    "Vector",
+    "accept",
+    "chain_intermediate",
+    "claims_json",
+    "diagnostic",
+    "intermediate",
+    "plain_json",
+    "refuse",
+    "vector_file",
+]
 
 Vector = dict[str, Any]
 
@@ -64,16 +74,17 @@ def claims_json(claims: object) -> dict[str, Any]:
     """Claims by name; byte strings as {"hex": ...}, integer keys of inner maps as decimal text."""
     if not isinstance(claims, dict):
         raise TypeError("claims are a map")
-    return {CLAIM_NAMES[label]: _json(value) for label, value in claims.items()}
+    return {CLAIM_NAMES[label]: plain_json(value) for label, value in claims.items()}
 
 
-def _json(value: object) -> Any:
+def plain_json(value: object) -> Any:
+    """A decoded value as JSON shows it: byte strings as `{"hex": ...}`, integer keys as decimal text."""
     if isinstance(value, bytes):
         return {"hex": value.hex()}
     if isinstance(value, list):
-        return [_json(item) for item in value]
+        return [plain_json(item) for item in value]
     if isinstance(value, dict):
-        return {str(key): _json(item) for key, item in value.items()}
+        return {str(key): plain_json(item) for key, item in value.items()}
     return value
 
 

@@ -175,7 +175,9 @@ def _two_issuers(payment: act.Payment) -> act.Payment:
 
 
 _FORM: Final[Mapping[str, Fault]] = {
-    "mandate names two issuers": _fault("claim_conflict", "mandate.issuer", "mandate mandate.signature", _tamper(_two_issuers)),
+    "mandate names two issuers": _fault(
+        "claim_conflict", "mandate.issuer", "mandate mandate.signature link", _tamper(_two_issuers)
+    ),
     "request too large": _fault(
         "input_too_large", "request", "request", _tamper(lambda p: replace(p, request=p.request + bytes(16_384)))
     ),
@@ -214,7 +216,8 @@ _FORM: Final[Mapping[str, Fault]] = {
     "mandate without bounds": _fault(
         "bounds_missing",
         "mandate.act.delegation_mode",
-        "mandate.single mandate.total mandate.daily mandate.allowed_merchants mandate.mode mandate.items",
+        "mandate.single mandate.total mandate.daily mandate.quota mandate.schedule mandate.allowed_merchants mandate.mode"
+        " mandate.items",
         _mandate("act.ext.commerce", ABSENT),
     ),
     "mandate cut off": _fault(
@@ -315,6 +318,13 @@ def _extended(payment: act.Payment) -> act.Payment:
     return replace(payment, chain=(*payment.chain, second), request=request)
 
 
+def _mixed(payment: act.Payment) -> act.Payment:
+    """A link in JOSE below a mandate in COSE. Nothing binds it: what is mixed is refused before anything is compared."""
+    world = World(format="jose")
+    root = world.mint(ext={"delegation": {"max_depth": 1}, "commerce": {"allowed_merchants": [SHOP]}})
+    return replace(payment, chain=(payment.chain[0], world.link([root])))
+
+
 def _link_by(name: str) -> Callable[[Draft], object]:
     def apply(draft: Draft) -> None:
         draft.link_changes, draft.link_signer = {}, key(name)
@@ -337,6 +347,13 @@ _CHAINS: Final[Mapping[str, Fault]] = {
     "link of another mandate": _fault("link_parent_mismatch", "link.1.act.parent", _OF_CHAIN, _link("act.parent", DIGEST)),
     "link back to the agent": _fault("link_cycle", "link.1.sub", _OF_CHAIN, _link("sub", AGENT)),
     "link outlives the mandate": _fault("link_outlives_parent", "link.1.validity", _OF_CHAIN, _link("exp", END_SECONDS + 1)),
+    "link in another envelope": _fault("envelope_mixed", "link.1", f"{_OF_CHAIN} mandate", _tamper(_mixed)),
+    "link orders another behaviour": _fault(
+        "link_behaviour_changed",
+        "link.1.ext.agent_behavior.on_payment_failure",
+        _OF_CHAIN,
+        _link("act.ext", {"agent_behavior": {"on_payment_failure": "CANCEL"}}),
+    ),
     "link widens": _fault(
         "link_widens", "link.1.ext.commerce.max_single_amount", f"{_OF_CHAIN} mandate.total", _link("act.ext", _WIDE)
     ),
