@@ -120,6 +120,8 @@ _TABLE: Final[tuple[tuple[str, Fault, str, str, str], ...]] = (
     ("link_payee_added", _T, "ACT-CHN-08", "the link allows a payee that its parent does not", "name the parent's payees only"),
     ("link_behaviour_changed", _T, "ACT-CHN-09", "the link orders another behaviour than its parent",
      "repeat the parent's, or leave it out"),
+    ("too_many_limits", _T, "ACT-CHN-10", "the chain has more limits to be counted than one receipt can show",
+     "sign links with fewer periods"),
     ("order_signature_invalid", _T, "ACT-PAY-03", "the order's signature does not verify", "obtain the order again"),
     ("receipt_signature_invalid", _T, "ACT-RCT-01", "the receipt's signature does not verify", "obtain the receipt again"),
     ("key_compromised", _T, "ACT-PAR-05", "the key was compromised, and nothing here had recorded the object before",

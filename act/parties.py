@@ -104,8 +104,11 @@ class PartiesTable:
         self._keys: Final = {key.public_key.kid: key for key in enrolled}
         if len(self._keys) != len(enrolled):
             raise InvalidCall("parties_invalid", "keys", reason="one key is enrolled twice")
-        aliases = {key.alias: key for key in enrolled if key.alias is not None}
-        if len(aliases) != sum(key.alias is not None for key in enrolled) or aliases.keys() & self._keys.keys():
+        named = [key for key in enrolled if key.alias is not None and key.alias != key.public_key.kid]
+        if not all(type(key.alias) is bytes for key in named):
+            raise InvalidCall("parties_invalid", "keys", expected="an alias as bytes")
+        aliases = {key.alias: key for key in named if key.alias is not None}
+        if len(aliases) != len(named) or aliases.keys() & self._keys.keys():
             raise InvalidCall("parties_invalid", "keys", reason="one kid names two keys")
         self._keys.update(aliases)
 

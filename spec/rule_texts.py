@@ -70,6 +70,7 @@ CHAIN: Final = (
     ("ACT-CHN-07", OURS, "A link allows nothing that its parent does not."),
     ("ACT-CHN-08", OURS, "A link names no payee that its parent does not allow."),
     ("ACT-CHN-09", OURS, "A link orders no other behaviour than its parent."),
+    ("ACT-CHN-10", OURS, "All credentials of a chain together have at most 48 limits that a ledger counts."),
 )
 LEDGER: Final = (
     (

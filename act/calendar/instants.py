@@ -34,7 +34,7 @@ def system_clock() -> datetime:
 
 def instant(at: datetime) -> int:
     """Seconds since the epoch of an aware datetime. A naive one is an `InvalidCall`: a zone is never guessed."""
-    if at.utcoffset() is None:
+    if not hasattr(at, "utcoffset") or at.utcoffset() is None:
         raise InvalidCall("call_invalid", "at", expected="an aware datetime")
     elapsed = at - _EPOCH
     if elapsed.days < 0:

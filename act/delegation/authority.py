@@ -10,10 +10,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
-from act.delegation.constraints import REGISTRY, Constraint, MaxDepth
+from act.delegation.constraints import REGISTRY, Constraint, MaxDepth, MaxTotalAmount, Periods
 from act.delegation.constraints.base import BEHAVIOUR_RULE
+from act.delegation.constraints.quota import TimesLimit
 from act.delegation.link import Link, SignedLink
 from act.delegation.mandate import SignedMandate
+from act.delegation.vc_jwt import UNNAMED_LEDGER
 from act.errors import Refused
 from act.keys import PublicKey
 
@@ -25,10 +27,15 @@ MAX_LINKS: Final = 8
 """Eight hands between a principal and a shop are more than anybody can follow; and every one of them costs a signature."""
 
 
+MAX_COUNTED: Final = 48
+"""Limits that a ledger counts for one payment, over the whole chain: what a receipt has room to show, with room to spare."""
+
+
 @dataclass(frozen=True, slots=True)
 class Authority:
     """What the last credential of a chain stands for. `constraints` holds, per path, the statement nearest to the leaf.
 
+    `ledger` is empty while a mandate in ACT 2.0's layout leaves it to the parties file. `counted` limits are a ledger's.
     `identity` is that credential's; `depth_left` says how many more links may follow. Consent to sub-agents is the one
     statement that is not inherited: `constraints` has it only if the last credential gave it. `agents`, `keys` and
     `delegation_ids` are all of the chain's, so that none stands in it twice.
@@ -45,6 +52,7 @@ class Authority:
     agents: tuple[str, ...]
     keys: tuple[bytes, ...]
     delegation_ids: tuple[str, ...]
+    counted: int
 
     @classmethod
     def of_mandate(cls, content: SignedMandate, identity: bytes) -> Authority:
@@ -63,6 +71,7 @@ class Authority:
             (mandate.agent_id,),
             (content.holder.kid,),
             (mandate.delegation_id,),
+            sum(map(_count, mandate.constraints)),
         )
 
     def narrowed_by(self, content: SignedLink, identity: bytes) -> Authority:
@@ -84,18 +93,22 @@ class Authority:
             _require_narrower(constraint, self.constraints.get(constraint.path))
             stated[constraint.path] = constraint
         nearest.update(stated)
+        counted = self.counted + sum(map(_count, link.constraints))
+        if counted > MAX_COUNTED:
+            raise Refused("too_many_limits", "act.ext.quota", limits=counted, most=MAX_COUNTED)
         return Authority(
             identity,
             link.delegation_id,
             link.agent_id,
             content.holder,
-            self.ledger,
+            self.ledger or link.ledger,
             self.delegator_identity,
             min(self.depth_left - 1, _stated_depth(stated)),
             nearest,
             (*self.agents, link.agent_id),
             (*self.keys, content.holder.kid),
             (*self.delegation_ids, link.delegation_id),
+            counted,
         )
 
     def _require_depth(self) -> None:
@@ -115,7 +128,7 @@ class Authority:
             ("aud", link.ledger, self.ledger),
             ("act.delegator_identity", link.delegator_identity, self.delegator_identity),
         ):
-            if named != own:
+            if named != own and own != UNNAMED_LEDGER:
                 raise Refused("link_parent_mismatch", place, named=named, parent=own)
 
     def stated(self, kind: type[C]) -> C:
@@ -134,6 +147,13 @@ def _stated_depth(stated: Mapping[str, Constraint]) -> int:
     """How many links may follow a credential by its own word; absent means none."""
     found = stated.get(MaxDepth.path)
     return found.depth if isinstance(found, MaxDepth) else 0
+
+
+def _count(constraint: Constraint) -> int:
+    """How many limits a constraint has the ledger count."""
+    if isinstance(constraint, Periods):
+        return sum((quota.max_amount is not None) + (quota.times is not None) for quota in constraint.quotas)
+    return isinstance(constraint, MaxTotalAmount | TimesLimit)
 
 
 def _require_narrower(constraint: Constraint, parent: Constraint | None) -> None:

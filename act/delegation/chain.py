@@ -12,11 +12,11 @@ from datetime import datetime
 from typing import Any, ClassVar, Final
 
 from act.calendar import FUTURE_TOLERANCE_SECONDS, instant, system_clock
-from act.delegation.authority import Authority
+from act.delegation.authority import MAX_LINKS, Authority
 from act.delegation.constraints import Constraint, Enforcer, Periods, Schedule, Validity
 from act.delegation.credential import MAX_MANDATE_SECONDS, Credential, UnverifiedCredential, open_credential
 from act.delegation.limits import Limit
-from act.delegation.link import Link, UnverifiedLink, link_claims, open_link, read_link
+from act.delegation.link import Link, UnverifiedLink, link_claims, open_link, read_link, require_countable
 from act.delegation.link_document import read_link_document
 from act.delegation.mandate import SignedMandate
 from act.delegation.purchase import Purchase
@@ -25,6 +25,7 @@ from act.envelope.objects import Format, seal
 from act.errors import InvalidCall, Refused, precedence
 from act.keys import PublicKey, Signer
 from act.parties import Parties
+from act.wire.base64url import base64url_encode
 
 __all__ = ["AuthenticatedLink", "Chain", "ChainCache", "UnverifiedChain", "delegate", "open_chain", "verify_mandate"]
 
@@ -38,6 +39,11 @@ class AuthenticatedLink:
     issued_at: int
     identity: bytes
     place: int
+
+    @property
+    def name(self) -> str:
+        """What the link's counters are named by: its identity in base64url. No two links share it, whatever they are called."""
+        return base64url_encode(self.identity)
 
     def require_in_force(self, at: int) -> None:
         """Rules ACT-PAY-13 and -14, for a link."""
@@ -137,11 +143,17 @@ class Chain:
         )
 
     def permits(self, purchase: Purchase) -> None:
-        """Returns if every constraint of every credential permits the purchase; raises the first one's `Refused` otherwise."""
-        for constraint in self.root.mandate.constraints:
-            constraint.permits(purchase)
-        for link in self.links:
-            link.permits(purchase)
+        """Returns if every constraint of every credential permits the purchase; raises the `Refused` that ranks first
+        otherwise."""
+        try:
+            for constraint in self.root.mandate.constraints:
+                constraint.permits(purchase)
+            for link in self.links:
+                link.permits(purchase)
+        except Refused:
+            if not self.links:  # one mandate's constraints are judged in the order in which they rank
+                raise
+            raise min(self.findings(purchase), key=lambda finding: finding.precedence) from None
 
     def findings(self, purchase: Purchase) -> tuple[Refused, ...]:
         """What every single constraint has against a purchase: for people who look for the cause."""
@@ -154,11 +166,12 @@ class Chain:
         return tuple(found)
 
     def limits(self, at: int) -> tuple[Limit, ...]:
-        """What the ledger has to count for a payment at instant `at`: the mandate's limits, then each link's under names of its
-        own."""
+        """What the ledger has to count for a payment at instant `at`: the mandate's limits, and each link's behind the link's
+        name."""
         limits = _limits_of(self.root.mandate.constraints, at)
         for link in self.links:
-            limits += tuple([each.below(link.link.delegation_id) for each in _limits_of(link.link.constraints, at)])
+            name = link.name
+            limits += tuple([each.below(name) for each in _limits_of(link.link.constraints, at)])
         if self.links:  # what ranks first is judged first, whichever credential it stands in
             limits = tuple(sorted(limits, key=_rank))
         return limits
@@ -241,6 +254,10 @@ class UnverifiedChain:
 
 def open_chain(data: Sequence[bytes]) -> UnverifiedChain:
     """Decodes a mandate and its links, root first; believes nothing. Raises `Refused`: envelope_mixed (ACT-CHN-01), others."""
+    if not data:
+        raise InvalidCall("call_invalid", "chain", expected="at least one credential")
+    if len(data) > 1 + MAX_LINKS:
+        raise Refused("delegation_too_deep", "chain", links=len(data) - 1)
     root, links = open_credential(data[0]), tuple([open_link(each) for each in data[1:]])
     for place, link in enumerate(links, 1):
         if link.opened.format is not root.opened.format:
@@ -275,12 +292,21 @@ def delegate(
         raise InvalidCall("draft_invalid", "delegation_id", expected="urn:uuid: and a UUID, as COSE carries no other id")
     claims = link_claims(link, holder, instant(at or system_clock()))
     content = read_link(claims)
+    if unverified.root.opened.format is Format.JOSE:
+        require_countable(content.link)
     try:
         parent.narrowed_by(content, bytes(32))
         parent.stated(Validity).require_in_force(claims["iat"])
+        _require_not_ended(content.link, claims["iat"])
     except Refused as refusal:
         raise refusal.within(f"link.{len(chain)}") from None
     return seal(LINK, claims, signer, unverified.root.opened.format)
+
+
+def _require_not_ended(link: Link, at: int) -> None:
+    for constraint in link.constraints:
+        if isinstance(constraint, Validity) and constraint.end <= at:
+            raise Refused("credential_expired", "validity_end_time", ended_at=constraint.end)
 
 
 def verify_mandate(
@@ -335,10 +361,15 @@ class ChainCache:
         """The chain, if these very bytes were authenticated under these very parties."""
         return self._entries.get(data) if self._version == parties.version else None
 
-    def keep(self, data: _Key, chain: Chain, parties: Parties) -> None:
-        """Remembers what `UnverifiedChain.authenticate` returned for these bytes."""
+    def keep(self, data: _Key, chain: Chain, version: int) -> None:
+        """Remembers what `UnverifiedChain.authenticate` returned for these bytes, with parties of that version.
+
+        `version` was read before the parties were asked: if they changed meanwhile, what they said then must not outlive it.
+        """
+        if version < self._version:
+            return
         size = sum(map(len, data))
-        if self._version != parties.version or self._bytes + size > self._capacity_bytes:
-            self._entries, self._bytes, self._version = {}, 0, parties.version
+        if version > self._version or self._bytes + size > self._capacity_bytes:
+            self._entries, self._bytes, self._version = {}, 0, version
         self._entries[data] = chain
         self._bytes += size

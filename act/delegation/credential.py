@@ -54,15 +54,17 @@ class UnverifiedCredential:
                 raise Refused("claim_missing", "mandate.aud")
             mandate = replace(mandate, ledger=enrolled.party.ledger)
         key = MandateKey(mandate.issuer, mandate.delegator_identity, mandate.delegation_id)
-        return Credential(mandate, key, self.holder, self.content.issued_at, opened.identity, opened.kid, opened.format)
+        return Credential(
+            mandate, key, self.holder, self.content.issued_at, opened.identity, enrolled.public_key.kid, opened.format
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class Credential:
     """An authenticated mandate: its issuer signed exactly this. Whether it is in force is another question.
 
-    `key` is how ledgers name it, `identity` SHA-256 of the signing input; `kid` names the issuer's key and
-    `format` the envelope.
+    `key` is how ledgers name it, `identity` SHA-256 of the signing input; `kid` is the thumbprint of the
+    issuer's key that signed, whatever the header calls it, and `format` the envelope.
     """
 
     mandate: Mandate

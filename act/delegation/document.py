@@ -14,6 +14,7 @@ from uuid import UUID, uuid4
 
 from act.calendar import parse_iso
 from act.delegation.constraints import DEFAULT_MODE, REGISTRY, Currency, build_constraints, require_purpose
+from act.delegation.constraints.payload import read_carried
 from act.delegation.conversation import (
     MAX_RAW_BYTES_IN_MANDATE,
     ConversationDocument,
@@ -22,9 +23,8 @@ from act.delegation.conversation import (
 )
 from act.documents import Document, digest_of, naming_faults, parse_document
 from act.envelope.claims import read_text
-from act.errors import InvalidCall, Refused
+from act.errors import Refused
 from act.money import Amount
-from act.wire import cbor
 
 __all__ = [
     "DEFAULT_CURRENCY",
@@ -33,7 +33,6 @@ __all__ = [
     "read_delegation_id",
     "read_ext",
     "read_mandate_document",
-    "require_encodable",
     "require_text",
 ]
 
@@ -244,7 +243,7 @@ def raw_constraints(stated: Mapping[str, Any]) -> dict[str, Any]:
         raise refusal.within("currency") from None
     raw = {path: _exact(value, path.rpartition(".")[2], currency, path) for path, value in raw.items() if path in REGISTRY}
     if "vendor_private" in stated["ext"]:
-        require_encodable(stated["ext"]["vendor_private"])
+        read_carried(stated["ext"]["vendor_private"])
     return raw
 
 
@@ -280,19 +279,12 @@ def _percentage(value: str | int | Decimal) -> str:
 _PLAIN_DECIMAL: Final = re.compile(r"[0-9]{1,3}\.[0-9]{1,2}")
 
 
-def require_encodable(vendor_private: dict[str, Any]) -> None:
-    """What is carried uninterpreted must still be something both envelopes can carry: no null, no fraction."""
-    try:
-        cbor.encode(vendor_private)
-    except InvalidCall as fault:
-        expected = str(fault.facts.get("expected", "values that a mandate can carry"))
-        raise Refused("claim_invalid", "ext.vendor_private", expected=expected) from None
-
-
 def read_delegation_id(text: str | None) -> str:
     """`urn:uuid:` and a UUID in its one lower-case form, which may be written alone; any other text is an id of its own."""
     if text is None:
         return uuid4().urn
+    if type(text) is not str:
+        raise Refused("claim_invalid", "delegation_id", expected="a text")
     try:
         value = UUID(text)
     except ValueError:

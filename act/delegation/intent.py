@@ -15,7 +15,8 @@ from hashlib import sha256
 from typing import Any, Final, Self
 
 from act.calendar import instant, iso, parse_iso
-from act.delegation.constraints import Constraint, Language, Validity, build_constraints, require_purpose
+from act.delegation.constraints import REGISTRY, Constraint, Language, build_constraints, require_purpose
+from act.delegation.constraints.payload import write_constraints
 from act.delegation.conversation import (
     MAX_RAW_BYTES,
     MAX_RAW_BYTES_IN_MANDATE,
@@ -27,14 +28,18 @@ from act.delegation.conversation import (
 from act.delegation.document import raw_constraints, read_confirmation, read_delegation_id, read_ext, require_text
 from act.delegation.mandate import Mandate
 from act.documents import Document, naming_faults, parse_document
+from act.envelope.claims import read_name
 from act.errors import InvalidCall, Refused
-from act.wire import json
+from act.wire import cbor, json
 from act.wire.base64url import base64url_decode, base64url_encode
 
 __all__ = ["MAX_ISR_BYTES", "Isr"]
 
 MAX_ISR_BYTES: Final = 256_000
 """Bytes of an intent record: it stays with the wallet and may hold a whole conversation."""
+
+MAX_SELECTED_BYTES: Final = 6_144
+"""Bytes of the bounds that a mandate takes from a record: with the largest conversation they still fit into one object."""
 
 MIN_SALT_BYTES: Final = 16
 
@@ -170,8 +175,9 @@ class Isr:
             if control_proof_ref is not None:
                 require_text(control_proof_ref, "control_proof_ref")
             history = None if self.intent_id is not None else _selected(self.conversation_history)
+            selected_id = read_delegation_id(delegation_id)
         return Mandate(
-            delegation_id=read_delegation_id(delegation_id),
+            delegation_id=selected_id,
             agent_id=self.agent_id,
             intent_id=self.intent_id,
             constraints=self.constraints,
@@ -206,13 +212,18 @@ def _read(model: _Document, plain: dict[str, Any]) -> dict[str, Any]:
     for name in ("agent_id", "intent_id", "user_confirmation_method"):
         if name in stated:
             require_text(stated[name], name)
+    constraints = _constraints(stated, window)
+    vendor_private = stated["ext"].get("vendor_private") or None
+    bounds = write_constraints(constraints, vendor_private)
+    if len(cbor.encode(bounds)) > MAX_SELECTED_BYTES:  # now, because nobody could mint it once it is confirmed
+        raise Refused("input_too_large", "ext", max_bytes=MAX_SELECTED_BYTES)
     return {
         "canonical": canonical,
         "conversation_history": history,
         "intent_id": model.intent_id,
         "agent_id": model.agent_id,
-        "constraints": _constraints(stated, window),
-        "vendor_private": stated["ext"].get("vendor_private") or None,
+        "constraints": constraints,
+        "vendor_private": vendor_private,
         "delivery_address": address,
         "missing": missing,
         "user_confirmation_method": model.user_confirmation_method,
@@ -230,8 +241,7 @@ def _window(stated: Mapping[str, Any]) -> tuple[int, int] | None:
 def _constraints(stated: Mapping[str, Any], window: tuple[int, int] | None) -> tuple[Constraint, ...]:
     """Every constraint that can be read so far, judged one by one and against each other as a mandate's are."""
     if "currency" not in stated:
-        if window is not None:
-            Validity.read(window, "")
+        _require_readable(stated, window)
         return ()
     raw = raw_constraints(stated)
     if window is not None:
@@ -242,6 +252,27 @@ def _constraints(stated: Mapping[str, Any], window: tuple[int, int] | None) -> t
     return constraints
 
 
+def _require_readable(stated: Mapping[str, Any], window: tuple[int, int] | None) -> None:
+    """A draft whose currency is still to come: everything but its amounts, one by one."""
+    try:
+        raw = raw_constraints({**stated, "currency": _PLACEHOLDER})
+    except Refused as refusal:
+        if refusal.code != "amount_invalid":
+            raise
+        return
+    if window is not None:
+        raw["validity"] = window
+    for path, value in raw.items():
+        try:
+            REGISTRY[path].read(value, _PLACEHOLDER)
+        except Refused as refusal:
+            if refusal.code != "amount_invalid":
+                raise refusal.within(path) from None
+
+
+_PLACEHOLDER: Final = "CNY"
+
+
 def _canonical(plain: dict[str, Any]) -> bytes:
     try:
         canonical = json.canonicalize(plain)
@@ -250,6 +281,7 @@ def _canonical(plain: dict[str, Any]) -> bytes:
         raise Refused("claim_invalid", expected=expected) from None
     if len(canonical) > MAX_ISR_BYTES:
         raise Refused("input_too_large", max_bytes=MAX_ISR_BYTES)
+    json.decode(canonical, max_bytes=MAX_ISR_BYTES)  # JCS writes 0.0000001 with an exponent, which no reader here takes
     return canonical
 
 
@@ -278,6 +310,10 @@ def _with_hidden_address(ext: dict[str, Any]) -> tuple[dict[str, Any], str | Non
     address, salt = stated.get("address"), stated.get("salt")
     if stated.keys() != {"address", "salt"} or not isinstance(address, str) or not address or not isinstance(salt, str):
         raise Refused("claim_invalid", _ADDRESS_PATH, expected="an address and a salt, or their digest")
+    try:
+        read_name(address)  # it is shown to the principal beside the bounds, and must not be able to look like one
+    except Refused as refusal:
+        raise refusal.within(f"{_ADDRESS_PATH}.address") from None
     try:
         salt_bytes = base64url_decode(salt)
     except Refused as refusal:

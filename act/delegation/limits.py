@@ -41,10 +41,9 @@ class Limit:
     sliding_seconds: int | None = None
     since: int | None = None
 
-    def below(self, delegation_id: str) -> Limit:
-        """The same limit of a link: its counter is named behind the link's id."""
-        name = f"{delegation_id}/{self.name}"
-        return Limit(name, self.cap, self.code, self.unit, self.window, self.sliding_seconds, self.since)
+    def below(self, link: str) -> Limit:
+        """The same limit of a link: its counter is named behind the link's own name."""
+        return Limit(f"{link}/{self.name}", self.cap, self.code, self.unit, self.window, self.sliding_seconds, self.since)
 
     def debit(self, amount_minor: int) -> int:
         """What a payment of that amount takes of the limit."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Final
 
 from act.calendar import read_instant
-from act.delegation.constraints import Constraint, Validity
+from act.delegation.constraints import Constraint, MaxTotalAmount, Periods, Validity
 from act.delegation.constraints.payload import read_constraints, write_constraints
 from act.delegation.mandate import read_holder, write_holder
 from act.envelope.claims import (
@@ -25,10 +25,11 @@ from act.envelope.claims import (
     read_text,
 )
 from act.envelope.kinds import LINK
-from act.envelope.objects import Opened, open_object
+from act.envelope.objects import Format, Opened, open_object
+from act.errors import Refused
 from act.keys import PublicKey
 
-__all__ = ["Link", "SignedLink", "UnverifiedLink", "link_claims", "open_link", "read_link"]
+__all__ = ["Link", "SignedLink", "UnverifiedLink", "link_claims", "open_link", "read_link", "require_countable"]
 
 _CLAIMS: Final = Fields(
     {
@@ -47,6 +48,7 @@ _ACT: Final = Fields(
     {"delegator_identity": read_text, "parent": read_digest, "currency": read_raw},
     {"delegation_mode": read_raw, "max_total_amount": read_raw, "allowed_payment_methods": read_raw, "ext": read_map},
 )
+_MAX_EXACT: Final = (1 << 53) - 1
 _NO_DEFAULTS: Final[Mapping[str, Any]] = {}
 
 
@@ -131,4 +133,24 @@ def link_claims(link: Link, holder: PublicKey, issued_at: int) -> dict[str, Any]
 def open_link(data: bytes) -> UnverifiedLink:
     """Decodes a link strictly; believes nothing. Raises `Refused`."""
     opened = open_object(data, LINK)
-    return UnverifiedLink(read_link(opened.claims), opened, data)
+    content = read_link(opened.claims)
+    if opened.format is Format.JOSE:
+        require_countable(content.link)
+    return UnverifiedLink(content, opened, data)
+
+
+def require_countable(link: Link) -> None:
+    """Returns if every amount that is counted is at most 2^53 - 1 minor units; raises `Refused` amount_invalid otherwise.
+
+    A receipt in JOSE writes its counters as JSON integers, which no reader carries exactly beyond that (RFC 7493). A mandate in
+    VC-JWT knows the bound for each of its amounts.
+    """
+    for constraint in link.constraints:
+        if isinstance(constraint, MaxTotalAmount):
+            caps = [constraint.amount]
+        elif isinstance(constraint, Periods):
+            caps = [quota.max_amount for quota in constraint.quotas if quota.max_amount is not None]
+        else:
+            continue
+        if any(cap.minor > _MAX_EXACT for cap in caps):
+            raise Refused("amount_invalid", f"link.act.{constraint.path}")

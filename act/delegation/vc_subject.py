@@ -89,22 +89,10 @@ def _read_percent(value: Any, currency: Any) -> str:
     return f"{whole}.{fraction}" if fraction else whole
 
 
-def _read_carried(value: Any, currency: Any) -> Any:
-    """What is carried uninterpreted must be something both envelopes can carry: no null, no fraction."""
-    if type(value) is dict:
-        return {name: _read_carried(each, currency) for name, each in value.items()}
-    if type(value) is list:
-        return [_read_carried(each, currency) for each in value]
-    if type(value) not in (str, int, bool):
-        raise Refused("claim_invalid", expected="texts, whole numbers, booleans, lists and maps")
-    return value
-
-
 _AMOUNT: Final = _Codec(_read_amount, _write_amount)
 _INSTANT: Final = _Codec(_read_instant, iso)
 _PERCENT: Final = _Codec(_read_percent, _write_amount)
 _DIGEST: Final = _Codec(lambda value, currency: DIGEST.read(value), DIGEST.write)
-_CARRIED: Final = _Codec(_read_carried, lambda value: value)
 
 _Table = Mapping[str, "_Codec | _Table | tuple[_Table]"]
 
@@ -121,7 +109,6 @@ _SUBJECT: Final[_Table] = {
         "status": {"max_staleness": ({"above_amount": _AMOUNT},)},
         "agent_behavior": {"price_deviation_tolerance": _PERCENT},
         "fulfillment": {"delivery_address": _DIGEST},
-        "vendor_private": _CARRIED,
     },
 }
 """Field -> codec; a map is a block, a tuple of one map a list of such blocks. A value of another shape is left as it is, and

@@ -51,9 +51,10 @@ class Opened(NamedTuple):
     def check_signature(self, key: PublicKey, code: str, alias: bytes | None = None) -> None:
         """Returns if `key` made the signature; otherwise raises `Refused` with the given code.
 
-        The header must name the key by its thumbprint, or by the `alias` under which the parties enrolled it.
+        The header must name the key by its thumbprint or, in JOSE, by the `alias` under which the parties enrolled it.
         """
-        if (key.kid != self.kid and alias != self.kid) or key.alg is not self.algorithm:
+        is_named = key.kid == self.kid or (alias == self.kid and self.format is Format.JOSE)
+        if not is_named or key.alg is not self.algorithm:
             raise Refused(code, self.kind.name)
         try:
             key.verify(self.signing_input, self.signature)

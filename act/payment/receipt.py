@@ -24,7 +24,7 @@ from act.envelope.claims import (
     read_texts,
 )
 from act.envelope.kinds import RECEIPT
-from act.envelope.objects import KeyName, Opened, Unsigned, header, open_object, prepare
+from act.envelope.objects import KeyName, Opened, Unsigned, header, open_object, prepare, require_fitting
 from act.errors import CODES, Refused
 from act.keys import Signer
 from act.money import MINOR_LIMIT, Amount
@@ -97,7 +97,9 @@ def receipt_maker(ledger_id: str, issuer: str, signer: Signer) -> Callable[[Entr
     name = KeyName(signer.alg, signer.kid)
 
     def make(entry: Entry) -> Unsigned:
-        return prepare(header(RECEIPT, name, entry.format), _claims(ledger_id, issuer, entry))
+        unsigned = prepare(header(RECEIPT, name, entry.format), _claims(ledger_id, issuer, entry))
+        require_fitting(unsigned, RECEIPT)  # nothing is committed whose receipt nobody could read
+        return unsigned
 
     return make
 

@@ -105,8 +105,10 @@ class Payment:
 
     def __post_init__(self) -> None:
         parts = (self.request, self.order, *self.chain) if type(self.chain) is tuple else (None,)
-        if not all(type(part) is bytes for part in parts):
-            raise InvalidCall("call_invalid", "payment", expected="bytes, and a tuple of bytes as chain")
+        if len(parts) < 3 or len(parts) > 2 + MAX_CHAIN or not all(type(part) is bytes for part in parts):
+            raise InvalidCall(
+                "call_invalid", "payment", expected=f"bytes, and a tuple of 1 to {MAX_CHAIN} credentials as chain"
+            )
 
     def to_bytes(self) -> bytes:
         """The payment as one map: of JSON texts when every part is a compact JWS, otherwise of CBOR byte strings.
@@ -131,7 +133,7 @@ class Payment:
             except Refused as refusal:
                 raise refusal.within("payment") from None
         else:
-            value, typ, table = cbor.decode(data, max_bytes=MAX_PAYMENT_BYTES), PAYMENT_TYP, _PAYMENT
+            value, typ, table = cbor.decode(data, max_bytes=MAX_JSON_PAYMENT_BYTES), PAYMENT_TYP, _PAYMENT
         if type(value) is not dict or value.get("typ") != typ:
             raise Refused("kind_unexpected", "payment", expected="payment")
         fields = read_fields(table, value, "payment")

@@ -126,6 +126,7 @@ class PaymentService:
         except Refused as refusal:
             return self._standing(self._stored(payment, authenticated, question, refusal))
         root = authenticated.chain.root
+        self._require_known(authenticated.pinned_before)
         self._ledger.bind(self.ledger_id)
         return self._standing(self._ledger.reserve(request, _record(root), self._receipts(root.mandate.issuer)))
 
@@ -151,6 +152,11 @@ class PaymentService:
         if enrolled is None or enrolled.party.id != self.ledger_id or enrolled.compromised_at is not None:
             raise InvalidCall("call_invalid", "signer", reason="the parties file does not enrol this key for this service")
         return at
+
+    def _require_known(self, compromised_at: int | None) -> None:
+        """Rule ACT-PAR-05 where nothing was ever recorded: a lost key makes no ledger."""
+        if compromised_at is not None and not self._is_mine():
+            raise Refused("key_compromised", "mandate.iss", compromised_at=compromised_at)
 
     def _is_mine(self) -> bool:
         """Whether the ledger is bound to this service yet; raises `StoreFault` store_wrong_ledger if it is another's."""
@@ -225,14 +231,11 @@ class PaymentService:
         at = self._now()
         credential = open_credential(iac).authenticate(self._parties)
         self._require_own(credential)
+        compromised_at = credential.issuer_key(self._parties).compromised_at
+        self._require_known(compromised_at)
         self._ledger.bind(self.ledger_id)
         record = _record(credential)
-        outcome = self._ledger.revoke(
-            record,
-            at,
-            self._receipts(credential.mandate.issuer),
-            pinned_before=credential.issuer_key(self._parties).compromised_at,
-        )
+        outcome = self._ledger.revoke(record, at, self._receipts(credential.mandate.issuer), pinned_before=compromised_at)
         _LOGGER.info("mandate_revoked delegation_id=%s replayed=%s", record.key.delegation_id, outcome.replayed)
         return Revocation(record.key, self._signed(outcome.receipt), outcome.replayed)
 

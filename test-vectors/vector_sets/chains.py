@@ -11,7 +11,7 @@ from vector_sets import world
 from vector_sets.chain_further import BEHAVIOUR, FURTHER, FURTHER_LIMITS, FURTHER_ROOT, SILENT
 from vector_sets.chain_steps import STEPS
 from vector_sets.jose import converted
-from vector_sets.linked import DEPTH, chain_of, delegation_of, limit_of, link, link_claims, plain_root, root_mandate
+from vector_sets.linked import DEPTH, chain_of, limit_of, link, link_claims, name_of, plain_root, root_mandate
 from vector_sets.shape import Vector, accept, chain_intermediate, plain_json, refuse, vector_file
 from vector_sets.world import KEYS, MANDATE_CLAIMS, MANDATE_END, NOW, REMOVED, claims_of, header, mandate, order, signed
 
@@ -148,7 +148,7 @@ def _further() -> list[Vector]:
         if step.code is not None:
             vectors.append(_bad(step.name, step.why, step.code, f"link.1.{step.where}", chain))
             continue
-        own = [each | {"limit": f"{delegation_of(chain[1])}/{each['limit']}"} for each in step.counted]
+        own = [each | {"limit": f"{name_of(chain[1])}/{each['limit']}"} for each in step.counted]
         limits = sorted([_CAP, *FURTHER_LIMITS, *own], key=_rank)
         rule = "ACT-CHN-09" if step.where in BEHAVIOUR else "ACT-CHN-07"
         vectors.append(_good(step.name, step.why, [rule], chain, limits=limits))

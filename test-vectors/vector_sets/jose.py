@@ -7,6 +7,7 @@ place of a text), and what is about CBOR or about the bytes of a COSE signature,
 from __future__ import annotations
 
 import copy
+import json
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from hashlib import sha256
@@ -297,8 +298,7 @@ def converted_sequence(vector: Vector, identities: dict[bytes, bytes]) -> dict[s
     return {"objects": objects}
 
 
-def _converted_vector(kind: str, vector: Vector) -> dict[str, Any]:
-    identities: dict[bytes, bytes] = {}
+def _converted_vector(kind: str, vector: Vector, identities: dict[bytes, bytes]) -> dict[str, Any]:
     if kind == "chains":
         return converted_chain(vector, identities)
     if kind == "sequences":
@@ -325,11 +325,21 @@ def twins(kind: str, vectors: Sequence[Vector], skipped: Mapping[str, str], plac
         if name in skipped:
             continue
         try:
-            fields = _converted_vector(kind, vector)
+            identities: dict[bytes, bytes] = {}
+            fields = _converted_vector(kind, vector, identities)
         except Inexpressible:
             raise ValueError(f"{vector['id']} has no twin, and nobody says why") from None
         twin = {each: vector[each] for each in vector if each != "intermediate"} | fields | {"id": f"{kind}-jose/{name}"}
         if isinstance(twin.get("expect"), dict):
             twin["expect"] = twin["expect"] | {"where": places.get(name, twin["expect"]["where"])}
-        made.append(twin)
+        made.append(_renamed(twin, identities))
     return made
+
+
+def _renamed(twin: Vector, identities: Mapping[bytes, bytes]) -> Vector:
+    """The twin with its links' counters named by the twins' identities."""
+    text = json.dumps(twin)
+    for cose, jose in identities.items():
+        text = text.replace(base64url_encode(cose), base64url_encode(jose))
+    renamed: Vector = json.loads(text)
+    return renamed

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from hashlib import sha256
 from typing import Any, Final
-from uuid import UUID
 
 from act.envelope.kinds import LINK, REQUEST
 from act.envelope.objects import seal
+from act.wire import cbor
+from act.wire.base64url import base64url_encode
 from vector_sets import world
 from vector_sets.world import KEYS, NOW, changed, claims_of, identity, mandate, tea_mandate, uuid_of
 
@@ -16,10 +18,10 @@ __all__ = [
     "ROOT",
     "chain_of",
     "chain_request",
-    "delegation_of",
     "limit_of",
     "link",
     "link_claims",
+    "name_of",
     "paid_by",
     "root_mandate",
 ]
@@ -118,11 +120,12 @@ def paid_by(
     return world.payment(request, chain[0], order_bytes, *chain[1:])
 
 
-def delegation_of(link_bytes: bytes) -> str:
-    """A link's delegation_id, which the names of its own limits begin with."""
-    return UUID(bytes=claims_of(link_bytes)[7]).urn
+def name_of(link_bytes: bytes) -> str:
+    """A link's identity in base64url, which the names of its own limits begin with."""
+    protected, payload, _ = cbor.decode_sign1(link_bytes)
+    return base64url_encode(sha256(cbor.sig_structure(protected, payload)).digest())
 
 
 def limit_of(link_bytes: bytes) -> str:
     """The name under which a link's own total is counted."""
-    return f"{delegation_of(link_bytes)}/max_total_amount"
+    return f"{name_of(link_bytes)}/max_total_amount"

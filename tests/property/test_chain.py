@@ -22,6 +22,7 @@ from act.delegation.purchase import Purchase
 from act.envelope.kinds import LINK, MANDATE
 from act.envelope.objects import seal
 from act.errors import Refused
+from act.wire.base64url import base64url_encode
 from tests.support.fold import audit
 from tests.support.narrowing import DRAWS, purchases_for, purchases_near
 from tests.support.strategies import constraints, currencies
@@ -319,7 +320,7 @@ def trees(draw: st.DrawFn) -> tuple[World, list[Node]]:
         fields |= {"ext": {"delegation": {"max_depth": left}}} if left else {}
         link = world.link(parent.chain, f"agent:{number}", **fields)
         chain = (*parent.chain, link)
-        name = f"{open_chain(chain).delegation_id}/max_total_amount"
+        name = f"{base64url_encode(open_chain(chain).identity)}/max_total_amount"
         nodes.append(Node(chain, (*parent.ancestors, number), cap, name))
     return world, nodes
 

@@ -74,7 +74,7 @@ def reservation(
     record = mandate() if of is None else of
     order_no = f"T-{number:04d}" if order_no is None else order_no
     asked = _Asked(
-        RequestKey(record.key, agent_id, number.to_bytes(16)),
+        RequestKey(record.key, agent_id, digest("holder", agent_id), number.to_bytes(16)),
         identity or digest("request", number, amount_minor, payee, order_no, agent_id, record.identity),
         record.identity,
         pinned_before,

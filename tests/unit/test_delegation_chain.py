@@ -332,6 +332,44 @@ def test_a_wrong_call_is_the_callers_fault() -> None:
         act.delegate({"agent_id": "x"}, chain=[root], signer=key(AGENT), holder="key", at=NOW)  # type: ignore[arg-type]  # on purpose
 
 
+def test_delegate_signs_no_link_that_has_ended() -> None:
+    world = World()
+    root = _root(world)
+    with refused("credential_expired", "link.1.validity_end_time"):
+        world.link([root], validity_end_time="2026-02-06T08:30:00Z")
+
+
+def test_who_states_items_anew_keeps_the_inherited_tolerance() -> None:
+    world = World()
+    items = [{"category": "tea", "confirmed_unit_amount": "18.00"}]
+    behaviour = {"agent_behavior": {"price_deviation_tolerance": "20"}}
+    root = world.mint(ext={"items": items, "delegation": {"max_depth": 1}, **behaviour})
+    chain = _chain(world, world.link([root], ext={"items": items}), root=root)
+    stated = {each.path: each.encode() for each in chain.links[0].link.constraints}
+    assert stated["ext.agent_behavior.price_deviation_tolerance"] == "20"
+
+
+def _many_periods(count: int) -> dict[str, Any]:
+    both = {"max_amount": "10.00", "period_times": 5}
+    return {"quota": {"periods": [{"sliding_seconds": 60 + each, **both} for each in range(count)]}}
+
+
+def test_a_chain_has_no_more_limits_than_a_receipt_can_show() -> None:
+    world = World()
+    chain = [world.mint(ext={"delegation": {"max_depth": 8}, **_many_periods(8)})]
+    chain.append(world.link(chain, "agent:1", ext={"delegation": {"max_depth": 7}, **_many_periods(8)}))
+    with refused("too_many_limits", "link.2.act.ext.quota"):
+        world.link(chain, "agent:2", ext=_many_periods(8))
+    chain.append(world.link(chain, "agent:2"))
+    assert len(open_chain(chain).authenticate(world.parties).limits(NOW_SECONDS)) == 1 + 16 + 16
+
+
+def test_a_chain_that_is_too_long_is_not_even_decoded() -> None:
+    world = World()
+    with refused("delegation_too_deep", "chain"):
+        open_chain([world.mint()] + [b"no link"] * 9)
+
+
 # --- limits --------------------------------------------------------------------------------------------------------------
 
 
@@ -341,7 +379,7 @@ def test_every_credentials_limits_are_counted_under_its_own_name() -> None:
     first = world.link([root], max_total_amount="50.00", ext={"delegation": {"max_depth": 1}})
     second = world.link([root, first], SUB_SUB_AGENT)
     third = world.link([root, first], OTHER_AGENT, max_total_amount="20.00")
-    name = open_chain((root, first)).delegation_id
+    name = _chain(world, first, root=root).links[0].name
     caps = {each.name: each.cap for each in _chain(world, first, second, root=root).limits(NOW_SECONDS)}
     assert caps == {"max_total_amount": 20_000, f"{name}/max_total_amount": 5_000}
     assert [each.cap for each in _chain(world, first, third, root=root).limits(NOW_SECONDS)] == [20_000, 5_000, 2_000]
@@ -360,7 +398,7 @@ def test_the_cache_knows_bytes_it_was_given_and_no_others() -> None:
     data, chain = _one(world)
     cache = ChainCache()
     assert cache.find(data, world.parties) is None
-    cache.keep(data, chain, world.parties)
+    cache.keep(data, chain, world.parties.version)
     assert cache.find(data, world.parties) is chain
     assert cache.find((data[0][:-1] + bytes([data[0][-1] ^ 1]),), world.parties) is None
     assert cache.find((world.mint(),), world.parties) is None
@@ -371,11 +409,24 @@ def test_the_cache_forgets_with_every_version_of_the_parties() -> None:
     world = World()
     data, chain = _one(world)
     cache = ChainCache()
-    cache.keep(data, chain, world.parties)
+    cache.keep(data, chain, world.parties.version)
     world.parties.version += 1
     assert cache.find(data, world.parties) is None
     world.parties.version -= 1
     assert cache.find(data, world.parties) is not None
+
+
+def test_what_older_parties_said_is_not_kept_for_newer_ones() -> None:
+    """The parties may change while a payment is being verified: what was proven by the old ones does not outlive them."""
+    world = World()
+    data, chain = _one(world)
+    cache, version = ChainCache(), world.parties.version
+    world.parties.version += 1
+    cache.keep(data, chain, version)
+    assert cache.find(data, world.parties) is None
+    cache.keep(data, chain, world.parties.version)
+    cache.keep((world.mint(),), chain, version)
+    assert cache.find(data, world.parties) is chain
 
 
 def test_the_cache_is_bounded() -> None:
@@ -383,7 +434,7 @@ def test_the_cache_is_bounded() -> None:
     chains = [_one(world) for _ in range(7)]
     cache = ChainCache(capacity_bytes=3 * len(chains[0][0][0]))
     for data, chain in chains:
-        cache.keep(data, chain, world.parties)
+        cache.keep(data, chain, world.parties.version)
         assert cache.find(data, world.parties) is not None
     assert sum(cache.find(data, world.parties) is not None for data, _ in chains) <= 3
 

@@ -15,7 +15,6 @@ import pytest
 import act
 from act.delegation import intent
 from act.delegation.constraints import MaxTotalAmount, Validity
-from act.delegation.conversation import MAX_RAW_BYTES
 from act.delegation.credential import open_credential
 from act.errors import InvalidCall, Refused
 from tests.support.world import ABSENT, AGENT, END_SECONDS, NOW, NOW_SECONDS, PRINCIPAL, PSP, SHOP, START_SECONDS, WALLET, key
@@ -132,8 +131,8 @@ def test_what_is_no_record(text: str | bytes) -> None:
 
 def test_a_record_is_never_larger_than_can_be_read_again() -> None:
     def padded(characters: int) -> act.Isr:
-        private = {"vendor_private": {"x": "x" * characters}}
-        return _draft(conversation_history={"user_intent_raw": "x" * MAX_RAW_BYTES}, ext=DRAFT["ext"] | private)
+        raw = '"' * 124_000 + "x" * characters  # each quotation mark takes two bytes of the record
+        return _draft(conversation_history={"user_intent_raw": raw})
 
     largest = padded(intent.MAX_ISR_BYTES - len(padded(0).canonical))
     assert act.Isr.from_json(largest.to_json()) == largest

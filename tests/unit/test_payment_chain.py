@@ -12,6 +12,7 @@ import pytest
 import act
 from act.delegation.chain import open_chain
 from act.payment.receipt import open_receipt
+from act.wire.base64url import base64url_encode
 from tests.support.fold import audit
 from tests.support.world import (
     AGENT,
@@ -40,7 +41,7 @@ def _counters(service: act.PaymentService, iac: bytes) -> dict[str, tuple[int, i
 
 
 def _name(*chain: bytes) -> str:
-    return f"{open_chain(chain).delegation_id}/max_total_amount"
+    return f"{base64url_encode(open_chain(chain).identity)}/max_total_amount"
 
 
 def test_every_ancestor_is_debited(world: World, path: Path, service: act.PaymentService) -> None:
@@ -88,14 +89,78 @@ def test_what_the_sub_agent_spent_is_gone_for_its_parent(world: World, path: Pat
         service.authorize(world.payment(iac=root))
 
 
-def test_two_links_do_not_share_an_id(world: World, path: Path, service: act.PaymentService) -> None:
-    """Under one delegation_id two links would share counters, or shed them: the one first seen stays."""
+def test_a_link_cannot_take_anothers_name(world: World, path: Path, service: act.PaymentService) -> None:
+    """Links are known by identity: one that copies another's delegation_id has counters of its own, and shuts nobody out."""
     root = _root(world)
-    link = world.link([root], max_total_amount="20.00")
-    service.authorize(world.payment(chain=[root, link]))
-    again = reseal(link, key(AGENT), {"act.max_total_amount": "30.00"})
-    with nothing_moves(path), refused("credential_conflict", "link.1.delegation_id"):
-        service.authorize(world.payment(chain=[root, again]))
+    victim = world.link([root], max_total_amount="20.00")
+    evil = world.link([root], OTHER_AGENT, changes={"cti": UUID(open_chain((root, victim)).delegation_id).bytes})
+    service.authorize(world.payment(chain=[root, evil]))
+    service.authorize(world.payment(chain=[root, victim]))
+    assert _counters(service, root) == {"max_total_amount": (3_600, 0), _name(root, victim): (1_800, 0)}
+
+
+def test_two_agents_of_one_name_do_not_share_request_ids(world: World, path: Path, service: act.PaymentService) -> None:
+    root = _root(world)
+    ours, theirs = world.link([root]), world.link([root], SUB_AGENT, holder=key(OTHER_AGENT).public_key)
+    request_id = bytes(range(16))
+    first = service.authorize(world.payment(chain=[root, theirs], signer=key(OTHER_AGENT), request_id=request_id))
+    second = service.authorize(world.payment(chain=[root, ours], request_id=request_id))
+    assert first.id != second.id
+    assert not second.replayed
+
+
+def test_a_revocation_is_acknowledged_however_many_links_there_are(
+    world: World, path: Path, service: act.PaymentService
+) -> None:
+    root = world.mint(max_total_amount="20000.00", changes={"act.ext.delegation": {"max_depth": 1}})
+    for number in range(130):
+        link = world.link([root], f"agent:{number}", max_total_amount="20.00")
+        service.authorize(world.payment(chain=[root, link]))
+    receipt = act.recognize(service.revoke(root).receipt).receipt  # type: ignore[union-attr]  # a receipt
+    assert [each.name for each in receipt.counters] == ["max_total_amount"]
+
+
+def test_of_two_credentials_that_refuse_the_weightier_reason_is_told(
+    world: World, path: Path, service: act.PaymentService
+) -> None:
+    """Money ranks before semantics, whichever credential it stands in."""
+    root = _root(world, commerce={"allowed_merchants": ["cha.example"]})
+    link = world.link([root], ext={"commerce": {"max_single_amount": "1.00"}})
+    payment = world.payment(chain=[root, link])
+    with nothing_moves(path), refused("single_limit_exceeded", "link.1.ext.commerce.max_single_amount"):
+        service.authorize(payment)
+    assert [each.code for each in world.explain(payment)] == ["single_limit_exceeded", "payee_not_allowed"]
+
+
+def test_a_jose_links_caps_are_what_its_receipts_can_count(tmp_path: Path) -> None:
+    world = World(format="jose")
+    root = world.mint(ext={"commerce": {"max_single_amount": "30.00"}, "delegation": {"max_depth": 1}})
+    period = {"sliding_seconds": 3_600, "max_amount": "90071992547409.91"}
+    service = world.service(tmp_path / "ledger.db")
+    most = world.link([root], ext={"quota": {"periods": [period]}})
+    charge = service.authorize(world.payment(chain=[root, most]))
+    assert act.recognize(charge.receipt).receipt.counters[1].cap == (1 << 53) - 1  # type: ignore[union-attr]  # a receipt
+    with refused("amount_invalid", "link.act.ext.quota.periods"):
+        world.link([root], ext={"quota": {"periods": [period | {"max_amount": "90071992547409.92"}]}})
+    wider = reseal(most, key(AGENT), {"act.ext.quota.periods.0.max_amount": "90071992547409.92"})
+    with refused("amount_invalid", "link.act.ext.quota.periods"):
+        open_chain((root, wider))
+
+
+def test_a_long_link_id_leaves_its_receipts_readable(tmp_path: Path) -> None:
+    world = World(format="jose")
+    root = world.mint(ext={"commerce": {"max_single_amount": "30.00"}, "delegation": {"max_depth": 1}})
+    link = world.link([root], delegation_id="d" * 256, max_total_amount="50.00")
+    order = world.order(agent_id=SUB_AGENT)
+    charge = world.service(tmp_path / "ledger.db").authorize(world.payment(chain=[root, link], order=order))
+    act.verify_receipt(charge.receipt, order=order, parties=world.parties, at=world.clock())
+
+
+def test_a_payment_has_a_chain(world: World) -> None:
+    payment = world.payment()
+    for chain in ((), payment.chain * 10):
+        with pytest.raises(act.InvalidCall):
+            act.Payment(payment.request, chain, payment.order)
 
 
 def test_revoking_the_root_stops_every_link(world: World, path: Path, service: act.PaymentService) -> None:

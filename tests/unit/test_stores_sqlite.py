@@ -227,7 +227,7 @@ def test_find_gives_the_stored_outcome_and_changes_nothing(ledger: SqliteLedger,
         found = ledger.find(refused_one.request, refused_one.request_identity)
         assert found is not None
         assert refusal_of(found) == refusal_of(refusal)
-        assert ledger.find(RequestKey(mandate().key, AGENT, bytes(16)), request.request_identity) is None
+        assert ledger.find(RequestKey(mandate().key, AGENT, bytes(32), bytes(16)), request.request_identity) is None
         with refused("duplicate_request", "request.cti"):
             ledger.find(request.request, digest("another"))
 

@@ -13,7 +13,7 @@ from act.delegation.constraints.base import Constraint
 from act.delegation.constraints.registry import DEFAULT_MODE, REGISTRY, build_constraints
 from act.errors import Refused
 
-__all__ = ["DEFAULTS", "TOP_LEVEL", "read_constraints", "write_constraints"]
+__all__ = ["DEFAULTS", "MAX_CARRIED", "MAX_CARRIED_DEPTH", "TOP_LEVEL", "read_carried", "read_constraints", "write_constraints"]
 
 TOP_LEVEL: Final = ("delegation_mode", "currency", "max_total_amount", "allowed_payment_methods")
 """Constraints that stand beside the facts, under ACT's names."""
@@ -21,6 +21,11 @@ TOP_LEVEL: Final = ("delegation_mode", "currency", "max_total_amount", "allowed_
 DEFAULTS: Final[Mapping[str, Any]] = {"delegation_mode": DEFAULT_MODE}
 """What an absent field means in a mandate. In a link, absent means inherited."""
 
+MAX_CARRIED: Final = 256
+MAX_CARRIED_DEPTH: Final = 8
+"""Of what is carried for others: a note, not a document. It costs every verifier time and every ledger nothing."""
+
+_MAX_EXACT: Final = (1 << 53) - 1
 _WHOLE: Final = {path.removeprefix("ext."): path for path in REGISTRY if path.startswith("ext.") and path.count(".") == 1}
 _BLOCKS: Final[dict[str, dict[str, str]]] = {}
 for _path in REGISTRY:
@@ -43,7 +48,7 @@ def read_constraints(
     try:
         for block, fields in body.get("ext", {}).items():
             if block == "vendor_private":
-                vendor_private = _read_block(block, fields)
+                vendor_private = read_carried(_read_block(block, fields))
             else:
                 _read_ext(block, fields, raw)
         return build_constraints(raw), vendor_private
@@ -64,6 +69,42 @@ def _read_ext(block: str, fields: Any, raw: dict[str, Any]) -> None:
         if path is None:
             raise Refused("constraint_unknown", f"ext.{block}.{name}")
         raw[path] = value
+
+
+def read_carried(value: dict[str, Any]) -> dict[str, Any]:
+    """What `ext.vendor_private` carries uninterpreted: something that both envelopes can carry, and that stays small.
+
+    Texts, whole numbers within 2^53 - 1, booleans, lists and maps with texts as names, `MAX_CARRIED_DEPTH` deep and
+    `MAX_CARRIED` values in all. Raises `Refused` claim_invalid.
+    """
+    left = MAX_CARRIED
+    level: list[Any] = [value]
+    for _ in range(MAX_CARRIED_DEPTH):
+        below: list[Any] = []
+        for each in level:
+            if type(each) is dict:
+                if not all(type(name) is str for name in each):
+                    raise _carried_fault()
+                below += each.values()
+            elif type(each) is list:
+                below += each
+            elif type(each) is int:
+                if abs(each) > _MAX_EXACT:
+                    raise _carried_fault()
+            elif type(each) is not str and type(each) is not bool:
+                raise _carried_fault()
+        left -= len(below)
+        if not below:
+            return value
+        if left < 0:
+            break
+        level = below
+    raise _carried_fault()
+
+
+def _carried_fault() -> Refused:
+    expected = f"texts, whole numbers, booleans, lists and maps, at most {MAX_CARRIED} of them, {MAX_CARRIED_DEPTH} deep"
+    return Refused("claim_invalid", "ext.vendor_private", expected=expected)
 
 
 def _read_block(block: str, fields: Any) -> dict[str, Any]:

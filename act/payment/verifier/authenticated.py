@@ -37,10 +37,11 @@ def authenticate(payment: Payment, parties: Parties, cache: ChainCache | None = 
     A link's signature is rule ACT-CHN-02, and that it narrows its parent ACT-CHN-03 to -09. Raises `Refused`. With a `cache`,
     a chain authenticated before from the same bytes is not verified again; the standing of its issuer's key is.
     """
+    version = parties.version  # read first: what they answer afterwards may be newer, and is then not remembered
     request, order = open_request(payment.request), open_order(payment.order)
     chain = cache.find(payment.chain, parties) if cache is not None else None
     if chain is None:
-        chain = _authenticate_chain(payment.chain, request, parties, cache)
+        chain = _authenticate_chain(payment.chain, request, parties, cache, version)
     else:
         request.check_signature(chain.holder)
     compromised_at = chain.root.issuer_key(parties).compromised_at  # asked at every use, whatever was cached
@@ -48,7 +49,7 @@ def authenticate(payment: Payment, parties: Parties, cache: ChainCache | None = 
 
 
 def _authenticate_chain(
-    data: tuple[bytes, ...], request: UnverifiedRequest, parties: Parties, cache: ChainCache | None
+    data: tuple[bytes, ...], request: UnverifiedRequest, parties: Parties, cache: ChainCache | None, version: int
 ) -> Chain:
     """The chain of a request that its leaf signed. Its mandate may be known from other sub-agents' payments."""
     unverified = open_chain(data)
@@ -58,9 +59,9 @@ def _authenticate_chain(
     chain = cache.find(data[:1], parties)
     if chain is None:
         chain = Chain(unverified.root.authenticate(parties))
-        cache.keep(data[:1], chain, parties)
+        cache.keep(data[:1], chain, version)
     for link in unverified.links:
         chain = chain.extend(link)
     if unverified.links:
-        cache.keep(data, chain, parties)
+        cache.keep(data, chain, version)
     return chain

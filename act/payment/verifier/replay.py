@@ -28,4 +28,4 @@ def replay_key(payment: Payment) -> tuple[RequestKey, bytes]:
         raise Refused("order_mismatch", "request.act.order")
     mandate = chain.root.content.mandate
     key = MandateKey(mandate.issuer, mandate.delegator_identity, mandate.delegation_id)
-    return RequestKey(key, request.request.agent_id, request.request.request_id), request.identity
+    return RequestKey(key, request.request.agent_id, chain.holder.kid, request.request.request_id), request.identity

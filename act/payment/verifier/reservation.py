@@ -16,10 +16,12 @@ __all__ = ["LinkRecord", "RequestKey", "ReservationRequest", "links_of", "reques
 
 @dataclass(frozen=True, slots=True)
 class RequestKey:
-    """Within what a request id is unique: the root mandate and the agent (ACT-PAY-04)."""
+    """Within what a request id is unique: the root mandate and the agent (ACT-PAY-04). `holder` is the thumbprint of the key
+    that signs: two sub-agents may bear one name, and neither may use up the other's ids."""
 
     mandate: MandateKey
     agent_id: str
+    holder: bytes
     request_id: bytes
 
 
@@ -34,7 +36,8 @@ class LinkRecord:
 
 def request_key(payment: AuthenticatedPayment) -> RequestKey:
     """Within what the payment's request id is unique."""
-    return RequestKey(payment.chain.root.key, payment.request.agent_id, payment.request.request_id)
+    chain, request = payment.chain, payment.request
+    return RequestKey(chain.root.key, request.agent_id, chain.holder.kid, request.request_id)
 
 
 def links_of(payment: AuthenticatedPayment) -> tuple[LinkRecord, ...]:

@@ -26,8 +26,8 @@ __all__ = [
 ]
 
 _COLUMNS: Final = (
-    "mandate, closed_sequence, id, agent_id, request_id, request_identity, credential, payee, order_no, order_identity, "
-    "amount_minor, currency, captured_minor, state, reserved_at, hold_expires_at, tzdata_version"
+    "mandate, closed_sequence, id, agent_id, holder, request_id, request_identity, credential, payee, order_no, "
+    "order_identity, amount_minor, currency, captured_minor, state, reserved_at, hold_expires_at, tzdata_version"
 )
 
 
@@ -41,15 +41,15 @@ class ChargeRow:
 
 
 def _charge(row: Sequence[Any], mandate: MandateKey) -> ChargeRow:
-    _, _, charge_id, agent_id, request_id, identity, credential, payee, order_no, order, minor, currency, captured, *rest = row
-    state, reserved_at, hold_expires_at, tzdata_version = rest
+    _, _, charge_id, agent_id, holder, request_id, identity, credential, payee, order_no, order, *rest = row
+    minor, currency, captured, state, reserved_at, hold_expires_at, tzdata_version = rest
     try:
         amount = Amount(minor, currency)
     except InvalidCall as damage:
         raise ValueError("a stored amount is damaged") from damage  # the store's fault, not the caller's
     record = ChargeRecord(
         charge_id,
-        RequestKey(mandate, agent_id, request_id),
+        RequestKey(mandate, agent_id, holder, request_id),
         identity,
         credential,
         payee,
@@ -107,11 +107,12 @@ def require_order_unpaid(connection: sqlite3.Connection, payee: str, order_no: s
 def insert_charge(connection: sqlite3.Connection, mandate_id: int, charge: ChargeRecord) -> None:
     """A new charge. Its counters are `counters.debit`'s business."""
     connection.execute(
-        f"INSERT INTO charge ({_COLUMNS}) VALUES (?, NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        f"INSERT INTO charge ({_COLUMNS}) VALUES (?, NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             mandate_id,
             charge.id,
             charge.request.agent_id,
+            charge.request.holder,
             charge.request.request_id,
             charge.request_identity,
             charge.credential,

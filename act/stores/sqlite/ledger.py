@@ -28,7 +28,7 @@ from act.payment.ledger import (
     ReceiptMaker,
     require_transition,
 )
-from act.payment.verifier import AuthenticatedPayment, RequestKey, ReservationRequest, links_of
+from act.payment.verifier import AuthenticatedPayment, RequestKey, ReservationRequest
 from act.stores.sqlite import charges, counters, mandates
 from act.stores.sqlite.charges import ChargeRow
 from act.stores.sqlite.connection import Database
@@ -97,7 +97,7 @@ class SqliteLedger:
                 if stored is not None:
                     return stored
             row = mandates.pin(connection, found, mandate, request.at, request.pinned_before)
-            mandates.pin_links(connection, row.id, request.links, request.at)
+            mandates.record_links(connection, row.id, request.links, request.at)
             try:
                 require_usable(row.state)
                 charges.require_order_unpaid(connection, request.payee, request.order_no)
@@ -138,7 +138,6 @@ class SqliteLedger:
             found = mandates.find_mandate(connection, mandate.key)
             mandates.require_pinnable(found, mandate, payment.pinned_before)
             if found is not None:
-                mandates.require_links_pinnable(connection, found.id, links_of(payment))
                 require_usable(found.state)
             charges.require_order_unpaid(connection, payment.request.payee, payment.request.order_no)
             if found is not None:
@@ -171,6 +170,7 @@ class SqliteLedger:
                 counters=tuple(
                     CounterChange(each.name, each.cap, *(each.held, each.captured) * 2, each.unit)
                     for each in counters.counters_of(connection, row.id, at)
+                    if "/" not in each.name  # its links' counters may be thousands; their own receipts show them
                 ),
                 format=row.record.format,
             )
@@ -214,8 +214,8 @@ RECORDED_REFUSALS: Final = frozenset(
 
 def _stored_outcome(connection: sqlite3.Connection, row: MandateRow, request: RequestKey, identity: bytes) -> Outcome | None:
     stored = connection.execute(
-        "SELECT identity, sequence FROM request WHERE mandate = ? AND agent_id = ? AND request_id = ?",
-        (row.id, request.agent_id, request.request_id),
+        "SELECT identity, sequence FROM request WHERE mandate = ? AND agent_id = ? AND holder = ? AND request_id = ?",
+        (row.id, request.agent_id, request.holder, request.request_id),
     ).fetchone()
     if stored is None:
         return None
@@ -289,8 +289,8 @@ def _remember(connection: sqlite3.Connection, row: MandateRow, request: Reservat
     """Records the request id last, beside the outcome it now stands for: the entry just appended."""
     key = request.request
     connection.execute(
-        "INSERT INTO request (mandate, agent_id, request_id, identity, sequence) VALUES (?, ?, ?, ?, ?)",
-        (row.id, key.agent_id, key.request_id, request.request_identity, row.last_sequence + 1),
+        "INSERT INTO request (mandate, agent_id, holder, request_id, identity, sequence) VALUES (?, ?, ?, ?, ?, ?)",
+        (row.id, key.agent_id, key.holder, key.request_id, request.request_identity, row.last_sequence + 1),
     )
 
 

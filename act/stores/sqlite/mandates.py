@@ -21,8 +21,7 @@ __all__ = [
     "find_mandate",
     "mandate_by_id",
     "pin",
-    "pin_links",
-    "require_links_pinnable",
+    "record_links",
     "require_pinnable",
     "require_trusted",
     "stored_receipt",
@@ -112,27 +111,14 @@ def pin(
     return MandateRow(cursor.lastrowid, mandate, at, MandateState.ACTIVE, 0, None)
 
 
-def require_links_pinnable(connection: sqlite3.Connection, mandate_id: int, links: Sequence[LinkRecord]) -> list[LinkRecord]:
-    """The links that are new below this mandate. Raises `Refused` credential_conflict when another identity stands under a
-    link's delegation_id: its counters would be another link's (ACT-LED-01)."""
-    new = []
-    for place, link in enumerate(links, 1):
-        found = connection.execute(
-            "SELECT identity FROM link WHERE mandate = ? AND delegation_id = ?", (mandate_id, link.delegation_id)
-        ).fetchone()
-        if found is None:
-            new.append(link)
-        elif found[0] != link.identity:
-            raise Refused("credential_conflict", f"link.{place}.delegation_id")
-    return new
-
-
-def pin_links(connection: sqlite3.Connection, mandate_id: int, links: Sequence[LinkRecord], at: int) -> None:
-    """Records the links of a chain at their first use. Raises what `require_links_pinnable` raises."""
-    for link in require_links_pinnable(connection, mandate_id, links):
+def record_links(connection: sqlite3.Connection, mandate_id: int, links: Sequence[LinkRecord], at: int) -> None:
+    """Records the links of a chain at their first use. They are known by identity, which is also what their counters are named
+    by: whatever id a link gives itself, it cannot take another one's name."""
+    for link in links:
         connection.execute(
-            "INSERT INTO link (mandate, delegation_id, identity, agent_id, pinned_at) VALUES (?, ?, ?, ?, ?)",
-            (mandate_id, link.delegation_id, link.identity, link.agent_id, at),
+            "INSERT INTO link (mandate, identity, delegation_id, agent_id, pinned_at) VALUES (?, ?, ?, ?, ?) "
+            "ON CONFLICT DO NOTHING",
+            (mandate_id, link.identity, link.delegation_id, link.agent_id, at),
         )
 
 

@@ -42,11 +42,11 @@ CREATE TABLE mandate (
 
 CREATE TABLE link (
     mandate INTEGER NOT NULL REFERENCES mandate (id),
-    delegation_id TEXT NOT NULL,
     identity BLOB NOT NULL,
+    delegation_id TEXT NOT NULL,
     agent_id TEXT NOT NULL,
     pinned_at INTEGER NOT NULL,
-    PRIMARY KEY (mandate, delegation_id)
+    PRIMARY KEY (mandate, identity)
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE counter (
@@ -67,6 +67,7 @@ CREATE TABLE charge (
     id TEXT PRIMARY KEY,
     mandate INTEGER NOT NULL REFERENCES mandate (id),
     agent_id TEXT NOT NULL,
+    holder BLOB NOT NULL,
     request_id BLOB NOT NULL,
     request_identity BLOB NOT NULL,
     credential BLOB NOT NULL,
@@ -125,10 +126,11 @@ BEGIN SELECT RAISE(ABORT, 'entries are append-only'); END;
 CREATE TABLE request (
     mandate INTEGER NOT NULL REFERENCES mandate (id),
     agent_id TEXT NOT NULL,
+    holder BLOB NOT NULL,
     request_id BLOB NOT NULL,
     identity BLOB NOT NULL,
     sequence INTEGER NOT NULL,
-    PRIMARY KEY (mandate, agent_id, request_id),
+    PRIMARY KEY (mandate, agent_id, holder, request_id),
     FOREIGN KEY (mandate, sequence) REFERENCES entry (mandate, sequence)
 ) STRICT, WITHOUT ROWID;
 """

@@ -72,19 +72,19 @@ def status(manners: Manners, mandate_path: str, link_paths: tuple[str, ...], led
     for limit in own:
         bar = words.usage_bar(limit.captured, limit.held, limit.cap, currency if limit.unit == "AMOUNT" else None)
         shown += [words.blank(), words.dim(f"  {words.limit_title(limit.name, limit.turns_at)}"), bar]
-    agents = {each.link.delegation_id: each.link.agent_id for each in chain.links}
+    given = {each.name: each.link for each in chain.links}
     for link, uses in below.items():
-        shown += _link_shown(link, agents.get(link), uses, currency)
+        shown += _link_shown(link, given.get(link), uses, currency)
     leaf = None
     if chain.links:
-        leaf, line = _leaf(chain, state, [*own, *(use for link in agents for use in below[link])], currency)
+        leaf, line = _leaf(chain, state, [*own, *(use for link in given for use in below[link])], currency)
         shown += [words.blank(), line]
     if charges:
         shown += [words.blank(), words.charge_table(charges)]
     key = views.mandate_key_view(mandate)
     view = views.status_view(state, currency, own, charges)
     view["links"] = [
-        {"delegation_id": link, "agent_id": agents.get(link), "limits": views.limits_view(uses, currency)}
+        {"link": link, **_link_names(given.get(link)), "limits": views.limits_view(uses, currency)}
         for link, uses in below.items()
     ]
     if leaf is not None:
@@ -105,22 +105,29 @@ def _unused(limit: Any) -> views.LimitUse:
 def _by_credential(
     limits: list[views.LimitUse], chain: act.Chain, now: int
 ) -> tuple[list[views.LimitUse], dict[str, list[views.LimitUse]]]:
-    """The mandate's own limits, and those of each link by its delegation_id: first the links that were given, root first, used
-    or not, then whatever else was paid under."""
+    """The mandate's own limits, and those of each link by its name (its identity): first the links that were given, root first,
+    used or not, then whatever else was paid under."""
     counted = {each.name for each in limits}
     unused = [_unused(each) for each in chain.limits(now) if each.name not in counted]
     own: list[views.LimitUse] = []
-    below: dict[str, list[views.LimitUse]] = {each.link.delegation_id: [] for each in chain.links}
+    below: dict[str, list[views.LimitUse]] = {each.name: [] for each in chain.links}
     for use in (*limits, *unused):
         link = use.name.rpartition("/")[0]
         (below.setdefault(link, []) if link else own).append(use)
     return own, below
 
 
-def _link_shown(link: str, agent: str | None, uses: list[views.LimitUse], currency: str) -> list[RenderableType]:
+def _link_names(link: Any) -> dict[str, str]:
+    """How a link that was given calls itself."""
+    return {} if link is None else {"delegation_id": link.delegation_id, "agent_id": link.agent_id}
+
+
+def _link_shown(name: str, link: Any, uses: list[views.LimitUse], currency: str) -> list[RenderableType]:
     """A link's limits under its own heading. Whose it is only the link itself says, not the ledger."""
-    of = f"for {agent}" if agent is not None else "that was not given"
-    shown: list[RenderableType] = [words.blank(), words.dim(f"  link {link.removeprefix('urn:uuid:')} {of}")]
+    title = f"link {name} that was not given"
+    if link is not None:
+        title = f"link {words.mandate_id(link.delegation_id)} for {link.agent_id}"
+    shown: list[RenderableType] = [words.blank(), words.dim(f"  {title}")]
     if not uses:
         shown.append(Padding.indent(words.dim("no limit of its own is counted"), 4))
     for use in uses:
@@ -146,8 +153,12 @@ def _leaf(
     least = min((use for use in uses if use.unit == "AMOUNT"), key=_left)
     document |= {"left": decimal(_left(least), currency), "limit": least.name}
     link, _, name = least.name.rpartition("/")
-    bound = f"{name} of link {link.removeprefix('urn:uuid:')}" if link else f"{name} of the mandate"
+    bound = f"{name} of {_called(chain, link)}" if link else f"{name} of the mandate"
     return document, Text.assemble(title, (money(_left(least), currency), "bold"), f": {bound}")
+
+
+def _called(chain: act.Chain, name: str) -> str:
+    return next(f"the link for {each.link.agent_id}" for each in chain.links if each.name == name)
 
 
 def _left(use: views.LimitUse) -> int:
