@@ -195,6 +195,7 @@ def parse_parties(data: bytes) -> PartiesTable:
     with naming_faults("parties_invalid"):
         plain = json.decode(data, max_bytes=MAX_FILE_BYTES)
         _require_few_members(plain)
+        json.require_no_null(plain)  # a model would take it for a member that is absent, such as a key that is not compromised
         model = _File.model_validate(plain)
         for i, party in enumerate(model.parties):
             _require_texts(party, f"parties.{i}")

@@ -170,6 +170,9 @@ def test_a_namespace_is_a_literal_prefix(namespaces: list[str], delegator: str, 
         ("parties.1.keys.1.not_after", START, "parties.1.keys.1.not_after"),
         ("parties.1.keys.1.compromised_at", "2026-02-30T00:00:00Z", "parties.1.keys.1.compromised_at"),
         ("parties.1.keys.1.compromised_at", 0, "parties.1.keys.1.compromised_at"),
+        ("parties.1.keys.1.compromised_at", None, "parties.1.keys.1.compromised_at"),
+        ("parties.1.keys.1.kid", None, "parties.1.keys.1.kid"),
+        ("parties.0.ledger", None, "parties.0.ledger"),
     ],
 )
 def test_a_wrong_file_is_refused_with_the_place(place: str, value: object, where: str) -> None:
