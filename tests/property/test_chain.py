@@ -36,8 +36,8 @@ def test_the_search_meets_purchases_that_only_a_middle_link_refuses() -> None:
     find(cases, middle, settings=settings(max_examples=5_000, phases=[Phase.generate]))
 
 
-def test_the_search_meets_purchases_that_a_long_chain_permits() -> None:
-    cases = chains(least=2).flatmap(lambda drawn: st.tuples(st.just(drawn), purchases_of(drawn)))
+def test_the_search_meets_purchases_that_a_chain_permits() -> None:
+    cases = chains().flatmap(lambda drawn: st.tuples(st.just(drawn), purchases_of(drawn)))
     find(cases, lambda case: permits(case[0].every, case[1]), settings=settings(max_examples=5_000, phases=[Phase.generate]))
 
 

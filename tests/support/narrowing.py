@@ -378,7 +378,9 @@ def _above(step: dict[str, Any], currency: str) -> int:
 DRAWS: Final[Mapping[str, Draws]] = {
     "validity": Draws(
         lambda currency: _windows(),
-        lambda parent, currency: _windows(*parent) | _windows(max(parent[0] - 1, 0), min(parent[1] + 1, LATEST_INSTANT)),
+        lambda parent, currency: (
+            st.just(parent) | _windows(*parent) | _windows(max(parent[0] - 1, 0), min(parent[1] + 1, LATEST_INSTANT))
+        ),
         lambda parent, currency: _wider_windows(parent),
     ),
     "delegation_mode": _same(st.sampled_from(["SPECIFIED", "BOUNDED"])),

@@ -14,12 +14,19 @@ from act.delegation.constraints import Constraint, DelegationMode, Periods, Sche
 from act.delegation.constraints.behavior import PriceDeviationTolerance
 from act.delegation.constraints.fulfillment import DeliveryAddress, DeliveryTimeRequirement
 from act.delegation.constraints.items import ItemEntry, Items
+from act.delegation.constraints.scope import (
+    AllowedCategories,
+    AllowedMerchants,
+    AllowedPaymentMethods,
+    ForbiddenCategories,
+    ForbiddenMerchants,
+)
 from act.delegation.limits import Limit, Unit
 from act.delegation.purchase import Purchase
 from act.money import MINOR_LIMIT
 from tests.support.strategies import amount_sizes, amounts_in, few_names, names
 
-__all__ = ["Payment", "fits", "histories", "permits", "purchases_for", "purchases_near"]
+__all__ = ["Payment", "fits", "histories", "permits", "purchases_for", "purchases_near", "refusing"]
 
 Payment = tuple[int, int]
 """An amount in minor units, and when."""
@@ -71,7 +78,9 @@ def fits(limits: Iterable[Limit], history: Sequence[Payment], minor: int) -> boo
 class _Edges:
     """What constraints speak of: the values at which one of them may change its mind."""
 
-    listed: list[str]
+    payees: list[str]
+    categories: list[str]
+    methods: list[str]
     minors: list[int]
     prices: list[int]
     entries: list[ItemEntry]
@@ -83,7 +92,7 @@ class _Edges:
 
 
 def _edges_of(every: Sequence[Constraint]) -> _Edges:
-    edges = _Edges([], [], [], [], [], [], [], [], [])
+    edges = _Edges([], [], [], [], [], [], [], [], [], [], [])
     for each in every:
         if isinstance(each, Items | PriceDeviationTolerance):
             edges.entries += each.entries
@@ -106,7 +115,9 @@ def _edges_of(every: Sequence[Constraint]) -> _Edges:
         elif hasattr(each, "amount"):
             edges.minors.append(each.amount.minor)
         else:
-            edges.listed += getattr(each, "entries", ())
+            edges.payees += each.entries if isinstance(each, AllowedMerchants | ForbiddenMerchants) else ()
+            edges.categories += each.entries if isinstance(each, AllowedCategories | ForbiddenCategories) else ()
+            edges.methods += each.entries if isinstance(each, AllowedPaymentMethods) else ()
     return edges
 
 
@@ -139,7 +150,7 @@ def _lines(draw: st.DrawFn, edges: _Edges, currency: str) -> tuple[act.Item, ...
     for _ in range(draw(st.integers(1, 3))):
         entry = draw(_or_any(edges.entries, st.just(ItemEntry())))
         sku, name, category = (
-            stated if stated is not None else draw(_or_any(edges.listed, few_names))
+            stated if stated is not None else draw(_or_any(edges.categories, few_names))
             for stated in (entry.sku, entry.name, entry.category)
         )
         most = [entry.max_quantity + shift for shift in (0, 1)] if entry.max_quantity is not None else []
@@ -161,17 +172,17 @@ def _promises(draw: st.DrawFn, edges: _Edges, ordered_at: int) -> int | None:
 def purchases_near(draw: st.DrawFn, every: Sequence[Constraint], currency: str) -> Purchase:
     """Purchases that constraints might just permit or just refuse: of their entries, amounts and instants, and of others."""
     edges = _edges_of(every)
-    listed = _or_any(edges.listed, few_names) | names
+    categories = _or_any(edges.categories, few_names) | few_names | names
     lines = draw(_lines(edges, currency))
     amounts = _or_any([act.Amount(minor, currency) for minor in _around(edges.minors)], amounts_in(currency))
     ordered_at = draw(st.integers(0, 10**9))
     labels = frozenset([line.category for line in lines])
     return Purchase(
-        draw(listed),
-        draw(st.frozensets(listed, max_size=2)),
-        draw(st.just(labels) | st.frozensets(listed, min_size=1, max_size=3)),
+        draw(_or_any(edges.payees, few_names) | few_names | names),
+        draw(st.just(labels) | st.frozensets(categories, max_size=2)),
+        draw(st.just(labels) | st.frozensets(categories, min_size=1, max_size=3)),
         draw(amounts),
-        draw(listed),
+        draw(_or_any(edges.methods, few_names) | few_names | names),
         draw(st.sampled_from([*edges.modes, *edges.modes, "DEL", "AUP"])),
         draw(_instants(edges)),
         lines,
@@ -187,16 +198,17 @@ def purchases_for(draw: st.DrawFn, every: Sequence[Constraint], pleased: Sequenc
     """Purchases near all of the constraints that some of them mostly permit: of several, field by field, what fewest refuse."""
     near = purchases_near([*pleased, *every], currency)
     best, *others = (draw(near) for _ in range(4))
-    fewest = _refusing(pleased, best)
+    fewest = refusing(pleased, best)
     for field in fields(Purchase):
         for other in others:
             if not fewest:
                 return best
             candidate = replace(best, **{field.name: getattr(other, field.name)})
-            if (refusing := _refusing(pleased, candidate)) < fewest:
-                best, fewest = candidate, refusing
+            if (count := refusing(pleased, candidate)) < fewest:
+                best, fewest = candidate, count
     return best
 
 
-def _refusing(every: Sequence[Constraint], purchase: Purchase) -> int:
+def refusing(every: Sequence[Constraint], purchase: Purchase) -> int:
+    """How many constraints refuse a purchase."""
     return sum(not permits(each, purchase) for each in every)

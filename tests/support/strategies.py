@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
 from decimal import Decimal
 from typing import Any, Final, Literal
@@ -26,6 +27,7 @@ __all__ = [
     "currencies",
     "delivery_times",
     "few_names",
+    "has_purpose",
     "item_entries",
     "json_values",
     "mandates",
@@ -152,7 +154,8 @@ def constraints(draw: st.DrawFn, most: int = MINOR_LIMIT - 1) -> tuple[Constrain
     return build_constraints(wire)
 
 
-def _has_purpose(of: tuple[Constraint, ...]) -> bool:
+def has_purpose(of: Sequence[Constraint]) -> bool:
+    """Whether a mandate may have just these constraints."""
     mode = next(each.encode() for each in of if each.path == "delegation_mode")
     try:
         require_purpose(mode, of)
@@ -163,7 +166,7 @@ def _has_purpose(of: tuple[Constraint, ...]) -> bool:
 
 def purposeful(most: int = MINOR_LIMIT - 1) -> st.SearchStrategy[tuple[Constraint, ...]]:
     """Constraints that a mandate may have: SPECIFIED names its goal, BOUNDED has bounds."""
-    return constraints(most).filter(_has_purpose)
+    return constraints(most).filter(has_purpose)
 
 
 def _sizes(most: int) -> st.SearchStrategy[int]:
