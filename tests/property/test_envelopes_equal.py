@@ -17,7 +17,7 @@ from act.delegation.credential import open_credential
 from act.delegation.limits import Unit
 from act.delegation.link import link_claims, open_link
 from act.delegation.mandate import MandateKey
-from act.delegation.purchase import Purchase, PurchasedItem
+from act.delegation.purchase import Purchase
 from act.envelope.kinds import LINK
 from act.envelope.objects import Format, open_object, seal
 from act.errors import CODES
@@ -126,7 +126,12 @@ def entries(draw: st.DrawFn) -> Entry:
     if kind is EntryKind.REVOKED:
         return entry
     amount = draw(currencies.flatmap(amounts_in))
-    payment = {"request_identity": draw(digests), "payee": draw(names), "order_no": draw(names), "order": draw(digests)}
+    payment: dict[str, Any] = {
+        "request_identity": draw(digests),
+        "payee": draw(names),
+        "order_no": draw(names),
+        "order": draw(digests),
+    }
     return replace(entry, amount=amount, **payment)
 
 
@@ -199,11 +204,11 @@ class Case:
         return "permitted", verified.limits, verified.amount, verified.payee, verified.order_no, verified.request
 
 
-def _total_minor(items: Sequence[PurchasedItem]) -> int:
+def _total_minor(items: Sequence[Any]) -> int:
     return sum(item.quantity * item.unit_amount.minor for item in items)
 
 
-def _with_items(purchase: Purchase, items: Sequence[PurchasedItem]) -> Purchase:
+def _with_items(purchase: Purchase, items: Sequence[Any]) -> Purchase:
     """The purchase of these items, with what they add up to and their own labels, as an order has them."""
     labels = frozenset([item.category for item in items])
     amount = replace(purchase.amount, minor=_total_minor(items))
@@ -219,7 +224,8 @@ def cases(draw: st.DrawFn) -> Case:
     if not NOW_SECONDS - 11 <= purchase.at <= end:  # elsewhere nothing was issued yet, or everything has ended
         purchase = replace(purchase, at=NOW_SECONDS + purchase.at % (end - NOW_SECONDS))
     purchase = replace(purchase, confirmed=False)
-    first, *_ = items = purchase.items
+    items: tuple[Any, ...] = tuple(purchase.items)
+    first = items[0]
     baskets = [items, (first,), (replace(first, quantity=1),), (replace(first, quantity=1, unit_amount=purchase.amount),)]
     orders_of = [_with_items(purchase, each) for each in baskets if _total_minor(each) <= MAX_EXACT]
     best = min(orders_of, key=lambda each: refusing(drawn.every, each)) if orders_of else purchase
@@ -229,12 +235,13 @@ def cases(draw: st.DrawFn) -> Case:
     deliver_by = purchase.deliver_by
     if deliver_by is not None and deliver_by - purchase.ordered_at in range(1, 10**9):
         deliver_by = ordered_at + deliver_by - purchase.ordered_at  # as long after the order as it was drawn
+    bought: tuple[Any, ...] = tuple(purchase.items)
     order = act.Order(
         purchase.payee,
         draw(st.sampled_from([drawn.agent_id] * 20 + [OTHER_AGENT])),
         PRINCIPAL,
         "T-1",
-        tuple(purchase.items),
+        bought,
         purchase.amount,
         purchase.at + draw(st.sampled_from([1, 900])),
         deliver_by if deliver_by is not None and deliver_by > ordered_at else None,

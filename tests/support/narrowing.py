@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from hypothesis import assume
 from hypothesis import strategies as st
@@ -31,6 +31,8 @@ from tests.support.strategies import (
 )
 
 __all__ = ["DRAWS", "ITEMS", "TOLERANCE", "Draws", "is_narrower", "read_drawn", "refusal_of", "stated_by"]
+
+T = TypeVar("T")
 
 ITEMS: Final = "ext.items"
 TOLERANCE: Final = "ext.agent_behavior.price_deviation_tolerance"
@@ -83,7 +85,7 @@ def _lists() -> st.SearchStrategy[list[str]]:
     return st.lists(few_names | names, min_size=1, max_size=5, unique=True)
 
 
-def _some_of(entries: list[str]) -> st.SearchStrategy[list[str]]:
+def _some_of(entries: list[T]) -> st.SearchStrategy[list[T]]:
     return st.lists(st.sampled_from(entries), min_size=1, unique=True)
 
 

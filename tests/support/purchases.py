@@ -134,7 +134,8 @@ def _instants(draw: st.DrawFn, edges: _Edges) -> int:
     """At the ends of a window, at the ends of a day's hours, or at any time."""
     around = [edge + shift for edge in edges.instants for shift in (-1, 0)]
     at = int(draw(_or_any(around, st.integers(0, LATEST_INSTANT))))
-    if edges.schedules and draw(st.booleans()):
+    moves: bool = draw(st.booleans())
+    if edges.schedules and moves:
         schedule = draw(st.sampled_from(edges.schedules))
         minute = draw(st.sampled_from([edge for stretch in schedule.hours or ((0, 1_440),) for edge in stretch]))
         local = local_seconds(min(max(at, 0), LATEST_INSTANT), schedule.time_zone)
