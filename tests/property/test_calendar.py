@@ -14,20 +14,18 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
-from hypothesis import assume, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import act
 from act.calendar import LATEST_INSTANT, Period, PeriodUnit, local_seconds, window_at
 from act.calendar.zones import _names, _zone
-from act.delegation.constraints import Periods, Schedule
-from act.delegation.constraints.quota import RefundRestores, TimesLimit
-from act.delegation.limits import Unit
-from act.delegation.purchase import Purchase
+from act.delegation.constraints import Periods
+from act.delegation.constraints.quota import TimesLimit
 from act.stores.sqlite import SqliteLedger
 from tests.support.fold import audit
+from tests.support.purchases import fits
 from tests.support.reservations import MAKE_RECEIPT, limit, mandate, reservation
-from tests.support.strategies import periods, schedules
+from tests.support.strategies import periods
 from tests.support.world import NOW_SECONDS, PSP
 
 ZONES: Final = sorted(_names())
@@ -145,112 +143,6 @@ def test_local_time_is_what_datetime_says(zone: str, at: int) -> None:
     assert timedelta(seconds=local_seconds(at, zone)) == shown - datetime(1970, 1, 1, tzinfo=UTC)
 
 
-# --- narrower means narrower ---------------------------------------------------------------------------------------------
-
-
-def _purchase(minor: int, at: int) -> Purchase:
-    return Purchase("shop", frozenset(), frozenset(), act.Amount(minor, "CNY"), "m", "AUP", at)
-
-
-def _passes(check: Any, *arguments: object) -> bool:
-    try:
-        check(*arguments)
-    except act.Refused:
-        return False
-    return True
-
-
-@st.composite
-def _near(draw: st.DrawFn, written: dict[str, Any]) -> dict[str, Any]:
-    """A period that is often, but not always, narrower than another."""
-    near = dict(written)
-    for name in ("max_amount", "period_times", "sliding_seconds", "period_count"):
-        if name not in near or draw(st.booleans()):
-            continue
-        shift = draw(st.sampled_from([-1, 0, 0, 1]))
-        if name == "max_amount":
-            near[name] = act.Amount(max(act.Amount.parse(near[name], "CNY").minor + shift, 1), "CNY").text
-        else:
-            near[name] = min(max(near[name] + shift, 1), 400 if name == "period_count" else 10**6)
-    if "max_amount" in near and "period_times" in near and draw(st.integers(0, 5)) == 0:
-        del near[draw(st.sampled_from(["max_amount", "period_times"]))]
-    return near
-
-
-@st.composite
-def _pair(draw: st.DrawFn) -> tuple[Periods, Periods]:
-    parent = draw(st.lists(periods("CNY", most=40, most_times=6), min_size=1, max_size=3))
-    child = [draw(_near(each)) for each in parent] + draw(st.lists(periods("CNY", most=40), max_size=1))
-    return Periods.read(draw(st.permutations(child)), "CNY"), Periods.read(parent, "CNY")
-
-
-Payment = tuple[int, int]
-"""An amount, and when."""
-
-
-def _fits(constraint: Periods, history: list[Payment], minor: int, at: int) -> bool:
-    """Whether every limit holds after this history: counted here once more, from the list."""
-    for each in constraint.limits(at):
-        if each.window is not None:
-            counted = [past for past, when in history if each.window.start <= when < each.window.end]
-        else:
-            counted = [past for past, when in history if when > at - (each.sliding_seconds or 0)]
-        used = sum(counted) if each.unit is Unit.AMOUNT else len(counted)
-        if used + each.debit(minor) > each.cap:
-            return False
-    return True
-
-
-_pauses = st.sampled_from([0, 1, 1_800, 43_200, 86_400, 20 * 86_400])
-
-
-@given(
-    _pair(),
-    st.lists(
-        st.tuples(st.integers(1, 45), st.sampled_from([0, 1, 1_800, 43_200, 86_400, 20 * 86_400])), min_size=1, max_size=12
-    ),
-    st.integers(0, 10**9),
-)
-def test_narrower_periods_permit_less_after_any_history(pair: tuple[Periods, Periods], steps: list[Payment], at: int) -> None:
-    child, parent = pair
-    assume(_passes(child.narrows, parent))
-    history: list[Payment] = []
-    for minor, pause in steps:
-        at += pause
-        if _passes(child.permits, _purchase(minor, at)):
-            parent.permits(_purchase(minor, at))
-        if _fits(child, history, minor, at):
-            assert _fits(parent, history, minor, at)
-        history.append((minor, at))  # whether it was paid or not: any history
-
-
-@given(st.lists(periods("CNY"), min_size=1, max_size=8))
-def test_periods_narrow_themselves_in_any_order(written: list[dict[str, Any]]) -> None:
-    assert _passes(Periods.read(written[::-1], "CNY").narrows, Periods.read(written, "CNY"))
-
-
-@given(schedules(), schedules(), st.booleans(), instants)
-def test_a_narrower_schedule_is_open_less(first: dict[str, Any], second: dict[str, Any], same: bool, at: int) -> None:
-    if same:
-        second = second | {"time_zone": first["time_zone"]}
-    child, parent = Schedule.read(first, "CNY"), Schedule.read(second, "CNY")
-    if _passes(child.narrows, parent) and _passes(child.permits, _purchase(1, at)):
-        parent.permits(_purchase(1, at))
-    if same:  # and it is not refused without a minute that the parent lacks
-        week = [start * 60 for start in range(7 * 1_440)]
-        utc = [Schedule.read(each | {"time_zone": "UTC"}, "CNY") for each in (first, second)]
-        is_inside = all(
-            _passes(utc[1].permits, _purchase(1, minute)) for minute in week if _passes(utc[0].permits, _purchase(1, minute))
-        )
-        assert _passes(utc[0].narrows, utc[1]) == is_inside
-
-
-@given(st.integers(1, 10**9), st.integers(1, 10**9), st.booleans(), st.booleans())
-def test_counts_and_behaviour(link: int, parent: int, link_restores: bool, restores: bool) -> None:
-    assert _passes(TimesLimit(link).narrows, TimesLimit(parent)) == (link <= parent)
-    assert _passes(RefundRestores(link_restores).narrows, RefundRestores(restores)) == (link_restores == restores)
-
-
 # --- the ledger counts what the list counts ------------------------------------------------------------------------------
 
 _HOUR: Final = 3_600
@@ -283,7 +175,7 @@ def test_the_ledger_counts_periods_as_a_list_does(written: list[dict[str, Any]],
                     limits = (limit(10**9), *count.limits(at), *constraint.limits(at))
                     request = reservation(number, minor, limits=limits, at=at)
                     outcome = ledger.reserve(request, mandate(), MAKE_RECEIPT)
-                    expected = len(history) < times and _fits(constraint, history, minor, at)
+                    expected = len(history) < times and fits(constraint.limits(at), history, minor)
                     assert (outcome.charge is not None) == expected
                     if outcome.charge is not None:
                         paid.append([minor, at, outcome.charge.id, "HELD"])

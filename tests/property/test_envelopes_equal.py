@@ -2,46 +2,37 @@
 
 from __future__ import annotations
 
-from typing import Any, Final, Literal
-from uuid import UUID
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
 
-from hypothesis import given
+import pytest
+from hypothesis import Phase, assume, find, given, settings
 from hypothesis import strategies as st
 
 import act
 from act.calendar import LATEST_INSTANT
 from act.commerce.cart import open_order
 from act.delegation.credential import open_credential
-from act.envelope.objects import Format, open_object
+from act.delegation.limits import Unit
+from act.delegation.link import link_claims, open_link
+from act.delegation.mandate import MandateKey
+from act.delegation.purchase import Purchase
+from act.envelope.kinds import LINK
+from act.envelope.objects import Format, open_object, seal
+from act.errors import CODES
+from act.parties import Role
+from act.payment.ledger import CounterChange, Entry, EntryKind
+from act.payment.receipt import open_receipt, receipt_maker
 from act.payment.request import open_request
-from tests.support.strategies import constraints, names, orders
-from tests.support.world import ABSENT, AGENT, NOW_SECONDS, OTHER_AGENT, OTHER_SHOP, PSP, SHOP, World, key, moment
+from tests.support.chains import Drawn, chains, purchases_of
+from tests.support.purchases import refusing
+from tests.support.strategies import ENVELOPES, MAX_EXACT, amounts_in, currencies, names, orders, private_maps, signers, uuids
+from tests.support.strategies import mandates as any_mandates
+from tests.support.world import NOW_SECONDS, OTHER_AGENT, PRINCIPAL, PSP, World, enrolled, key, moment
 
-COSE: Final[Literal["cose"]] = "cose"
-JOSE: Final[Literal["jose"]] = "jose"
-MAX_EXACT: Final = 10**15 - 1
-"""What a VC-JWT carries in minor units, whatever the currency's digits."""
-
-keys = st.sampled_from([key("a"), key("a", "ES256")])
-uuids = st.binary(min_size=16, max_size=16).map(lambda raw: UUID(bytes=raw).urn)
-private = st.recursive(
-    st.booleans() | st.integers(-(2**53) + 1, 2**53 - 1) | st.text(max_size=8),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
-    max_leaves=6,
-)
-mandates = st.builds(
-    act.Mandate,
-    uuids,
-    names,
-    names,
-    names,
-    names,
-    names,
-    constraints(most=MAX_EXACT),
-    st.none(),
-    st.none(),
-    st.none() | st.dictionaries(st.text(max_size=8), private, min_size=1, max_size=2),
-)
+COSE, JOSE = ENVELOPES
+mandates = any_mandates(private_maps, MAX_EXACT)
 
 
 def _ends(mandate: act.Mandate) -> tuple[int, int]:
@@ -49,7 +40,7 @@ def _ends(mandate: act.Mandate) -> tuple[int, int]:
     return window.start, window.end
 
 
-@given(mandates, keys, keys)
+@given(mandates, signers, signers)
 def test_mandates_open_to_equal_values(mandate: act.Mandate, signer: act.KeyPair, holder: act.KeyPair) -> None:
     at = moment(_ends(mandate)[0])
     cose = act.mint(mandate, signer=signer, holder=holder.public_key, at=at, format=COSE)
@@ -61,7 +52,7 @@ def test_mandates_open_to_equal_values(mandate: act.Mandate, signer: act.KeyPair
     opened.opened.check_signature(signer.public_key, "credential_signature_invalid")
 
 
-@given(orders(), keys)
+@given(orders(), signers)
 def test_orders_open_to_equal_values(order: act.Order, signer: act.KeyPair) -> None:
     at = moment(order.expires_at - 1)
     cose, jose = (act.sign_order(order, signer=signer, at=at, format=each) for each in (COSE, JOSE))
@@ -69,7 +60,7 @@ def test_orders_open_to_equal_values(order: act.Order, signer: act.KeyPair) -> N
     assert open_object(jose).format is Format.JOSE
 
 
-@given(mandates, orders(), keys, names, st.integers(0, 120), st.binary(min_size=16, max_size=16))
+@given(mandates, orders(), signers, names, st.integers(0, 120), st.binary(min_size=16, max_size=16))
 def test_requests_open_to_equal_values(
     mandate: act.Mandate, order: act.Order, signer: act.KeyPair, audience: str, lifetime: int, request_id: bytes
 ) -> None:
@@ -90,69 +81,195 @@ def test_requests_open_to_equal_values(
     assert act.sign_payment(signed_order, **terms) == jose  # without a format: the chain's
 
 
-commerce = st.fixed_dictionaries(
-    {
-        "max_single_amount": st.sampled_from([ABSENT, "5.00", "30.00"]),
-        "min_single_amount": st.sampled_from([ABSENT, "2.00"]),
-        "allowed_merchants": st.sampled_from([ABSENT, [SHOP], [OTHER_SHOP], [SHOP, OTHER_SHOP]]),
-        "forbidden_merchants": st.sampled_from([ABSENT, [SHOP]]),
-        "allowed_categories": st.sampled_from([ABSENT, ["tea"], ["books"]]),
-        "forbidden_categories": st.sampled_from([ABSENT, ["tea"]]),
-    }
-)
-fields = st.fixed_dictionaries(
-    {
-        "max_total_amount": st.sampled_from(["30.00", "200.00"]),
-        "delegation_mode": st.sampled_from(["BOUNDED", "SPECIFIED"]),
-        "allowed_payment_methods": st.sampled_from([ABSENT, ["balance"], ["card"]]),
-        "validity_end_time": st.sampled_from(["2026-02-06T09:00:00Z", "2026-02-07T00:00:00Z"]),
-    }
-)
-bought = st.fixed_dictionaries(
-    {
-        "amount": st.sampled_from(["1.00", "4.99", "5.00", "18.00", "30.01", "200.00", "200.01"]),
-        "payee": st.sampled_from([SHOP, OTHER_SHOP]),
-        "category": st.sampled_from(["tea", "gift-card"]),
-        "agent_id": st.sampled_from([AGENT, OTHER_AGENT]),
-        "lock_seconds": st.sampled_from([1, 900]),
-    }
-)
-asked = st.fixed_dictionaries(
-    {
-        "audience": st.sampled_from([PSP, "psp-2"]),
-        "payment_method": st.sampled_from(["balance", "card"]),
-        "lifetime_seconds": st.sampled_from([0, 1, 120, 121]),
-        "at": st.sampled_from([NOW_SECONDS, NOW_SECONDS + 11]),
-    }
-)
+# --- links and receipts ---------------------------------------------------------------------------------------------------
 
 
-def _decided(
-    envelope: Literal["cose", "jose"],
-    limits: dict[str, Any],
-    terms: dict[str, Any],
-    order: dict[str, Any],
-    request: dict[str, Any],
-    instant: int,
-) -> tuple[object, ...]:
-    world = World(format=envelope)
-    iac = world.mint(commerce=limits, at=NOW_SECONDS - 60, **terms)
-    payment = world.payment(iac=iac, order=world.order(**order), **request)
-    world.clock.set(instant)
-    findings = [(each.code, each.where, each.facts) for each in world.explain(payment.to_bytes())]
-    try:
-        verified = world.verify(payment.to_bytes())
-    except act.Refused as refusal:
-        return refusal.code, refusal.where, refusal.facts, findings
-    return verified.limits, verified.amount, verified.payee, verified.order_no, verified.request, findings
+@given(chains(most=MAX_EXACT))
+def test_links_open_to_equal_values(drawn: Drawn) -> None:
+    for envelope in Format:
+        data, links = drawn.signed(envelope)
+        for each, link in zip(data[1:], links, strict=True):
+            opened = open_link(each)
+            assert (opened.content.link, opened.content.issued_at) == (link, NOW_SECONDS)
+            assert opened.holder == key(link.agent_id).public_key
+            claims = link_claims(opened.content.link, opened.holder, opened.content.issued_at)
+            assert seal(LINK, claims, key(link.issuer), envelope) == each
+            opened.opened.check_signature(key(link.issuer).public_key, "link_signature_invalid")
 
 
-@given(commerce, fields, bought, asked, st.sampled_from([NOW_SECONDS, NOW_SECONDS + 120, NOW_SECONDS + 60_000]))
-def test_the_same_payment_is_decided_alike(
-    limits: dict[str, Any], terms: dict[str, Any], order: dict[str, Any], request: dict[str, Any], instant: int
-) -> None:
-    given_alike = limits, terms, order, request, instant
-    assert _decided(COSE, *given_alike) == _decided(JOSE, *given_alike)
+digests = st.binary(min_size=32, max_size=32)
+instants = st.integers(0, LATEST_INSTANT)
+minors = st.integers(0, MAX_EXACT)
+changes = st.builds(CounterChange, names, *[minors] * 5, st.sampled_from(Unit))
+
+
+@st.composite
+def entries(draw: st.DrawFn) -> Entry:
+    """Entries of a ledger of every kind, each with the fields that its kind has."""
+    kind, sequence = draw(st.sampled_from(EntryKind)), draw(st.integers(1, 2) | st.integers(1, MAX_EXACT))
+    of_charge = kind in (EntryKind.RESERVED, EntryKind.CAPTURED, EntryKind.VOIDED)
+    is_decided = kind in (EntryKind.RESERVED, EntryKind.REFUSED)
+    entry = Entry(
+        MandateKey(draw(names), draw(names), draw(uuids)),
+        draw(digests),
+        draw(names),
+        sequence,
+        draw(digests) if sequence > 1 else None,
+        kind,
+        draw(instants),
+        code=draw(st.sampled_from(list(CODES))) if kind is EntryKind.REFUSED else None,
+        charge_id=draw(names) if of_charge else None,
+        hold_expires_at=draw(instants) if kind is EntryKind.RESERVED else None,
+        counters=tuple(draw(st.lists(changes, max_size=4))),
+        tzdata_version=draw(st.none() | names) if is_decided else None,
+    )
+    if kind is EntryKind.REVOKED:
+        return entry
+    amount = draw(currencies.flatmap(amounts_in))
+    payment: dict[str, Any] = {
+        "request_identity": draw(digests),
+        "payee": draw(names),
+        "order_no": draw(names),
+        "order": draw(digests),
+    }
+    return replace(entry, amount=amount, **payment)
+
+
+@given(entries(), names, signers)
+def test_receipts_open_to_equal_values(entry: Entry, ledger: str, signer: act.KeyPair) -> None:
+    receipts = []
+    for envelope in Format:
+        unsigned = receipt_maker(ledger, entry.mandate.issuer, signer)(replace(entry, format=envelope))
+        unverified = open_receipt(unsigned.sign(signer))
+        unverified.opened.check_signature(signer.public_key, "receipt_signature_invalid")
+        receipt = unverified.receipt
+        assert receipt.identity == unsigned.identity
+        assert (receipt.issuer, receipt.issued_at, receipt.kind, receipt.sequence) == (
+            ledger,
+            entry.at,
+            entry.kind,
+            entry.sequence,
+        )
+        assert (receipt.audience[0], receipt.audience[-1]) == (entry.payee or entry.mandate.issuer, entry.agent_id)
+        assert (receipt.previous, receipt.credential, receipt.counters) == (entry.previous, entry.credential, entry.counters)
+        assert (receipt.delegator_identity, receipt.delegation_id) == (
+            entry.mandate.delegator_identity,
+            entry.mandate.delegation_id,
+        )
+        assert (receipt.request, receipt.order, receipt.order_no) == (entry.request_identity, entry.order, entry.order_no)
+        assert (receipt.trade_no, receipt.amount, receipt.code) == (entry.charge_id, entry.amount, entry.code)
+        assert (receipt.hold_expires_at, receipt.tzdata_version) == (entry.hold_expires_at, entry.tzdata_version)
+        receipts.append(replace(receipt, identity=b""))
+    assert receipts[0] == receipts[1]
+
+
+# --- one payment under one chain ------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A chain of a mandate and up to three links, a payment under it, and what is asked and when."""
+
+    drawn: Drawn
+    purchase: Purchase
+    order: act.Order
+    audience: str
+    lifetime_seconds: int
+    later_seconds: int
+
+    def decide(self, envelope: Literal["cose", "jose"]) -> tuple[object, ...]:
+        """What the verifier says of it: the limits and what is reserved, or the code, the place and the facts; and all
+        findings."""
+        world, at = World(format=envelope), self.purchase.at
+        world.parties.add(enrolled(self.order.payee, Role.PAYEE, categories=sorted(self.purchase.categories)))
+        signer = key(self.order.payee)
+        ordered_at = min(self.purchase.ordered_at, at)
+        payment = act.sign_payment(
+            act.sign_order(self.order, signer=signer, at=moment(ordered_at), format=envelope),
+            chain=self.drawn.signed(Format(envelope))[0],
+            audience=self.audience,
+            signer=key(self.drawn.agent_id),
+            payment_method=self.purchase.payment_method,
+            request_id=bytes(16),
+            lifetime_seconds=self.lifetime_seconds,
+            at=moment(at),
+        )
+        world.clock.set(at + self.later_seconds)
+        findings = [(each.code, each.where, each.facts) for each in world.explain(payment.to_bytes())]
+        try:
+            verified = world.verify(payment.to_bytes())
+        except act.Refused as refusal:
+            return refusal.code, refusal.where, refusal.facts, findings
+        assert not findings
+        return "permitted", verified.limits, verified.amount, verified.payee, verified.order_no, verified.request
+
+
+def _total_minor(items: Sequence[Any]) -> int:
+    return sum(item.quantity * item.unit_amount.minor for item in items)
+
+
+def _with_items(purchase: Purchase, items: Sequence[Any]) -> Purchase:
+    """The purchase of these items, with what they add up to and their own labels, as an order has them."""
+    labels = frozenset([item.category for item in items])
+    amount = replace(purchase.amount, minor=_total_minor(items))
+    return replace(purchase, items=items, item_categories=labels, amount=amount)
+
+
+@st.composite
+def cases(draw: st.DrawFn) -> Case:
+    """Payments that their chain mostly permits, or all of its credentials but one; every envelope carries all of it."""
+    end = NOW_SECONDS + draw(st.integers(1, 3) | st.integers(1, 10**6))
+    drawn = draw(chains(most=MAX_EXACT, window=(NOW_SECONDS - draw(st.sampled_from([0, 0, 600])), end), least=0))
+    purchase = draw(purchases_of(drawn))
+    if not NOW_SECONDS - 11 <= purchase.at <= end:  # elsewhere nothing was issued yet, or everything has ended
+        purchase = replace(purchase, at=NOW_SECONDS + purchase.at % (end - NOW_SECONDS))
+    purchase = replace(purchase, confirmed=False)
+    items: tuple[Any, ...] = tuple(purchase.items)
+    first = items[0]
+    baskets = [items, (first,), (replace(first, quantity=1),), (replace(first, quantity=1, unit_amount=purchase.amount),)]
+    orders_of = [_with_items(purchase, each) for each in baskets if _total_minor(each) <= MAX_EXACT]
+    best = min(orders_of, key=lambda each: refusing(drawn.every, each)) if orders_of else purchase
+    purchase = draw(st.sampled_from([best, best, best, *orders_of]))
+    assume(purchase.amount.minor <= MAX_EXACT)
+    ordered_at = purchase.at - draw(st.sampled_from([0, 0, 1, 600]))
+    deliver_by = purchase.deliver_by
+    if deliver_by is not None and deliver_by - purchase.ordered_at in range(1, 10**9):
+        deliver_by = ordered_at + deliver_by - purchase.ordered_at  # as long after the order as it was drawn
+    bought: tuple[Any, ...] = tuple(purchase.items)
+    order = act.Order(
+        purchase.payee,
+        draw(st.sampled_from([drawn.agent_id] * 20 + [OTHER_AGENT])),
+        PRINCIPAL,
+        "T-1",
+        bought,
+        purchase.amount,
+        purchase.at + draw(st.sampled_from([1, 900])),
+        deliver_by if deliver_by is not None and deliver_by > ordered_at else None,
+        purchase.delivery_address,
+    )
+    return Case(
+        drawn,
+        replace(purchase, ordered_at=ordered_at),
+        order,
+        draw(st.sampled_from([PSP] * 20 + ["psp-2"])),
+        draw(st.sampled_from([120] * 20 + [0, 1, 121])),
+        draw(st.sampled_from([0] * 20 + [1, 120, -11])),
+    )
+
+
+@given(cases())
+def test_the_same_payment_is_decided_alike(case: Case) -> None:
+    assert case.decide(COSE) == case.decide(JOSE)
+
+
+@pytest.mark.parametrize("links", [0, 1])
+def test_the_search_meets_payments_that_are_permitted(links: int) -> None:
+    """And not only those that something trivial refuses."""
+
+    def permitted(case: Case) -> bool:
+        return len(case.drawn.stated) > links and case.decide(COSE)[0] == "permitted"
+
+    find(cases(), permitted, settings=settings(max_examples=2_000, phases=[Phase.generate]))
 
 
 @given(st.binary(max_size=200) | st.from_regex(rb"\AeyJ[A-Za-z0-9_.=-]{0,120}\Z"))

@@ -12,13 +12,14 @@ from hypothesis import strategies as st
 
 import act
 from act.calendar import LATEST_INSTANT, iso
-from act.delegation.constraints import Constraint
+from act.delegation.constraints import Constraint, Validity
 from act.delegation.constraints.payload import write_constraints
 from act.delegation.conversation import INPUT_MODES, MAX_RAW_BYTES, ROLES, Message, conversation_reader, intent_digest
-from act.delegation.mandate import mandate_claims, read_mandate
+from act.delegation.credential import open_credential
+from act.delegation.mandate import SignedMandate, mandate_claims, read_mandate
 from act.errors import ActError
-from tests.support.strategies import constraints, json_values, names
-from tests.support.world import AGENT, NOW_SECONDS, PRINCIPAL, PSP, WALLET, key
+from tests.support.strategies import ENVELOPES, MAX_EXACT, json_values, names, private_maps, purposeful, signers
+from tests.support.world import AGENT, NOW_SECONDS, PRINCIPAL, PSP, WALLET, key, moment
 
 said = st.text(min_size=1, max_size=60)
 messages = st.lists(
@@ -46,9 +47,9 @@ def histories(draw: st.DrawFn) -> dict[str, Any]:
 @st.composite
 def records(draw: st.DrawFn) -> act.Isr:
     """Confirmed intent records, with any constraints a mandate can have."""
-    of: tuple[Constraint, ...] = draw(constraints())
+    of: tuple[Constraint, ...] = draw(purposeful(MAX_EXACT))
     start, end = next(each.encode() for each in of if each.path == "validity")
-    body = {"allowed_payment_methods": [draw(names)]} | _document(write_constraints(of, None))
+    body = {"allowed_payment_methods": [draw(names)]} | _document(write_constraints(of, draw(private_maps)))
     body |= {
         "conversation_history": draw(histories()),
         "validity_start_time": iso(start),
@@ -74,11 +75,15 @@ def _base64url(data: bytes) -> str:
     return urlsafe_b64encode(data).rstrip(b"=").decode()
 
 
-@given(records())
-def test_what_is_selected_reads_back_and_names_its_record(record: act.Isr) -> None:
+@given(records(), signers)
+def test_what_is_selected_reads_back_in_both_envelopes_and_names_its_record(record: act.Isr, signer: act.KeyPair) -> None:
     mandate = record.select_mandate(issuer=WALLET, ledger=PSP, delegator_identity=PRINCIPAL)
     signed = read_mandate(mandate_claims(mandate, key(AGENT).public_key, NOW_SECONDS))
     assert signed.mandate == mandate
+    window = mandate.constraint(Validity)
+    for envelope in ENVELOPES:
+        iac = act.mint(mandate, signer=signer, holder=signer.public_key, at=moment(window.end - 1), format=envelope)
+        assert open_credential(iac).content == SignedMandate(mandate, signer.public_key, window.end - 1)
     assert mandate.constraints == record.constraints
     assert mandate.source_isr_digest == sha256(record.to_json().encode()).digest()
     assert (mandate.intent_id is None) == (mandate.conversation_history is not None)

@@ -1,115 +1,176 @@
-"""What a link may say: whatever `narrows` lets through permits nothing that its parent does not."""
+"""What a link may say: whatever `narrows` lets through permits nothing that its parent does not, whatever was paid before."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
-from hypothesis import given, settings
+import pytest
+from hypothesis import Phase, find, given, settings
 from hypothesis import strategies as st
 
 import act
-from act.commerce.cart import Item
-from act.delegation.constraints import Constraint, MaxStaleness, build_constraints
+from act.delegation.constraints import REGISTRY, Constraint, Currency, Enforcer, MaxStaleness, Periods, Schedule
 from act.delegation.purchase import Purchase
-from tests.property.test_constraints import purchases
-from tests.support.strategies import amount_sizes, constraints, staleness
-
-
-def _permits(constraint: Constraint, purchase: Purchase) -> bool:
-    try:
-        constraint.permits(purchase)
-    except act.Refused:
-        return False
-    return True
-
-
-def _narrows(child: Any, parent: Any) -> bool:
-    try:
-        child.narrows(parent)
-    except act.Refused as refusal:
-        assert refusal.code in {"link_widens", "link_behaviour_changed", "link_payee_added", "link_outlives_parent"}
-        return False
-    return True
-
-
-few_minor = st.integers(1, 4)
-few_amounts = few_minor.map(lambda minor: f"0.{minor:02d}")
-caps = st.fixed_dictionaries(
-    {}, optional={"max_quantity": few_minor, "max_unit_amount": few_amounts, "confirmed_unit_amount": few_amounts}
-)
-more_selectors = st.fixed_dictionaries({}, optional={"sku": st.sampled_from("ab"), "category": st.sampled_from("xy")})
-entries = st.builds(lambda selectors, stated: {"sku": "a"} | selectors | stated, more_selectors, caps) | st.builds(
-    lambda label, stated: {"category": label} | stated, st.sampled_from("xy"), caps
-)
-lines = st.builds(
-    Item,
-    st.sampled_from("ab"),
-    st.just("n"),
-    st.sampled_from("xy"),
-    st.integers(1, 3),
-    few_minor.map(lambda minor: act.Amount(minor, "CNY")),
-)
-
-
-def _of_items(items: list[dict[str, Any]], percent: str) -> list[Constraint]:
-    wire: dict[str, Any] = {"validity": (0, 1), "currency": "CNY", "ext.items": items}
-    if any("confirmed_unit_amount" in entry for entry in items):
-        wire["ext.agent_behavior.price_deviation_tolerance"] = percent
-    return [each for each in build_constraints(wire) if each.path.startswith("ext.")]
+from tests.support.chains import DEPTH
+from tests.support.narrowing import DRAWS, is_narrower, read_drawn, refusal_of, stated_by
+from tests.support.purchases import Payment, fits, histories, permits, purchases_near
+from tests.support.strategies import amount_sizes, constraints, currencies, periods, schedules, staleness
 
 
 @st.composite
-def _pairs(draw: st.DrawFn) -> tuple[list[Constraint], list[Constraint], Purchase]:
-    """A parent, a child made of its entries with more selectors and other caps, and a purchase: few values, so that they
-    meet."""
-    above = draw(st.lists(entries, min_size=1, max_size=2))
-    below = []
-    for _ in range(draw(st.integers(1, 3))):
-        entry = draw(st.sampled_from(above))
-        stated = {name: entry[name] for name in ("sku", "category") if name in entry}
-        below.append(draw(more_selectors) | stated | draw(caps))
-    percent = st.sampled_from(["0", "25", "50", "100"])
-    bought = tuple(draw(st.lists(lines, min_size=1, max_size=3)))
-    purchase = Purchase("shop", frozenset(), frozenset(), act.Amount(1, "CNY"), "balance", "AUP", 0, bought)
-    return _of_items(above, draw(percent)), _of_items(below, draw(percent)), purchase
+def pairs(draw: st.DrawFn, path: str) -> tuple[Constraint, Constraint, str]:
+    """A constraint, another one of its class for a link below it, and their currency."""
+    currency = draw(currencies)
+    above = draw(DRAWS[path].values(currency))
+    below = draw(DRAWS[path].near(above, currency) | DRAWS[path].near(above, currency) | DRAWS[path].values(currency))
+    return read_drawn(path, above, currency), read_drawn(path, below, currency), currency
 
 
-@settings(max_examples=max(600, settings.default.max_examples if settings.default else 0))
-@given(_pairs())
-def test_narrower_items_and_prices_permit_no_more(case: tuple[list[Constraint], list[Constraint], Purchase]) -> None:
-    parent, child, purchase = case
-    above = {each.path: each for each in parent}
-    for each in child:
-        if each.path in above and _permits(each, purchase) and not _permits(above[each.path], purchase):
-            assert not _narrows(each, above[each.path]), each.path
+@st.composite
+def families(draw: st.DrawFn, path: str) -> tuple[Constraint, Constraint, Purchase]:
+    """Such a pair, parent first, and a purchase near both."""
+    parent, child, currency = draw(pairs(path))
+    codes = [each.code for each in (child, parent) if isinstance(each, Currency)] or [currency]
+    return parent, child, draw(purchases_near([child, parent], draw(st.just(currency) | st.sampled_from(codes))))
 
 
-@given(constraints(), constraints(), st.data())
-def test_whatever_narrows_permits_no_more(
-    parent: tuple[Constraint, ...], other: tuple[Constraint, ...], data: st.DataObject
-) -> None:
-    """Of any two mandates: where one constraint narrows the other's, a purchase that it permits the other permits too."""
-    above = {each.path: each for each in parent}
-    for each in other:
-        if each.path in above and each.path != "validity" and _narrows(each, above[each.path]):
-            purchase = data.draw(purchases(data.draw(st.sampled_from([parent, other]))))
-            if _permits(each, purchase):
-                assert _permits(above[each.path], purchase), each.path
+def test_every_constraint_of_the_registry_can_be_drawn() -> None:
+    assert list(DRAWS) == list(REGISTRY)
+
+
+@pytest.mark.parametrize("path", REGISTRY)
+@given(data=st.data())
+def test_what_narrows_permits_nothing_its_parent_refuses(path: str, data: st.DataObject) -> None:
+    parent, child, purchase = data.draw(families(path))
+    if is_narrower(child, parent) and permits(child, purchase):
+        assert permits(parent, purchase)
+
+
+COUNTED: Final = [path for path, kind in REGISTRY.items() if kind.enforced_by is Enforcer.LEDGER]
+
+
+@st.composite
+def counted(draw: st.DrawFn, path: str) -> tuple[Constraint, Constraint, list[Payment], int, str]:
+    """Such a pair, a history that both were debited for, and one more amount, which may be the whole cap."""
+    parent, child, currency = draw(pairs(path))
+    history = draw(histories())
+    minors = [each.cap + shift for one in (parent, child) for each in one.limits(history[-1][1]) for shift in (-1, 0, 1)]
+    minor = draw(st.integers(1, 45) | st.sampled_from([minor for minor in minors if minor > 0] or [1]))
+    return parent, child, history, minor, currency
+
+
+@pytest.mark.parametrize("path", COUNTED)
+@given(data=st.data())
+def test_what_fits_a_narrower_limit_fits_its_parents_after_any_history(path: str, data: st.DataObject) -> None:
+    """Whether those payments were allowed or not: the question is only what is counted."""
+    parent, child, history, minor, _ = data.draw(counted(path))
+    if is_narrower(child, parent):
+        for paid, (each, at) in enumerate([*history, (minor, history[-1][1])]):
+            if fits(child.limits(at), history[:paid], each):
+                assert fits(parent.limits(at), history[:paid], each)
+
+
+@pytest.mark.parametrize("path", ["max_total_amount", "ext.quota.times_limit", "ext.quota.periods"])
+def test_the_search_meets_narrower_limits_that_still_have_room(path: str) -> None:
+    """And parents' limits that have none: or the property above would hold of nothing."""
+
+    def has_room(case: tuple[Constraint, Constraint, list[Payment], int, str]) -> bool:
+        parent, child, history, minor, _ = case
+        return parent != child and is_narrower(child, parent) and fits(child.limits(history[-1][1]), history, minor)
+
+    def is_full(case: tuple[Constraint, Constraint, list[Payment], int, str]) -> bool:
+        parent, child, history, minor, _ = case
+        at = history[-1][1]
+        return parent != child and is_narrower(child, parent) and not fits(parent.limits(at), history, minor)
+
+    for wanted in (has_room, is_full):
+        find(counted(path), wanted, settings=settings(max_examples=5_000, phases=[Phase.generate]))
+
+
+@pytest.mark.parametrize("path", REGISTRY)
+@given(data=st.data())
+def test_what_is_wider_does_not_narrow(path: str, data: st.DataObject) -> None:
+    currency = data.draw(currencies)
+    value = data.draw(DRAWS[path].values(currency))
+    parent, child = (read_drawn(path, each, currency) for each in (value, data.draw(DRAWS[path].wider(value, currency))))
+    refusal = refusal_of(child, parent)
+    assert refusal is not None
+    assert refusal.code.startswith("link_")
+    assert refusal.where == path
+    assert path == DEPTH or refusal_of(parent, parent) is None
+
+
+_ONLY_REPEATED: Final = frozenset(path for path, kind in REGISTRY.items() if kind.rule == "ACT-CHN-09") | {
+    "delegation_mode",
+    "currency",
+    "ext.fulfillment.delivery_address",
+}
+
+
+@pytest.mark.parametrize("path", REGISTRY)
+def test_the_search_meets_narrower_constraints_that_permit(path: str) -> None:
+    """Or the property above would hold of nothing."""
+
+    def narrower(case: tuple[Constraint, Constraint, Purchase]) -> bool:
+        parent, child, purchase = case
+        differs = stated_by(parent) != stated_by(child) or path in _ONLY_REPEATED
+        return differs and is_narrower(child, parent) and permits(child, purchase)
+
+    find(families(path), narrower, settings=settings(max_examples=5_000, phases=[Phase.generate]))
 
 
 @given(constraints())
 def test_every_constraint_narrows_itself(every: tuple[Constraint, ...]) -> None:
     """A link may repeat its parent, except for the depth, of which the link itself takes one."""
     for each in every:
-        assert _narrows(each, each) == (each.path != "ext.delegation.max_depth")
+        assert is_narrower(each, each) == (each.path != DEPTH)
 
 
-@given(st.tuples(staleness("CNY"), staleness("CNY")), st.lists(amount_sizes, min_size=1))
+# --- what a single class promises beyond that ---------------------------------------------------------------------------------
+
+
+@given(st.lists(periods("CNY"), min_size=1, max_size=8))
+def test_periods_narrow_themselves_in_any_order(written: list[dict[str, Any]]) -> None:
+    assert is_narrower(Periods.read(written[::-1], "CNY"), Periods.read(written, "CNY"))
+
+
+def _at(at: int) -> Purchase:
+    return Purchase("shop", frozenset(), frozenset(), act.Amount(1, "CNY"), "m", "AUP", at)
+
+
+@given(schedules(), st.data())
+def test_a_schedule_is_refused_only_for_a_minute_that_its_parent_lacks(written: dict[str, Any], data: st.DataObject) -> None:
+    near = data.draw(DRAWS["ext.schedule"].near(written, "CNY") | schedules().map(lambda each: each | {"time_zone": "UTC"}))
+    child, parent = (Schedule.read(each | {"time_zone": "UTC"}, "CNY") for each in (near, written))
+    edges = {minute for each in (child, parent) for stretch in each.hours or ((0, 1_440),) for minute in stretch}
+    minutes = [day * 1_440 + edge + shift for day in range(1, 8) for edge in edges for shift in (-1, 0)]
+    week = [_at(minute * 60) for minute in minutes]  # between two edges nothing changes
+    is_inside = all(permits(parent, each) for each in week if permits(child, each))
+    assert is_narrower(child, parent) == is_inside
+
+
+@given(st.sampled_from(["ext.quota.times_limit", "max_total_amount", "ext.commerce.max_single_amount"]), st.data())
+def test_a_bound_narrows_exactly_what_is_not_below_it(path: str, data: st.DataObject) -> None:
+    parent, child, _ = data.draw(pairs(path))
+    below, above = (each.times if path.endswith("times_limit") else each.amount.minor for each in _any(child, parent))
+    assert is_narrower(child, parent) == (below <= above)
+
+
+def _any(*every: Any) -> tuple[Any, ...]:
+    return every
+
+
+@st.composite
+def _stalenesses(draw: st.DrawFn) -> tuple[Any, Any]:
+    parent = draw(staleness("CNY"))
+    return draw(DRAWS["ext.status.max_staleness"].near(parent, "CNY") | staleness("CNY")), parent
+
+
+@given(_stalenesses(), st.lists(amount_sizes, min_size=1))
 def test_a_narrower_staleness_allows_no_older_status(wire: tuple[Any, Any], amounts: list[int]) -> None:
     child, parent = (MaxStaleness.read(each, "CNY") for each in wire)
-    if _narrows(child, parent):
-        for minor in amounts:
-            assert child.allowed_seconds(minor) <= parent.allowed_seconds(minor)
-    else:  # nothing is refused that could be proven: some amount really is allowed an older status
-        edges = [step.above_minor + 1 for step in (*child.steps, *parent.steps)]
-        assert any(child.allowed_seconds(minor) > parent.allowed_seconds(minor) for minor in edges)
+    edges = [step.above_minor + shift for step in (*child.steps, *parent.steps) for shift in (0, 1)]
+    older = [
+        minor for minor in (*amounts, *edges) if minor > 0 and child.allowed_seconds(minor) > parent.allowed_seconds(minor)
+    ]
+    assert is_narrower(child, parent) == (not older)  # nothing is refused that could be proven

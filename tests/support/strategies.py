@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any, Final, Literal
+from uuid import UUID
 
 from hypothesis import strategies as st
 
@@ -13,20 +15,33 @@ from act.calendar import LATEST_INSTANT
 from act.delegation.constraints import Constraint, build_constraints, require_purpose
 from act.iso4217 import EXPONENTS
 from act.money import MINOR_LIMIT
+from tests.support.world import key
 
 __all__ = [
+    "ENVELOPES",
+    "MAX_EXACT",
     "amount_sizes",
     "amounts_in",
     "cbor_values",
     "constraints",
     "currencies",
+    "delivery_times",
     "few_names",
+    "has_purpose",
+    "item_entries",
     "json_values",
+    "mandates",
     "names",
     "orders",
+    "percentages",
     "periods",
+    "private_maps",
     "purposeful",
     "schedules",
+    "signers",
+    "staleness",
+    "uuids",
+    "weekdays",
     "zones",
 ]
 
@@ -65,6 +80,7 @@ zones: Final = st.sampled_from(
 
 _UNITS: Final = ["DAY", "WEEK", "MONTH", "QUARTER", "HALF_YEAR", "YEAR"]
 _WEEKDAYS: Final = ["MON", "TUE", "WED", "THU", "FRI", "SAT", "SUN"]
+weekdays: Final = st.lists(st.sampled_from(_WEEKDAYS), min_size=1, unique=True)
 
 
 @st.composite
@@ -96,7 +112,7 @@ def schedules(draw: st.DrawFn) -> dict[str, Any]:
     written: dict[str, Any] = {"time_zone": draw(zones)}
     parts = draw(st.sampled_from(["weekdays", "hours", "both"]))
     if parts != "hours":
-        written["weekdays"] = draw(st.lists(st.sampled_from(_WEEKDAYS), min_size=1, unique=True))
+        written["weekdays"] = draw(weekdays)
     if parts != "weekdays":
         edges = sorted(draw(st.lists(st.integers(0, 1_440), min_size=2, max_size=8, unique=True)))
         stretches = list(zip(edges[::2], edges[1::2], strict=False))
@@ -112,8 +128,8 @@ def constraints(draw: st.DrawFn, most: int = MINOR_LIMIT - 1) -> tuple[Constrain
     """
     currency = draw(currencies)
     start = draw(st.integers(0, LATEST_INSTANT - 1))
-    ladder = sorted(draw(st.lists(amount_sizes, min_size=3, max_size=3)))
-    lists = st.lists(names, min_size=1, max_size=5, unique=True)
+    ladder = sorted(draw(st.lists(_sizes(most), min_size=3, max_size=3)))
+    lists = st.lists(few_names | names, min_size=1, max_size=5, unique=True)
     wire: dict[str, Any] = {
         "validity": (start, draw(st.integers(start + 1, LATEST_INSTANT))),
         "delegation_mode": draw(st.sampled_from(["SPECIFIED", "BOUNDED"])),
@@ -130,15 +146,16 @@ def constraints(draw: st.DrawFn, most: int = MINOR_LIMIT - 1) -> tuple[Constrain
         "ext.commerce.forbidden_categories": lists,
         "ext.quota.times_limit": st.integers(1, 10**9),
         "ext.quota.refund_restores": st.booleans(),
-        "ext.quota.periods": st.lists(periods(currency), min_size=1, max_size=8),
+        "ext.quota.periods": st.lists(periods(currency, most=most), min_size=1, max_size=8),
         "ext.schedule": schedules(),
-    } | _others(currency)
+    } | _others(currency, most)
     wire |= {path: draw(values) for path, values in optional.items() if draw(st.booleans())}
     _make_consistent(wire)
     return build_constraints(wire)
 
 
-def _has_purpose(of: tuple[Constraint, ...]) -> bool:
+def has_purpose(of: Sequence[Constraint]) -> bool:
+    """Whether a mandate may have just these constraints."""
     mode = next(each.encode() for each in of if each.path == "delegation_mode")
     try:
         require_purpose(mode, of)
@@ -147,25 +164,31 @@ def _has_purpose(of: tuple[Constraint, ...]) -> bool:
     return True
 
 
-purposeful: Final = constraints().filter(_has_purpose)
-"""Constraints that a mandate may have: SPECIFIED names its goal, BOUNDED has bounds."""
+def purposeful(most: int = MINOR_LIMIT - 1) -> st.SearchStrategy[tuple[Constraint, ...]]:
+    """Constraints that a mandate may have: SPECIFIED names its goal, BOUNDED has bounds."""
+    return constraints(most).filter(has_purpose)
 
-amount_sizes: Final = st.integers(1, 300) | st.integers(1, MINOR_LIMIT - 1)
+
+def _sizes(most: int) -> st.SearchStrategy[int]:
+    return st.integers(1, 300) | st.integers(1, most)
+
+
+amount_sizes: Final = _sizes(MINOR_LIMIT - 1)
 few_names: Final = st.sampled_from(["tea", "cup", "straw"])
 """Names that meet by chance."""
 
 
-def _texts(currency: str) -> st.SearchStrategy[str]:
-    return amount_sizes.map(lambda minor: act.Amount(minor, currency).text)
+def _texts(currency: str, most: int) -> st.SearchStrategy[str]:
+    return _sizes(most).map(lambda minor: act.Amount(minor, currency).text)
 
 
-def item_entries(currency: str) -> st.SearchStrategy[list[dict[str, Any]]]:
+def item_entries(currency: str, most: int = MINOR_LIMIT - 1) -> st.SearchStrategy[list[dict[str, Any]]]:
     """Wire values of `ext.items`."""
     selectors = {"sku": few_names, "category": few_names, "name": few_names}
     caps = {
         "max_quantity": st.integers(1, 5) | st.integers(1, 1_000_000),
-        "max_unit_amount": _texts(currency),
-        "confirmed_unit_amount": _texts(currency),
+        "max_unit_amount": _texts(currency, most),
+        "confirmed_unit_amount": _texts(currency, most),
     }
     entry = st.fixed_dictionaries({}, optional=selectors | caps).filter(lambda each: bool(each.keys() & selectors))
     return st.lists(entry, min_size=1, max_size=4)
@@ -176,19 +199,19 @@ delivery_times: Final = st.sampled_from(["PT90S", "PT30M", "PT1H", "P1D", "1970-
 
 
 @st.composite
-def staleness(draw: st.DrawFn, currency: str) -> list[dict[str, Any]]:
+def staleness(draw: st.DrawFn, currency: str, most: int = MINOR_LIMIT - 1) -> list[dict[str, Any]]:
     """Wire values of `ext.status.max_staleness`."""
-    above = sorted(draw(st.sets(amount_sizes, max_size=3)))
+    above = sorted(draw(st.sets(_sizes(most), max_size=3)))
     seconds = sorted(draw(st.sets(st.integers(0, 100), min_size=len(above) + 1, max_size=len(above) + 1)), reverse=True)
     rest = [{"seconds": s, "above_amount": act.Amount(a, currency).text} for s, a in zip(seconds[1:], above, strict=True)]
     return [{"seconds": seconds[0]}, *rest]
 
 
-def _others(currency: str) -> dict[str, st.SearchStrategy[Any]]:
+def _others(currency: str, most: int) -> dict[str, st.SearchStrategy[Any]]:
     """The constraints that are not ACT's commerce ones, by path."""
     return {
-        "ext.step_up.above_amount": _texts(currency),
-        "ext.items": item_entries(currency),
+        "ext.step_up.above_amount": _texts(currency, most),
+        "ext.items": item_entries(currency, most),
         "ext.agent_behavior.price_deviation_tolerance": percentages,
         "ext.agent_behavior.price_deviation_action": st.sampled_from(["PAUSE_AND_NOTIFY", "AUTO_CANCEL"]),
         "ext.agent_behavior.on_payment_failure": st.sampled_from(["AUTO_RETRY", "CANCEL"]),
@@ -196,7 +219,7 @@ def _others(currency: str) -> dict[str, st.SearchStrategy[Any]]:
         "ext.fulfillment.delivery_time_requirement": delivery_times,
         "ext.fulfillment.delivery_address": st.sampled_from([bytes(32), bytes(range(32))]),
         "ext.delegation.max_depth": st.integers(1, 8),
-        "ext.status.max_staleness": staleness(currency),
+        "ext.status.max_staleness": staleness(currency, most),
         "ext.status.on_revoke": st.sampled_from(["honor", "void"]),
     }
 
@@ -222,3 +245,27 @@ def orders(draw: st.DrawFn) -> act.Order:
     deliver_by = draw(st.none() | st.integers(expires_at, LATEST_INSTANT))
     address = draw(st.none() | st.binary(min_size=32, max_size=32))
     return act.Order(draw(names), draw(names), draw(names), draw(names), items, amount, expires_at, deliver_by, address)
+
+
+uuids: Final = st.binary(min_size=16, max_size=16).map(lambda raw: UUID(bytes=raw).urn)
+"""Ids of credentials that both envelopes carry."""
+
+signers: Final = st.sampled_from([key("a"), key("a", "ES256")])
+
+ENVELOPES: Final[tuple[Literal["cose"], Literal["jose"]]] = ("cose", "jose")
+MAX_EXACT: Final = 10**15 - 1
+"""What a VC-JWT carries in minor units, whatever the currency's digits."""
+
+_private: Final[st.SearchStrategy[Any]] = st.recursive(
+    st.booleans() | st.integers(-(2**53) + 1, 2**53 - 1) | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=6,
+)
+private_maps: Final = st.none() | st.dictionaries(st.text(max_size=8), _private, min_size=1, max_size=2)
+"""What `ext.vendor_private` may hold in both envelopes."""
+
+
+def mandates(vendor_private: st.SearchStrategy[Any], most: int = MINOR_LIMIT - 1) -> st.SearchStrategy[act.Mandate]:
+    """Mandates with any constraints, amounts of at most `most` minor units, and `vendor_private` as it is drawn."""
+    of = [names] * 5
+    return st.builds(act.Mandate, uuids, *of, purposeful(most), st.none(), st.none(), vendor_private)
