@@ -118,27 +118,23 @@ def _parent_spends() -> Story:
     return story
 
 
-def _conflict() -> Story:
-    story = Story("chain-conflict", "The first link recorded under a delegation_id is the one: a second would be counted under "
-                  "the first one's name. That refusal is not stored.", ["ACT-LED-01"])  # fmt: skip
+def _same_id() -> Story:
+    story = Story("chain-same-id", "A link that copies another's delegation_id has counters of its own: it takes nothing from the "
+                  "other one, and does not shut it out.", ["ACT-CON-06"])  # fmt: skip
     root = story.mandate("mandate", _root("50.00"), 5_000)
     one = story.link("link-1", link(root, {_TOTAL: "20.00"}), "mandate", 2_000)
     same = {"cti": claims_of(one)[7], _TOTAL: "40.00"}
-    again, others = link(root, same), link(root, same, agent="other-courier")
-    story.payment("payment-1", _pay([root, one], 1))
-    story.payment("payment-again", _pay([root, again], 2))
-    story.payment("payment-other-agent", _pay([root, others], 3))
-    story.payment("payment-2", _pay([root, one], 4, 200))
-    story.authorized("payment-1", "link-1", "charge-1", 1_800)
-    story.refused("payment-again", "credential_conflict", "link.1.delegation_id")
-    story.refused("payment-other-agent", "credential_conflict", "link.1.delegation_id")
-    story.authorized("payment-2", "link-1", "charge-2", 200)
+    other = story.link("link-other", link(root, same, agent="other-courier"), "mandate", 4_000)
+    story.payment("payment-other", _pay([root, other], 1))
+    story.payment("payment-1", _pay([root, one], 2))
+    story.authorized("payment-other", "link-other", "charge-1", 1_800)
+    story.authorized("payment-1", "link-1", "charge-2", 1_800)
     return story
 
 
 def _same_id_elsewhere() -> Story:
-    story = Story("chain-conflict-scope", "A link's delegation_id is its own below one mandate only: who mints another mandate "
-                  "cannot take it away.", ["ACT-LED-01"])  # fmt: skip
+    story = Story("chain-id-scope", "A link's delegation_id is its own below one mandate only: who mints another mandate "
+                  "cannot take it away.", ["ACT-CON-06"])  # fmt: skip
     root = story.mandate("mandate", _root("50.00"), 5_000)
     other = story.mandate("mandate-other", mandate({_TOTAL: "50.00", DEPTH: 1, "cti": claims_of(link(root))[7]}), 5_000)
     one = story.link("link-1", link(root, {_TOTAL: "20.00"}), "mandate", 2_000)
@@ -196,5 +192,5 @@ def _scopes() -> Story:
 
 
 STORIES: Final = (
-    _ancestors, _siblings, _cousins, _own_total, _parent_spends, _conflict, _same_id_elsewhere, _revoked, _retry, _scopes,
+    _ancestors, _siblings, _cousins, _own_total, _parent_spends, _same_id, _same_id_elsewhere, _revoked, _retry, _scopes,
 )  # fmt: skip

@@ -40,6 +40,29 @@ def _effective(chain: Sequence[bytes]) -> dict[str, Any]:
     return {path: plain_json(value) for path, value in stated.items()}
 
 
+_WINDOWS: Final = [{"sliding_seconds": 60 + place, "max_amount": "20.00"} for place in range(8)]
+_QUOTA: Final = "act.ext.quota."
+
+
+def _counted_chain(last: Mapping[str, Any]) -> list[bytes]:
+    """A mandate and four links with nine limits each, one with two, and a last one with what it is given."""
+    chain = [plain_root({DEPTH: 6, f"{_QUOTA}periods": _WINDOWS})]
+    nine: dict[str, Any] = {_TOTAL: "20.00", f"{_QUOTA}periods": _WINDOWS}
+    stated: list[dict[str, Any]] = [*[nine] * 4, {_TOTAL: "20.00", f"{_QUOTA}times_limit": 9}, {**last}]
+    for place, changes in enumerate(stated, 1):
+        agent = "courier" if place == 1 else f"courier-{place}"
+        chain.append(link(chain[-1], changes | ({DEPTH: 6 - place} if place < 6 else {}), agent=agent))
+    return chain
+
+
+def _counted_limits(chain: Sequence[bytes]) -> list[dict[str, Any]]:
+    """What a ledger counts under such a chain, totals first, then the count, then the windows."""
+    windows = [{"limit": f"ext.quota.periods.{place}.max_amount~{60 + place}", "cap": 2_000} for place in range(8)]
+    own = [each | {"limit": f"{name_of(link)}/{each['limit']}"} for link in chain[1:5] for each in windows]
+    times = {"limit": f"{name_of(chain[5])}/ext.quota.times_limit", "cap": 9, "unit": "TIMES"}
+    return [*_capped(*((link, 2_000) for link in chain[1:])), times, *windows, *own]
+
+
 def _good(
     name: str,
     why: str,
@@ -103,11 +126,14 @@ def _accepted() -> list[Vector]:
     below = link(es256, agent="courier-2")
     own = link(least, {"act.ext.commerce.max_single_amount": "30.00", "act.ext.commerce.allowed_merchants": ["cha.example"]})
     silent = mandate({DEPTH: 1, "act.delegation_mode": REMOVED})
+    counted = _counted_chain({_TOTAL: "20.00"})
     return [
         _good("one", "A link that states nothing inherits everything, but for the consent to further links.", every,
               [root, inherited], shown=True),
         _good("two", "Two links, each with a total of its own: a ledger debits all three.", ["ACT-CHN-03", "ACT-CHN-07"],
               [root, first, second], limits=_capped((first, 5_000), (second, 2_000)), shown=True),
+        _good("limits-48", "As many limits as one receipt can show.", ["ACT-CHN-10"], counted,
+              limits=_counted_limits(counted)),
         _good("eight", "The longest chain.", ["ACT-CHN-03", "ACT-CHN-05"], chain_of(8)),
         _good("narrowed-everywhere", "Every constraint narrowed by the least there is.", every, [root, tight],
               limits=_capped((tight, 19_999))),
@@ -233,7 +259,9 @@ def _depths() -> list[Vector]:
              "delegation_too_deep", f"link.3.{place}", [deep, middle, last, link(last, agent="courier-3")]),
         _bad("too-deep-silent", "Consent is not inherited: a link that says nothing allows no further one.",
              "delegation_too_deep", f"link.2.{place}", [root, silent, link(silent, agent="courier-2")]),
-        _bad("nine", "More hands than anybody can follow.", "delegation_too_deep", f"link.9.{place}",
+        _bad("limits-49", "One limit more than a receipt has room for: a shop could not prove that it was paid.",
+             "too_many_limits", "link.6.act.ext.quota", _counted_chain({_TOTAL: "20.00", f"{_QUOTA}times_limit": 9})),
+        _bad("nine", "More hands than anybody can follow.", "delegation_too_deep", "chain",
              [*eight, link(eight[-1], agent="courier-9")]),
         _bad("cycle-agent", "An agent delegates to itself under another key.", cycle, "link.1.sub",
              [root, link(root, {"sub": "agent:tea-runner"})]),

@@ -173,7 +173,7 @@ def _sizes() -> list[Vector]:
     """Objects of 16,384 and 16,385 bytes, filled up by a block that is carried and never interpreted."""
 
     def filled(count: int) -> bytes:
-        body = MANDATE_CLAIMS["act"] | {"ext": MANDATE_CLAIMS["act"]["ext"] | {"vendor_private": {"fill": bytes(count)}}}
+        body = MANDATE_CLAIMS["act"] | {"ext": MANDATE_CLAIMS["act"]["ext"] | {"vendor_private": {"fill": "x" * count}}}
         return signed(_HEADER, cbor.encode(_CLAIMS | {-70001: body}), "wallet")
 
     def sized(size: int) -> bytes:

@@ -261,7 +261,7 @@ def _refusal(code: str, where: str, *, replayed: bool = False) -> dict[str, Any]
 def _standing(row: _Mandate, charges: list[_Charge], at: int) -> dict[str, Any]:
     counters = [
         {"limit": name, "cap": each.cap, "held": each.held, "captured": each.captured}
-        for name, each in sorted(row.counters.items())
+        for name, each in sorted(row.counters.items(), key=lambda each: each[0].rpartition("/")[0])
         if each.counted
     ]
     counters += [quota.counter(charges, at) for quota in row.quotas]

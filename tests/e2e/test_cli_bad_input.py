@@ -42,7 +42,7 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Desk:
     desk.write("empty", b"")
     desk.write("shown-order.json", desk.call("inspect", "order.cbor", "--json").raw)
     desk.write("junk", bytes(range(256)))
-    desk.write("large", bytes(300_000))
+    desk.write("large", bytes(400_000))
     desk.write("words.txt", b"just text")
     desk.write("parties2.json", json.dumps(parties_document(desk.world.parties) | {"version": 0}).encode())
     desk.write("nodb.db", b"this is no database, whatever its name may say" * 100)

@@ -81,7 +81,7 @@ def test_a_ledger_that_was_only_used_agrees_with_itself(path: Path) -> None:
         "UPDATE request SET identity = zeroblob(32) WHERE mandate = 2",
         "UPDATE request SET sequence = 1 WHERE sequence = 3",
         "UPDATE request SET agent_id = 'agent:other' WHERE mandate = 2",
-        "INSERT INTO request VALUES (1, 'agent:tea-runner', zeroblob(16), zeroblob(32), 1)",
+        "INSERT INTO request VALUES (1, 'agent:tea-runner', zeroblob(32), zeroblob(16), zeroblob(32), 1)",
     ],
 )
 def test_whatever_is_changed_afterwards_is_found(path: Path, statement: str) -> None:

@@ -101,7 +101,10 @@ def test_without_a_currency_no_amount_is_read() -> None:
         ({"delegation_mode": "bounded"}, "delegation_mode"),
         ({"validity_start_time": "2026-02-06"}, "validity_start_time"),
         ({"validity_end_time": "2026-02-06T08:00:00Z"}, "validity"),
-        ({"validity_end_time": "2026-02-06T08:00:00Z", "currency": ABSENT}, ""),
+        ({"validity_end_time": "2026-02-06T08:00:00Z", "currency": ABSENT}, "validity"),
+        ({"delegation_mode": "FOO", "currency": ABSENT}, "delegation_mode"),
+        ({"allowed_payment_methods": [], "currency": ABSENT}, "allowed_payment_methods"),
+        ({"max_total_amount": Decimal("0.0000001"), "currency": ABSENT}, ""),
         ({"validity_end_time": "soon", "validity_start_time": ABSENT}, "validity_end_time"),
         ({"max_total_amount": "0.00"}, "max_total_amount"),
         ({"max_total_amount": Decimal("200.001")}, "max_total_amount"),
@@ -131,7 +134,7 @@ def test_what_is_no_record(text: str | bytes) -> None:
 
 def test_a_record_is_never_larger_than_can_be_read_again() -> None:
     def padded(characters: int) -> act.Isr:
-        raw = '"' * 124_000 + "x" * characters  # each quotation mark takes two bytes of the record
+        raw = '"' * 125_000 + "x" * characters  # each quotation mark takes two bytes of the record
         return _draft(conversation_history={"user_intent_raw": raw})
 
     largest = padded(intent.MAX_ISR_BYTES - len(padded(0).canonical))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 import pytest
@@ -172,10 +172,19 @@ def test_constraints_this_version_cannot_enforce(name: str) -> None:
 
 
 def test_vendor_private_is_carried_and_means_nothing() -> None:
-    content = {"max_total_amount": "1.00", "nested": {"a": [1, True, b"x"]}}
+    content = {"max_total_amount": "1.00", "nested": {"a": [1, True, "x"]}}
     mandate = _open({"act.ext.vendor_private": content})
     assert mandate.vendor_private == content
     assert mandate.constraints == _open({}).constraints
+
+
+DEEP: Final[dict[str, Any]] = {"1": {"2": {"3": {"4": {"5": {"6": {"7": {"8": {"9": 1}}}}}}}}}
+
+
+@pytest.mark.parametrize("value", [b"x", {1: "x"}, 1 << 53, -(1 << 53), DEEP, list(range(257)), [[b"x"]]])
+def test_what_both_envelopes_can_carry_and_no_more(value: object) -> None:
+    with refused("claim_invalid", "mandate.act.ext.vendor_private"):
+        _open({"act.ext.vendor_private": {"x": value}})
 
 
 @pytest.mark.parametrize("value", [{}, [], "x", 1, True, b""])

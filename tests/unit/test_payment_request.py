@@ -11,7 +11,7 @@ import act
 from act.envelope.claims import uuid_urn
 from act.envelope.kinds import MANDATE, ORDER
 from act.errors import InvalidCall
-from act.payment.request import MAX_CHAIN, MAX_PAYMENT_BYTES, PAYMENT_TYP, PaymentRequest, open_request
+from act.payment.request import MAX_CHAIN, MAX_JSON_PAYMENT_BYTES, PAYMENT_TYP, PaymentRequest, open_request
 from act.wire import cbor
 from tests.support.world import (
     ABSENT,
@@ -231,7 +231,7 @@ def test_what_no_payment_is(value: object) -> None:
 
 def test_sizes_of_a_payment() -> None:
     with refused("input_too_large"):
-        act.Payment.from_bytes(bytes(MAX_PAYMENT_BYTES + 1))
+        act.Payment.from_bytes(bytes(MAX_JSON_PAYMENT_BYTES + 1))
     with refused("cbor_invalid"):
         act.Payment.from_bytes(PAYMENT.to_bytes() + b"\x00")
     with refused("cbor_invalid"):

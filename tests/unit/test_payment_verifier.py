@@ -128,6 +128,7 @@ def test_every_code_the_verifier_can_raise_is_provoked() -> None:
         "hold_expired",
         "receipt_mismatch",
         "receipt_not_paid",
+        "too_many_limits",
     }
     token = {code for code, row in CODES.items() if row.fault.value == "token"}
     assert {fault.code for fault in FAULTS.values()} == token - elsewhere

@@ -503,7 +503,10 @@ def test_receipts_follow_one_another(ledger: SqliteLedger) -> None:
         ("UPDATE charge SET order_no = 'T-0002' WHERE order_no = 'T-0001'", "UNIQUE constraint failed"),
         ("UPDATE mandate SET state = 'Expired'", "CHECK constraint failed"),
         ("INSERT INTO ledger VALUES (2, 'psp-2')", "CHECK constraint failed"),
-        ("INSERT INTO request SELECT mandate, agent_id, request_id, x'00', sequence FROM request", "UNIQUE constraint failed"),
+        (
+            "INSERT INTO request SELECT mandate, agent_id, holder, request_id, x'00', sequence FROM request",
+            "UNIQUE constraint failed",
+        ),
     ],
 )
 def test_the_file_itself_refuses(ledger: SqliteLedger, path: Path, statement: str, reason: str) -> None:

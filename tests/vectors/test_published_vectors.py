@@ -490,7 +490,7 @@ class Runner:
                     },
                     counter.unit,
                 )
-                for counter in status.counters
+                for counter in sorted(status.counters, key=lambda each: each.name.rpartition("/")[0])
             ],
         }
 

@@ -117,9 +117,10 @@ def _by_credential(
     return own, below
 
 
-def _link_names(link: Any) -> dict[str, str]:
-    """How a link that was given calls itself."""
-    return {} if link is None else {"delegation_id": link.delegation_id, "agent_id": link.agent_id}
+def _link_names(link: Any) -> dict[str, str | None]:
+    """How a link calls itself; only one that was given says so."""
+    names = ("delegation_id", "agent_id")
+    return {name: getattr(link, name, None) for name in names}
 
 
 def _link_shown(name: str, link: Any, uses: list[views.LimitUse], currency: str) -> list[RenderableType]:
