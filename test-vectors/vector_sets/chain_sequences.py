@@ -119,8 +119,8 @@ def _parent_spends() -> Story:
 
 
 def _same_id() -> Story:
-    story = Story("chain-same-id", "A link that copies another's delegation_id has counters of its own: it takes nothing from the "
-                  "other one, and does not shut it out.", ["ACT-CON-06"])  # fmt: skip
+    story = Story("chain-same-id", "A link that copies another's delegation_id has counters of its own: it takes nothing "
+                  "from the other one, and does not shut it out.", ["ACT-CON-06"])  # fmt: skip
     root = story.mandate("mandate", _root("50.00"), 5_000)
     one = story.link("link-1", link(root, {_TOTAL: "20.00"}), "mandate", 2_000)
     same = {"cti": claims_of(one)[7], _TOTAL: "40.00"}

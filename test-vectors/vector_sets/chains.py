@@ -48,7 +48,8 @@ def _counted_chain(last: Mapping[str, Any]) -> list[bytes]:
     """A mandate and four links with nine limits each, one with two, and a last one with what it is given."""
     chain = [plain_root({DEPTH: 6, f"{_QUOTA}periods": _WINDOWS})]
     nine: dict[str, Any] = {_TOTAL: "20.00", f"{_QUOTA}periods": _WINDOWS}
-    stated: list[dict[str, Any]] = [*[nine] * 4, {_TOTAL: "20.00", f"{_QUOTA}times_limit": 9}, {**last}]
+    two: dict[str, Any] = {_TOTAL: "20.00", f"{_QUOTA}times_limit": 9}
+    stated: list[dict[str, Any]] = [nine, nine, nine, nine, two, dict(last)]
     for place, changes in enumerate(stated, 1):
         agent = "courier" if place == 1 else f"courier-{place}"
         chain.append(link(chain[-1], changes | ({DEPTH: 6 - place} if place < 6 else {}), agent=agent))
@@ -60,7 +61,7 @@ def _counted_limits(chain: Sequence[bytes]) -> list[dict[str, Any]]:
     windows = [{"limit": f"ext.quota.periods.{place}.max_amount~{60 + place}", "cap": 2_000} for place in range(8)]
     own = [each | {"limit": f"{name_of(link)}/{each['limit']}"} for link in chain[1:5] for each in windows]
     times = {"limit": f"{name_of(chain[5])}/ext.quota.times_limit", "cap": 9, "unit": "TIMES"}
-    return [*_capped(*((link, 2_000) for link in chain[1:])), times, *windows, *own]
+    return [*map(dict, _capped(*((link, 2_000) for link in chain[1:]))), times, *windows, *own]
 
 
 def _good(

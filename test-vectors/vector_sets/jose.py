@@ -343,6 +343,6 @@ def _renamed(twin: Vector, identities: Mapping[bytes, bytes]) -> Vector:
         text = text.replace(base64url_encode(cose), base64url_encode(jose))
     renamed: Vector = json.loads(text)
     for step in renamed.get("steps", ()):
-        for row in filter(None, step["after"].values()):
+        for row in filter(None, step.get("after", {}).values()):
             row["counters"].sort(key=lambda counter: counter["limit"].rpartition("/")[0])  # the mandate's own, then each link's
     return renamed
