@@ -60,7 +60,7 @@ def counted(draw: st.DrawFn, path: str) -> tuple[Constraint, Constraint, list[Pa
 
 
 @pytest.mark.parametrize("path", [ITEMS, TOLERANCE])
-@settings(max_examples=max(1_000, settings.default.max_examples if settings.default else 0))
+@settings(max_examples=max(500, settings.default.max_examples if settings.default else 0))
 @given(data=st.data())
 def test_no_entries_of_a_narrower_list_add_up_to_more(path: str, data: st.DataObject) -> None:
     """The same once more, for longer: what entries permit together is the hardest to see."""
