@@ -27,14 +27,17 @@ from tests.support.world import ABSENT, AGENT, PSP, World, key
 
 
 def test_the_search_meets_purchases_that_only_a_middle_link_refuses() -> None:
-    """Or nobody would notice a chain that asks its ends alone."""
+    """Or nobody would notice a chain that asks its ends alone; and the one that is met is refused."""
 
     def middle(case: tuple[Drawn, Purchase]) -> bool:
         verdicts = [permits(stated, case[1]) for stated in case[0].stated]
         return len(verdicts) > 2 and verdicts[0] and verdicts[-1] and not all(verdicts)
 
     cases = chains(least=2).flatmap(lambda drawn: st.tuples(st.just(drawn), purchases_of(drawn)))
-    find(cases, middle, settings=settings(max_examples=5_000, phases=[Phase.generate]))
+    drawn, purchase = find(cases, middle, settings=settings(max_examples=5_000, phases=[Phase.generate]))
+    with pytest.raises(Refused):
+        drawn.open().permits(purchase)
+    assert not permits(drawn.open().effective(), purchase)
 
 
 def test_the_search_meets_purchases_that_a_chain_permits() -> None:

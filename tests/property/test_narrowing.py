@@ -12,7 +12,7 @@ import act
 from act.delegation.constraints import REGISTRY, Constraint, Currency, Enforcer, MaxStaleness, Periods, Schedule
 from act.delegation.purchase import Purchase
 from tests.support.chains import DEPTH
-from tests.support.narrowing import DRAWS, is_narrower, read_drawn, refusal_of, stated_by
+from tests.support.narrowing import DRAWS, ITEMS, TOLERANCE, is_narrower, read_drawn, refusal_of, stated_by
 from tests.support.purchases import Payment, fits, histories, permits, purchases_near
 from tests.support.strategies import amount_sizes, constraints, currencies, periods, schedules, staleness
 
@@ -57,6 +57,16 @@ def counted(draw: st.DrawFn, path: str) -> tuple[Constraint, Constraint, list[Pa
     minors = [each.cap + shift for one in (parent, child) for each in one.limits(history[-1][1]) for shift in (-1, 0, 1)]
     minor = draw(st.integers(1, 45) | st.sampled_from([minor for minor in minors if minor > 0] or [1]))
     return parent, child, history, minor, currency
+
+
+@pytest.mark.parametrize("path", [ITEMS, TOLERANCE])
+@settings(max_examples=max(500, settings.default.max_examples if settings.default else 0))
+@given(data=st.data())
+def test_no_entries_of_a_narrower_list_add_up_to_more(path: str, data: st.DataObject) -> None:
+    """The same once more, for longer: what entries permit together is the hardest to see."""
+    parent, child, purchase = data.draw(families(path))
+    if permits(child, purchase) and not permits(parent, purchase):
+        assert not is_narrower(child, parent)
 
 
 @pytest.mark.parametrize("path", COUNTED)

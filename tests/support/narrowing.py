@@ -261,6 +261,16 @@ _SELECTORS: Final = ("sku", "category", "name")
 _PRICES: Final = ("max_unit_amount", "confirmed_unit_amount")
 
 
+def _entries(currency: str) -> st.SearchStrategy[list[dict[str, Any]]]:
+    """Any entries, or a few with few values, so that those of a link and its parent and an order's lines meet."""
+    few_prices = st.integers(1, 4).map(lambda minor: act.Amount(minor, currency).text)
+    caps = {"max_quantity": st.integers(1, 4), "max_unit_amount": few_prices, "confirmed_unit_amount": few_prices}
+    entry = st.fixed_dictionaries({"sku": few_names}, optional={"category": few_names} | caps)
+    entry |= st.fixed_dictionaries({"category": few_names}, optional=caps)
+    few = st.lists(entry, min_size=1, max_size=2)
+    return few | few | item_entries(currency)
+
+
 @st.composite
 def _near_entry(draw: st.DrawFn, written: dict[str, Any], currency: str) -> dict[str, Any]:
     """The same items or some of them, with caps that are mostly as low or a little lower."""
@@ -284,7 +294,19 @@ def _near_entry(draw: st.DrawFn, written: dict[str, Any], currency: str) -> dict
 
 
 @st.composite
+def _divided(draw: st.DrawFn, entry: dict[str, Any]) -> list[dict[str, Any]]:
+    """Two kinds of an entry's items, whose quantities together are as many as the entry's, or one more."""
+    name = draw(st.sampled_from([name for name in _SELECTORS if name not in entry]))
+    part = draw(st.integers(1, entry["max_quantity"] - 1))
+    rest = min(entry["max_quantity"] - part + draw(st.sampled_from([0, 1])), 1_000_000)
+    return [entry | {name: "tea", "max_quantity": part}, entry | {name: "cup", "max_quantity": rest}]
+
+
+@st.composite
 def _near_entries(draw: st.DrawFn, parent: list[dict[str, Any]], currency: str) -> list[dict[str, Any]]:
+    divisible = [each for each in parent if each.get("max_quantity", 1) > 1 and each.keys() & set(_SELECTORS) < set(_SELECTORS)]
+    if divisible and draw(st.integers(0, 2)) == 0:
+        return draw(_divided(draw(st.sampled_from(divisible))))
     chosen = draw(st.just(parent) | st.lists(st.sampled_from(parent), min_size=1, max_size=3))
     return [draw(_near_entry(each, currency)) for each in chosen]
 
@@ -306,11 +328,14 @@ def _priced(of: st.SearchStrategy[list[dict[str, Any]]], percent: st.SearchStrat
     return st.builds(lambda entries, text: {ITEMS: entries, TOLERANCE: text}, items, percent)
 
 
+_few_percentages: Final = st.sampled_from(["0", "25", "50", "100"])
+
+
 @st.composite
 def _near_tolerances(draw: st.DrawFn, parent: dict[str, Any], currency: str) -> dict[str, Any]:
     own = st.just(parent[TOLERANCE])
     entries = st.just(parent[ITEMS]) | _near_entries(parent[ITEMS], currency)
-    near: dict[str, Any] = draw(_priced(entries, own | st.sampled_from(["0", "1", "25", "50"]) | percentages))
+    near: dict[str, Any] = draw(_priced(entries, own | _few_percentages | percentages))
     return near
 
 
@@ -403,8 +428,10 @@ DRAWS: Final[Mapping[str, Draws]] = {
     "ext.commerce.forbidden_merchants": _forbidden(),
     "ext.commerce.allowed_categories": _allowed(),
     "ext.commerce.forbidden_categories": _forbidden(),
-    ITEMS: Draws(item_entries, _near_entries, lambda parent, currency: _wider_entries(parent)),
-    TOLERANCE: Draws(lambda currency: _priced(item_entries(currency), percentages), _near_tolerances, _wider_tolerances),
+    ITEMS: Draws(_entries, _near_entries, lambda parent, currency: _wider_entries(parent)),
+    TOLERANCE: Draws(
+        lambda currency: _priced(_entries(currency), _few_percentages | percentages), _near_tolerances, _wider_tolerances
+    ),
     "ext.fulfillment.delivery_time_requirement": Draws(
         lambda currency: delivery_times | st.integers(1, _MOST_SECONDS).map(lambda seconds: f"PT{seconds}S"),
         lambda parent, currency: _near_delivery(parent),

@@ -84,6 +84,7 @@ class _Edges:
     minors: list[int]
     prices: list[int]
     entries: list[ItemEntry]
+    lists: list[tuple[ItemEntry, ...]]
     instants: list[int]
     schedules: list[Schedule]
     modes: list[str]
@@ -92,10 +93,11 @@ class _Edges:
 
 
 def _edges_of(every: Sequence[Constraint]) -> _Edges:
-    edges = _Edges([], [], [], [], [], [], [], [], [], [], [])
+    edges = _Edges([], [], [], [], [], [], [], [], [], [], [], [])
     for each in every:
         if isinstance(each, Items | PriceDeviationTolerance):
             edges.entries += each.entries
+            edges.lists += [each.entries[:3]] if each.entries else []
             stated = [price for entry in each.entries for price in (entry.max_unit_amount, entry.confirmed_unit_amount)]
             if isinstance(each, PriceDeviationTolerance):
                 stated += [each.ceiling(entry) for entry in each.entries]
@@ -147,16 +149,21 @@ def _instants(draw: st.DrawFn, edges: _Edges) -> int:
 def _lines(draw: st.DrawFn, edges: _Edges, currency: str) -> tuple[act.Item, ...]:
     """Lines of an order: mostly what entries name, at the prices that they speak of and around them."""
     prices = _or_any(_around(edges.prices), amount_sizes)
+    is_whole = bool(edges.lists) and draw(st.integers(0, 2)) == 0  # as many of everything as one list allows
+    of = draw(st.sampled_from(edges.lists)) if is_whole else [None] * draw(st.integers(1, 3))
     lines = []
-    for _ in range(draw(st.integers(1, 3))):
-        entry = draw(_or_any(edges.entries, st.just(ItemEntry())))
+    for chosen in of:
+        entry = chosen if chosen is not None else draw(_or_any(edges.entries, st.just(ItemEntry())))
         sku, name, category = (
             stated if stated is not None else draw(_or_any(edges.categories, few_names))
             for stated in (entry.sku, entry.name, entry.category)
         )
         most = [entry.max_quantity + shift for shift in (0, 1)] if entry.max_quantity is not None else []
         quantity = min(draw(_or_any(most, st.integers(1, 4))), 1_000_000)
-        lines.append(act.Item(sku, name, category, quantity, act.Amount(draw(prices), currency)))
+        price = draw(prices)
+        if chosen is not None:
+            quantity, price = entry.max_quantity or quantity, min([*edges.prices, price])
+        lines.append(act.Item(sku, name, category, quantity, act.Amount(price, currency)))
     return tuple(lines)
 
 
