@@ -201,7 +201,8 @@ class Case:
         except act.Refused as refusal:
             return refusal.code, refusal.where, refusal.facts, findings
         assert not findings
-        return "permitted", verified.limits, verified.amount, verified.payee, verified.order_no, verified.request
+        limits = tuple(replace(each, name=each.name.rpartition("/")[2]) for each in verified.limits)  # a link's name is its own
+        return "permitted", limits, verified.amount, verified.payee, verified.order_no, verified.request
 
 
 def _total_minor(items: Sequence[Any]) -> int:
