@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Final, Self
 
 from act.delegation.constraints.base import Constraint, Enforcer, Language, widened
 from act.delegation.constraints.items import ItemEntry, Items, covers_prices, require_named, require_price
+from act.delegation.constraints.repeated import Choice, Repeated
 from act.delegation.limits import Limit
 from act.delegation.purchase import Purchase
 from act.errors import Refused
@@ -108,54 +109,11 @@ class PriceDeviationTolerance:
 
 
 @dataclass(frozen=True, slots=True)
-class _Behavior:
-    """How the agent behaves: it permits every payment, and a link repeats its parent's."""
-
-    rule: ClassVar[str] = "ACT-CHN-09"
-    enforced_by: ClassVar[Enforcer] = Enforcer.AGENT
-
-    def permits(self, purchase: Purchase) -> None:
-        """Every purchase: it binds who makes it."""
-
-    def limits(self, at: int) -> tuple[Limit, ...]:
-        """Nothing to count."""
-        return ()
-
-
-@dataclass(frozen=True, slots=True)
-class _Choice(_Behavior):
-    """One of two words of ACT's."""
-
-    path: ClassVar[str]
-    described: ClassVar[Mapping[str, tuple[str, str]]]
-    choice: str
-
-    @classmethod
-    def read(cls, value: Any, currency: str) -> Self:
-        """From ACT's words."""
-        if type(value) is not str or value not in cls.described:
-            raise Refused("claim_invalid", expected=" or ".join(cls.described))
-        return cls(value)
-
-    def encode(self) -> Any:
-        """ACT's word."""
-        return self.choice
-
-    def narrows(self, parent: Self) -> None:
-        """The same; raises `Refused` link_behaviour_changed (ACT-CHN-09)."""
-        if self.choice != parent.choice:
-            raise Refused("link_behaviour_changed", self.path, link=self.choice, parent=parent.choice)
-
-    def describe(self, language: Language = "en") -> str:
-        """What the agent does."""
-        return self.described[self.choice][language == "zh"]
-
-
-@dataclass(frozen=True, slots=True)
-class PriceDeviationAction(_Choice):
+class PriceDeviationAction(Choice):
     """`ext.agent_behavior.price_deviation_action`: what the agent does when a price is beyond its tolerance."""
 
     path: ClassVar[str] = "ext.agent_behavior.price_deviation_action"
+    enforced_by: ClassVar[Enforcer] = Enforcer.AGENT
     described: ClassVar[Mapping[str, tuple[str, str]]] = {
         "PAUSE_AND_NOTIFY": ("if a price rises further, the agent pauses and asks", "价格超出容忍范围时,代理人暂停并通知"),
         "AUTO_CANCEL": ("if a price rises further, the agent cancels", "价格超出容忍范围时,代理人自动取消"),
@@ -163,10 +121,11 @@ class PriceDeviationAction(_Choice):
 
 
 @dataclass(frozen=True, slots=True)
-class OnPaymentFailure(_Choice):
+class OnPaymentFailure(Choice):
     """`ext.agent_behavior.on_payment_failure`: what the agent does when a payment failed."""
 
     path: ClassVar[str] = "ext.agent_behavior.on_payment_failure"
+    enforced_by: ClassVar[Enforcer] = Enforcer.AGENT
     described: ClassVar[Mapping[str, tuple[str, str]]] = {
         "AUTO_RETRY": ("if a payment fails, the agent tries again", "支付失败时,代理人自动重试"),
         "CANCEL": ("if a payment fails, the agent gives up", "支付失败时,代理人取消"),
@@ -174,10 +133,11 @@ class OnPaymentFailure(_Choice):
 
 
 @dataclass(frozen=True, slots=True)
-class MaxRetryCount(_Behavior):
+class MaxRetryCount(Repeated):
     """`ext.agent_behavior.max_retry_count`: how often the agent tries a failed payment again."""
 
     path: ClassVar[str] = "ext.agent_behavior.max_retry_count"
+    enforced_by: ClassVar[Enforcer] = Enforcer.AGENT
     count: int
 
     @classmethod
@@ -190,11 +150,6 @@ class MaxRetryCount(_Behavior):
     def encode(self) -> Any:
         """The number."""
         return self.count
-
-    def narrows(self, parent: Self) -> None:
-        """The same; raises `Refused` link_behaviour_changed (ACT-CHN-09)."""
-        if self.count != parent.count:
-            raise Refused("link_behaviour_changed", self.path, link=self.count, parent=parent.count)
 
     def describe(self, language: Language = "en") -> str:
         """How often."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, ClassVar, Final, Self
 
-from act.delegation.constraints.base import BEHAVIOUR_RULE, Enforcer, Language, widened
-from act.delegation.limits import Limit
-from act.delegation.purchase import Purchase
+from act.delegation.constraints.base import Enforcer, Language, widened
+from act.delegation.constraints.repeated import Choice, PermitsAll
 from act.envelope.claims import Fields, read_fields, read_raw
 from act.errors import Refused
 from act.money import Amount
@@ -29,19 +29,7 @@ VOID: Final = "void"
 
 
 @dataclass(frozen=True, slots=True)
-class _Standing:
-    """About the mandate itself: it permits every payment, and something else than the payment is judged by it."""
-
-    def permits(self, purchase: Purchase) -> None:
-        """Every purchase."""
-
-    def limits(self, at: int) -> tuple[Limit, ...]:
-        """Nothing to count."""
-        return ()
-
-
-@dataclass(frozen=True, slots=True)
-class MaxDepth(_Standing):
+class MaxDepth(PermitsAll):
     """`ext.delegation.max_depth`: how many links may stand below. Absent, there may be none: nobody consented to sub-agents."""
 
     path: ClassVar[str] = "ext.delegation.max_depth"
@@ -95,7 +83,7 @@ class StalenessStep:
 
 
 @dataclass(frozen=True, slots=True)
-class MaxStaleness(_Standing):
+class MaxStaleness(PermitsAll):
     """`ext.status.max_staleness`: how old a status may be, by the payment's amount: the more money, the fresher.
 
     It permits every payment in this version: the ledger reads the status in the very transaction, where its age is 0.
@@ -168,32 +156,12 @@ def _describe_step(step: StalenessStep, language: Language) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class OnRevoke(_Standing):
+class OnRevoke(Choice):
     """`ext.status.on_revoke`: what becomes of money that is held when the mandate is revoked. Absent means `honor`."""
 
     path: ClassVar[str] = "ext.status.on_revoke"
-    rule: ClassVar[str] = BEHAVIOUR_RULE
     enforced_by: ClassVar[Enforcer] = Enforcer.LEDGER
-    choice: str
-
-    @classmethod
-    def read(cls, value: Any, currency: str) -> Self:
-        """From `honor` (what is held may still be captured) or `void` (it is released)."""
-        if type(value) is not str or value not in (HONOR, VOID):
-            raise Refused("claim_invalid", expected=f"{HONOR} or {VOID}")
-        return cls(value)
-
-    def encode(self) -> Any:
-        """The word."""
-        return self.choice
-
-    def narrows(self, parent: Self) -> None:
-        """The same: holds of one payment cannot be kept and released."""
-        if self.choice != parent.choice:
-            raise Refused("link_behaviour_changed", self.path, link=self.choice, parent=parent.choice)
-
-    def describe(self, language: Language = "en") -> str:
-        """What happens."""
-        if self.choice == VOID:
-            return "撤销时,尚未扣款的冻结金额全部释放" if language == "zh" else "when revoked, money that is held is released"
-        return "撤销后,已冻结的金额仍可扣款" if language == "zh" else "when revoked, money that is held may still be captured"
+    described: ClassVar[Mapping[str, tuple[str, str]]] = {
+        HONOR: ("when revoked, money that is held may still be captured", "撤销后,已冻结的金额仍可扣款"),
+        VOID: ("when revoked, money that is held is released", "撤销时,尚未扣款的冻结金额全部释放"),
+    }

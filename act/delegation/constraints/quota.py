@@ -13,6 +13,7 @@ from typing import Any, ClassVar, Final, Self
 from act.calendar import MAX_PERIOD_COUNT, Period, PeriodUnit, read_date, read_zone, window_at
 from act.delegation.constraints.base import Enforcer, Language, widened
 from act.delegation.constraints.quota_words import describe_period
+from act.delegation.constraints.repeated import Repeated
 from act.delegation.limits import UNUSED, Limit, Unit, judge
 from act.delegation.purchase import Purchase
 from act.envelope.claims import Fields, Reader, read_fields, read_raw
@@ -81,11 +82,10 @@ class TimesLimit:
 
 
 @dataclass(frozen=True, slots=True)
-class RefundRestores:
+class RefundRestores(Repeated):
     """`ext.quota.refund_restores`: whether a refund gives back what the payment took of the limits. It binds the ledger."""
 
     path: ClassVar[str] = "ext.quota.refund_restores"
-    rule: ClassVar[str] = "ACT-CHN-09"
     enforced_by: ClassVar[Enforcer] = Enforcer.LEDGER
     restores: bool
 
@@ -99,18 +99,6 @@ class RefundRestores:
     def encode(self) -> Any:
         """True or false."""
         return self.restores
-
-    def permits(self, purchase: Purchase) -> None:
-        """Every payment: it says what happens after one."""
-
-    def limits(self, at: int) -> tuple[Limit, ...]:
-        """Nothing to count."""
-        return ()
-
-    def narrows(self, parent: Self) -> None:
-        """The same; raises `Refused` link_behaviour_changed (ACT-CHN-09)."""
-        if self.restores != parent.restores:
-            raise Refused("link_behaviour_changed", self.path)
 
     def describe(self, language: Language = "en") -> str:
         """What a refund does."""
