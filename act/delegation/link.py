@@ -10,14 +10,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final
 
-from act.calendar import read_instant
-from act.delegation.constraints import Constraint, MaxTotalAmount, Periods, Validity
+from act.delegation.constraints import Constraint, Validity
 from act.delegation.constraints.payload import read_constraints, write_constraints
-from act.delegation.mandate import read_holder, write_holder
+from act.delegation.limits import Unit
+from act.delegation.mandate import CREDENTIAL_CLAIMS, read_holder, write_holder
 from act.envelope.claims import (
     Fields,
     delegation_id_claim,
-    read_delegation_id,
     read_digest,
     read_fields,
     read_map,
@@ -28,27 +27,15 @@ from act.envelope.kinds import LINK
 from act.envelope.objects import Format, Opened, open_object
 from act.errors import Refused
 from act.keys import PublicKey
+from act.wire import json
 
 __all__ = ["Link", "SignedLink", "UnverifiedLink", "link_claims", "open_link", "read_link", "require_countable"]
 
-_CLAIMS: Final = Fields(
-    {
-        "iss": read_text,
-        "sub": read_text,
-        "aud": read_text,
-        "exp": read_instant,
-        "nbf": read_instant,
-        "iat": read_instant,
-        "cti": read_delegation_id,
-        "cnf": read_map,
-        "act": read_map,
-    }
-)
+_CLAIMS: Final = Fields(CREDENTIAL_CLAIMS)
 _ACT: Final = Fields(
     {"delegator_identity": read_text, "parent": read_digest, "currency": read_raw},
     {"delegation_mode": read_raw, "max_total_amount": read_raw, "allowed_payment_methods": read_raw, "ext": read_map},
 )
-_MAX_EXACT: Final = (1 << 53) - 1
 _NO_DEFAULTS: Final[Mapping[str, Any]] = {}
 
 
@@ -115,7 +102,7 @@ def read_link(claims: dict[str, Any]) -> SignedLink:
 
 def link_claims(link: Link, holder: PublicKey, issued_at: int) -> dict[str, Any]:
     """The claims that `read_link` takes back."""
-    window = next(each for each in link.constraints if isinstance(each, Validity))
+    window = _window(link)
     body: dict[str, Any] = {"delegator_identity": link.delegator_identity, "parent": link.parent}
     return {
         "iss": link.issuer,
@@ -128,6 +115,10 @@ def link_claims(link: Link, holder: PublicKey, issued_at: int) -> dict[str, Any]
         "cnf": write_holder(holder),
         "act": body | write_constraints(link.constraints, link.vendor_private),
     }
+
+
+def _window(link: Link) -> Validity:
+    return next(each for each in link.constraints if isinstance(each, Validity))
 
 
 def open_link(data: bytes) -> UnverifiedLink:
@@ -145,12 +136,7 @@ def require_countable(link: Link) -> None:
     A receipt in JOSE writes its counters as JSON integers, which no reader carries exactly beyond that (RFC 7493). A mandate in
     VC-JWT knows the bound for each of its amounts.
     """
+    start = _window(link).start  # at any other instant the same limits have other windows
     for constraint in link.constraints:
-        if isinstance(constraint, MaxTotalAmount):
-            caps = [constraint.amount]
-        elif isinstance(constraint, Periods):
-            caps = [quota.max_amount for quota in constraint.quotas if quota.max_amount is not None]
-        else:
-            continue
-        if any(cap.minor > _MAX_EXACT for cap in caps):
+        if any(limit.unit is Unit.AMOUNT and limit.cap > json.MAX_EXACT_INT for limit in constraint.limits(start)):
             raise Refused("amount_invalid", f"link.act.{constraint.path}")

@@ -18,6 +18,7 @@ from act.delegation.document import read_mandate_document
 from act.delegation.vc_jwt import UNNAMED_LEDGER
 from act.envelope.claims import (
     Fields,
+    Reader,
     delegation_id_claim,
     read_delegation_id,
     read_digest,
@@ -29,22 +30,31 @@ from act.envelope.claims import (
 from act.errors import InvalidCall, Refused
 from act.keys import PublicKey
 
-__all__ = ["Mandate", "MandateKey", "SignedMandate", "mandate_claims", "read_holder", "read_mandate", "write_holder"]
+__all__ = [
+    "CREDENTIAL_CLAIMS",
+    "Mandate",
+    "MandateKey",
+    "SignedMandate",
+    "mandate_claims",
+    "read_holder",
+    "read_mandate",
+    "write_holder",
+]
 
-_CLAIMS: Final = Fields(
-    {
-        "iss": read_text,
-        "sub": read_text,
-        "aud": read_text,
-        "exp": read_instant,
-        "nbf": read_instant,
-        "iat": read_instant,
-        "cti": read_delegation_id,
-        "cnf": read_map,
-        "status": read_map,
-        "act": read_map,
-    }
-)
+CREDENTIAL_CLAIMS: Final[Mapping[str, Reader]] = {
+    "iss": read_text,
+    "sub": read_text,
+    "aud": read_text,
+    "exp": read_instant,
+    "nbf": read_instant,
+    "iat": read_instant,
+    "cti": read_delegation_id,
+    "cnf": read_map,
+    "act": read_map,
+}
+"""The claims that a mandate and a link have in common, and how each is read."""
+
+_CLAIMS: Final = Fields({**CREDENTIAL_CLAIMS, "status": read_map})
 _LEDGER_STATUS: Final = Fields({"ledger": read_text})
 _UNNAMED: Final = {"aud": UNNAMED_LEDGER, "status": {"ledger": UNNAMED_LEDGER}}
 _CLAIMS_WITHOUT_LEDGER: Final = Fields({name: read for name, read in _CLAIMS.readers.items() if name not in _UNNAMED})

@@ -17,13 +17,13 @@ from act.envelope.forms import DIGEST
 from act.errors import Refused
 from act.iso4217 import EXPONENTS
 from act.money import Amount
+from act.wire import json
 
 __all__ = ["read_instant_text", "read_subject", "write_subject"]
 
-_MAX_EXACT_INT: Final = (1 << 53) - 1
 """RFC 7493: what every JSON reader carries exactly. The minor units of an amount stay within it, so receipts' counters do."""
 
-_WHOLE_LIMITS: Final = {digits: min(10**15, _MAX_EXACT_INT // 10**digits) for digits in set(EXPONENTS.values())}
+_WHOLE_LIMITS: Final = {digits: min(10**15, json.MAX_EXACT_INT // 10**digits) for digits in set(EXPONENTS.values())}
 _FRACTIONS: Final = {digits: "." + "0" * digits if digits else "" for digits in set(EXPONENTS.values())}
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _ISO_LENGTH: Final = 20
@@ -47,7 +47,7 @@ def _read_amount(value: Any, currency: Any) -> Any:
     if type(value) is int and 0 < value < _WHOLE_LIMITS[digits]:
         return f"{value}{_FRACTIONS[digits]}"
     amount = Amount.parse_number(value, currency)
-    if amount.minor > _MAX_EXACT_INT:
+    if amount.minor > json.MAX_EXACT_INT:
         raise Refused("amount_invalid")
     return amount.text
 

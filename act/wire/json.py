@@ -13,7 +13,7 @@ from typing import Final, NoReturn, TypeAlias
 
 from act.errors import InvalidCall, Refused
 
-__all__ = ["MAX_BYTES", "MAX_DEPTH", "JsonValue", "canonicalize", "decode", "require_no_null"]
+__all__ = ["MAX_BYTES", "MAX_DEPTH", "MAX_EXACT_INT", "JsonValue", "canonicalize", "decode", "require_no_null"]
 
 JsonValue: TypeAlias = "bool | int | Decimal | str | list[JsonValue] | dict[str, JsonValue] | None"
 """What JSON decodes to here. Integers lie in -2^63 .. 2^63 - 1."""
@@ -24,9 +24,11 @@ MAX_BYTES: Final = 65_536
 MAX_DEPTH: Final = 32
 """Arrays and objects inside one another. Foreign credentials nest deeper than our own objects; no recursion limit is near."""
 
+MAX_EXACT_INT: Final = (1 << 53) - 1
+"""What every JSON reader carries exactly (RFC 7493 2.2)."""
+
 _INT_LIMIT: Final = 1 << 63
 _MAX_NUMBER_CHARACTERS: Final = 40  # room for every binary64 in its shortest form, 25 characters, and for 64-bit integers, 20
-_MAX_EXACT_INT: Final = (1 << 53) - 1  # RFC 7493 2.2: what every JSON reader carries exactly
 _MAX_EXACT_DIGITS: Final = 15  # decimals up to here survive binary64 and come back as they were
 _MAX_POWER: Final = 307  # and that holds while binary64 has its full precision: 1e-307 .. 9.9e307
 
@@ -231,7 +233,7 @@ def _name_order(name: object) -> bytes:
 
 def _format_number(value: object) -> str:
     if isinstance(value, int) and type(value) is int:
-        if abs(value) > _MAX_EXACT_INT:
+        if abs(value) > MAX_EXACT_INT:
             raise InvalidCall("call_invalid", expected="an integer within 2^53 - 1")
         return str(value)
     if isinstance(value, Decimal) and type(value) is Decimal:
@@ -253,7 +255,7 @@ def _format_decimal(value: Decimal) -> str:
     minus = "-" if sign else ""
     k = len(digits)
     if k <= n <= 21:
-        if int(digits) * 10 ** (n - k) > _MAX_EXACT_INT:  # it would be read back as an integer
+        if int(digits) * 10 ** (n - k) > MAX_EXACT_INT:  # it would be read back as an integer
             raise InvalidCall("call_invalid", expected="an integer within 2^53 - 1")
         return minus + digits + "0" * (n - k)
     if 0 < n <= 21:

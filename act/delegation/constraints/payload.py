@@ -12,6 +12,7 @@ from typing import Any, Final
 from act.delegation.constraints.base import Constraint
 from act.delegation.constraints.registry import DEFAULT_MODE, REGISTRY, build_constraints
 from act.errors import Refused
+from act.wire import json
 
 __all__ = ["DEFAULTS", "MAX_CARRIED", "MAX_CARRIED_DEPTH", "TOP_LEVEL", "read_carried", "read_constraints", "write_constraints"]
 
@@ -25,7 +26,6 @@ MAX_CARRIED: Final = 256
 MAX_CARRIED_DEPTH: Final = 8
 """Of what is carried for others: a note, not a document. It costs every verifier time and every ledger nothing."""
 
-_MAX_EXACT: Final = (1 << 53) - 1
 _WHOLE: Final = {path.removeprefix("ext."): path for path in REGISTRY if path.startswith("ext.") and path.count(".") == 1}
 _BLOCKS: Final[dict[str, dict[str, str]]] = {}
 for _path in REGISTRY:
@@ -89,7 +89,7 @@ def read_carried(value: dict[str, Any]) -> dict[str, Any]:
             elif type(each) is list:
                 below += each
             elif type(each) is int:
-                if abs(each) > _MAX_EXACT:
+                if abs(each) > json.MAX_EXACT_INT:
                     raise _carried_fault()
             elif type(each) is not str and type(each) is not bool:
                 raise _carried_fault()
