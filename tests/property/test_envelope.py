@@ -70,7 +70,7 @@ def test_any_header_and_payload_is_opened_or_refused(header: dict[Any, Any], pay
 
 
 @given(st.binary(max_size=100))
-def test_any_signature_is_good_or_refused(signature: bytes) -> None:
+def test_any_signature_somebody_made_up_is_refused(signature: bytes) -> None:
     for signer in (key("signer"), key("signer", "ES256")):
         opened = open_object(resign(seal(KINDS[0], {"iss": "a"}, signer), signature))
         with refused("credential_signature_invalid", "mandate"):
@@ -78,7 +78,7 @@ def test_any_signature_is_good_or_refused(signature: bytes) -> None:
 
 
 @given(st.integers(0, P256_ORDER + 5), st.integers(0, P256_ORDER + 5))
-def test_any_r_and_s_is_good_or_refused(r: int, s: int) -> None:
+def test_any_r_and_s_somebody_made_up_is_refused(r: int, s: int) -> None:
     signer = key("signer", "ES256")
     opened = open_object(resign(seal(KINDS[0], {"iss": "a"}, signer), r.to_bytes(32) + s.to_bytes(32)))
     with refused("credential_signature_invalid", "mandate"):

@@ -161,8 +161,8 @@ def test_any_one_claim_of_a_request_with_any_value(data: st.DataObject) -> None:
 def test_any_one_claim_of_a_receipt_with_any_value(receipt: bytes, data: st.DataObject) -> None:
     path, value = data.draw(st.sampled_from(_paths(claims_of(receipt)))), data.draw(cbor_values)
     changed = reseal(receipt, key(PSP), {path: value})
-    _read(act.recognize, changed)
-    _read(_verify_receipt, changed)
+    if _read(_verify_receipt, changed) is not None:
+        assert _read(act.recognize, changed) is not None
 
 
 @given(st.dictionaries(st.sampled_from(["typ", "chain", "order", "request", "more"]), cbor_values))
@@ -170,8 +170,8 @@ def test_any_parts_of_a_payment(parts: dict[str, Any]) -> None:
     known = {"typ": "application/act1-payment+cbor", "chain": [IAC], "order": ORDER, "request": PAYMENT.request}
     for whole in (parts, known | parts):
         data = cbor.encode(whole)
-        _read(WORLD.verify, data)
-        _read(act.recognize, data)
+        assert (_read(WORLD.verify, data) is not None) == (whole == known)
+        _read(act.recognize, data)  # it believes nothing, and may take more; but it raises nothing else
 
 
 # --- JSON documents -----------------------------------------------------------------------------------------------------

@@ -159,11 +159,11 @@ def _vc_schema(payload: dict[str, Any]) -> str:
 
 
 def _meets(kind: str, data: bytes) -> str:
-    """The schema that an object meets. That the reader takes every one of the vectors, the tests of the vectors show."""
+    """The schema that an object meets that the reader takes."""
     payload = payload_of(data)
     name = _vc_schema(payload) if kind == "mandate" else CLAIMS[kind]
-    if _accepts(name, payload):
-        validator(name).validate(payload)
+    assert _accepts(name, payload)
+    validator(name).validate(payload)
     return name
 
 
