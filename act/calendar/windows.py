@@ -13,11 +13,13 @@ import re
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any, Final
 
 from act.calendar.instants import LATEST_INSTANT
 from act.calendar.zones import first_instant
 from act.errors import Refused
+from act.values import immutable
 
 __all__ = ["MAX_PERIOD_COUNT", "Period", "PeriodUnit", "Window", "read_date", "window_at"]
 
@@ -28,6 +30,7 @@ _DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _EPOCH_ORDINAL: Final = date(1970, 1, 1).toordinal()
 _LAST_ORDINAL: Final = date.max.toordinal()
 _DAY: Final = 86_400
+_CAPACITY: Final = 1_024
 
 
 class PeriodUnit(StrEnum):
@@ -55,8 +58,11 @@ class Period:
     anchor: date
     time_zone: str
 
+    def __hash__(self) -> int:
+        return hash((self.count, self.anchor, self.time_zone))  # a unit's is worked out in Python, and tells few apart
 
-@dataclass(frozen=True, slots=True)
+
+@immutable
 class Window:
     """One window: instants `start` <= t < `end`, within 1970 to 9999.
 
@@ -71,7 +77,12 @@ class Window:
 
 def read_date(value: Any) -> date:
     """A date in the one form `YYYY-MM-DD`, from 1970 to 9999. Raises `Refused` claim_invalid."""
-    if type(value) is not str or not _DATE.fullmatch(value):
+    return _parse_date(value if type(value) is str else "")
+
+
+@lru_cache(_CAPACITY)  # anchors repeat
+def _parse_date(value: str) -> date:
+    if not _DATE.fullmatch(value):
         raise Refused("claim_invalid", expected="YYYY-MM-DD")
     try:
         day = date.fromisoformat(value)
@@ -82,7 +93,6 @@ def read_date(value: Any) -> date:
     return day
 
 
-_CAPACITY: Final = 1_024
 _latest: dict[Period, Window] = {}
 """The last window asked for, by period: most payments fall into the same one. It changes no answer, and a thread that misses
 another's entry works the window out again."""

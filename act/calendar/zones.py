@@ -64,8 +64,7 @@ def _offset(at: int, zone: ZoneInfo) -> int:
     then a zone follows its standing rule, which is the same 400 years before."""
     if at > LATEST_INSTANT - _DAY:
         at -= _CYCLE_SECONDS
-    utc = (_EPOCH + timedelta(seconds=at)).replace(tzinfo=zone)
-    return _seconds(zone.utcoffset(zone.fromutc(utc)))
+    return _seconds(zone.utcoffset(datetime.fromtimestamp(at, zone)))
 
 
 def first_instant(wall: int, zone: str) -> int:

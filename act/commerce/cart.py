@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, ClassVar, Final, Literal
+from typing import Any, Final, Literal
 
 from act.calendar import FUTURE_TOLERANCE_SECONDS, instant, read_instant, system_clock
 from act.commerce.document import MAX_QUANTITY, read_order_document
@@ -20,6 +20,7 @@ from act.errors import InvalidCall, Refused
 from act.keys import Signer
 from act.money import Amount
 from act.parties import EnrolledKey, Parties, Role
+from act.values import immutable
 
 __all__ = ["AuthenticatedOrder", "Item", "Order", "UnverifiedOrder", "open_order", "pre_check", "sign_order", "verify_order"]
 
@@ -68,14 +69,18 @@ class Order:
         return frozenset([item.category for item in self.items])
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class UnverifiedOrder:
     """A decoded order that nobody has checked."""
 
-    kind: ClassVar[str] = "order"
     order: Order
     issued_at: int
     opened: Opened
+
+    @property
+    def kind(self) -> str:
+        """What this is, in a word."""
+        return "order"
 
     def authenticate(self, parties: Parties) -> AuthenticatedOrder:
         """The order, its payee proven. Raises `Refused`: signer_unknown, signer_mismatch, order_signature_invalid,
@@ -92,7 +97,7 @@ class UnverifiedOrder:
         return AuthenticatedOrder(self.order, self.issued_at, self.opened.identity, enrolled)
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class AuthenticatedOrder:
     """An order its payee signed, with that payee's enrolled key and merchant record."""
 

@@ -7,7 +7,7 @@ permits nothing that the parent refuses, the constraints nearest to the leaf alo
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from operator import attrgetter
 from typing import Final, TypeVar
 
 from act.delegation.constraints import REGISTRY, Constraint, MaxDepth, MaxTotalAmount, Periods
@@ -18,6 +18,7 @@ from act.delegation.mandate import SignedMandate
 from act.delegation.vc_jwt import UNNAMED_LEDGER
 from act.errors import Refused
 from act.keys import PublicKey
+from act.values import immutable
 
 __all__ = ["MAX_LINKS", "Authority"]
 
@@ -31,7 +32,7 @@ MAX_COUNTED: Final = 48
 """Limits that a ledger counts for one payment, over the whole chain: what a receipt has room to show, with room to spare."""
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Authority:
     """What the last credential of a chain stands for. `constraints` holds, per path, the statement nearest to the leaf.
 
@@ -58,7 +59,7 @@ class Authority:
     def of_mandate(cls, content: SignedMandate, identity: bytes) -> Authority:
         """What a mandate gives the agent it names."""
         mandate = content.mandate
-        stated = {each.path: each for each in mandate.constraints}
+        stated = dict(zip(map(_path_of, mandate.constraints), mandate.constraints, strict=True))
         return cls(
             identity,
             mandate.delegation_id,
@@ -71,7 +72,7 @@ class Authority:
             (mandate.agent_id,),
             (content.holder.kid,),
             (mandate.delegation_id,),
-            sum(map(_count, mandate.constraints)),
+            _count(stated),
         )
 
     def narrowed_by(self, content: SignedLink, identity: bytes) -> Authority:
@@ -90,10 +91,15 @@ class Authority:
         nearest.pop(MaxDepth.path, None)  # consent is not inherited
         stated = {}
         for constraint in link.constraints:
-            _require_narrower(constraint, self.constraints.get(constraint.path))
-            stated[constraint.path] = constraint
+            path = constraint.path
+            parent = self.constraints.get(path)
+            if parent is not None:
+                constraint.narrows(parent)
+            elif constraint.rule == BEHAVIOUR_RULE:  # what stands nowhere above is a bound of its own, but no behaviour
+                raise Refused("link_behaviour_changed", path, parent="absent")
+            stated[path] = constraint
         nearest.update(stated)
-        counted = self.counted + sum(map(_count, link.constraints))
+        counted = self.counted + _count(stated)
         if counted > MAX_COUNTED:
             raise Refused("too_many_limits", "act.ext.quota", limits=counted, most=MAX_COUNTED)
         return Authority(
@@ -123,6 +129,9 @@ class Authority:
         """Rule ACT-CHN-04."""
         if link.parent != self.identity:
             raise Refused("link_parent_mismatch", "act.parent")
+        own_names = self.agent_id, self.ledger, self.delegator_identity
+        if (link.issuer, link.ledger, link.delegator_identity) == own_names:
+            return
         for place, named, own in (
             ("iss", link.issuer, self.agent_id),
             ("aud", link.ledger, self.ledger),
@@ -143,22 +152,17 @@ class Authority:
         return tuple(self.constraints[path] for path in REGISTRY if path in self.constraints)
 
 
+_path_of: Final = attrgetter("path")
+
+
 def _stated_depth(stated: Mapping[str, Constraint]) -> int:
     """How many links may follow a credential by its own word; absent means none."""
     found = stated.get(MaxDepth.path)
     return found.depth if isinstance(found, MaxDepth) else 0
 
 
-def _count(constraint: Constraint) -> int:
-    """How many limits a constraint has the ledger count."""
-    if isinstance(constraint, Periods):
-        return sum((quota.max_amount is not None) + (quota.times is not None) for quota in constraint.quotas)
-    return isinstance(constraint, MaxTotalAmount | TimesLimit)
-
-
-def _require_narrower(constraint: Constraint, parent: Constraint | None) -> None:
-    """What stands in a link narrows what stands above it; what stands nowhere above is a bound of its own, but no behaviour."""
-    if parent is not None:
-        constraint.narrows(parent)
-    elif constraint.rule == BEHAVIOUR_RULE:
-        raise Refused("link_behaviour_changed", constraint.path, parent="absent")
+def _count(stated: Mapping[str, Constraint]) -> int:
+    """How many limits one credential's constraints have the ledger count."""
+    periods = stated.get(Periods.path)
+    counted = periods.counted if isinstance(periods, Periods) else 0
+    return counted + (MaxTotalAmount.path in stated) + (TimesLimit.path in stated)

@@ -7,9 +7,9 @@ in force and what is left of it are questions of time and of the ledger.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
-from typing import Any, ClassVar, Final
+from typing import Any, Final
 
 from act.calendar import FUTURE_TOLERANCE_SECONDS, instant, system_clock
 from act.delegation.authority import MAX_LINKS, Authority
@@ -25,12 +25,13 @@ from act.envelope.objects import Format, seal
 from act.errors import InvalidCall, Refused, precedence
 from act.keys import PublicKey, Signer
 from act.parties import Parties
+from act.values import immutable
 from act.wire.base64url import base64url_encode
 
 __all__ = ["AuthenticatedLink", "Chain", "ChainCache", "UnverifiedChain", "delegate", "open_chain", "verify_mandate"]
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class AuthenticatedLink:
     """A link that its parent's agent signed and that narrows its parent. `place` counts from 1, below the mandate."""
 
@@ -69,7 +70,7 @@ class AuthenticatedLink:
         return Refused(refusal.code, f"link.{self.place}.{refusal.where.removeprefix('mandate.')}", **refusal.facts)
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Chain:
     """Authenticated credentials from the principal to the paying agent, each narrower than the one before."""
 
@@ -108,23 +109,24 @@ class Chain:
         root = self.root
         return self._authority or Authority.of_mandate(SignedMandate(root.mandate, root.holder, root.issued_at), root.identity)
 
-    def extend(self, unverified: UnverifiedLink) -> Chain:
-        """The chain with one more link: signed by the leaf's agent key (ACT-CHN-02), and narrower (ACT-CHN-03 to -09).
+    def extended(self, further: Sequence[UnverifiedLink]) -> Chain:
+        """The chain with more links: each signed by the agent key before it (ACT-CHN-02), and narrower (ACT-CHN-03 to -09).
 
         Raises `Refused` with places from `link.<n>` on, n counting from 1.
         """
-        place = len(self.links) + 1
-        content, opened = unverified.content, unverified.opened
-        try:
-            opened.check_signature(self.holder, "link_signature_invalid")
-        except Refused as refusal:
-            raise Refused(refusal.code, f"link.{place}") from None
-        try:
-            authority = self.authority.narrowed_by(content, opened.identity)
-        except Refused as refusal:
-            raise refusal.within(f"link.{place}") from None
-        link = AuthenticatedLink(content.link, content.holder, content.issued_at, opened.identity, place)
-        return Chain(self.root, (*self.links, link), authority)
+        links, authority = list(self.links), self.authority
+        for place, unverified in enumerate(further, len(links) + 1):
+            content, opened = unverified.content, unverified.opened
+            try:
+                opened.check_signature(authority.holder, "link_signature_invalid")
+            except Refused as refusal:
+                raise Refused(refusal.code, f"link.{place}") from None
+            try:
+                authority = authority.narrowed_by(content, opened.identity)
+            except Refused as refusal:
+                raise refusal.within(f"link.{place}") from None
+            links.append(AuthenticatedLink(content.link, content.holder, content.issued_at, opened.identity, place))
+        return Chain(self.root, tuple(links), authority)
 
     def require_in_force(self, at: int) -> None:
         """Every credential issued, started and not ended at instant `at`; raises `Refused` otherwise."""
@@ -170,15 +172,19 @@ class Chain:
         name."""
         limits = _limits_of(self.root.mandate.constraints, at)
         for link in self.links:
-            name = link.name
-            limits += tuple([each.below(name) for each in _limits_of(link.link.constraints, at)])
+            if own := _limits_of(link.link.constraints, at):
+                name = link.name
+                limits += [each.below(name) for each in own]
         if self.links:  # what ranks first is judged first, whichever credential it stands in
-            limits = tuple(sorted(limits, key=_rank))
-        return limits
+            limits.sort(key=_rank)
+        return tuple(limits)
 
     def effective(self) -> tuple[Constraint, ...]:
         """The constraints that alone permit exactly what the chain permits: what the paying agent can really still do."""
         return self.authority.effective()
+
+
+_LEDGER: Final = Enforcer.LEDGER
 
 
 def _rank(limit: Limit) -> int:
@@ -193,21 +199,25 @@ def _refusal(constraint: Constraint, purchase: Purchase) -> tuple[Refused, ...]:
     return ()
 
 
-def _limits_of(constraints: tuple[Constraint, ...], at: int) -> tuple[Limit, ...]:
+def _limits_of(constraints: tuple[Constraint, ...], at: int) -> list[Limit]:
     limits: list[Limit] = []
     for constraint in constraints:
-        if constraint.enforced_by is Enforcer.LEDGER:  # nothing else counts
+        if constraint.enforced_by is _LEDGER:  # nothing else counts
             limits += constraint.limits(at)
-    return tuple(limits)
+    return limits
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class UnverifiedChain:
     """Decoded credentials, root first, that nobody has checked."""
 
-    kind: ClassVar[str] = "chain"
     root: UnverifiedCredential
     links: tuple[UnverifiedLink, ...]
+
+    @property
+    def kind(self) -> str:
+        """What this is, in a word."""
+        return "chain"
 
     @property
     def leaf(self) -> UnverifiedCredential | UnverifiedLink:
@@ -237,9 +247,7 @@ class UnverifiedChain:
     def authenticate(self, parties: Parties) -> Chain:
         """The chain, every signature and every narrowing proven, root first. Raises `Refused`."""
         chain = Chain(self.root.authenticate(parties))
-        for link in self.links:
-            chain = chain.extend(link)
-        return chain
+        return chain.extended(self.links) if self.links else chain
 
     def authority(self) -> Authority:
         """What the chain claims to give its last agent; only its form and its narrowing are checked. Raises `Refused`."""

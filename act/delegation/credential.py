@@ -7,9 +7,9 @@ use.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
-from typing import Any, ClassVar, Final, Literal
+from typing import Any, Final, Literal
 
 from act.calendar import FUTURE_TOLERANCE_SECONDS, instant, system_clock
 from act.delegation.constraints import Validity
@@ -20,6 +20,7 @@ from act.envelope.objects import Format, Opened, Unsigned, header, open_object, 
 from act.errors import InvalidCall, Refused
 from act.keys import PublicKey, Signer
 from act.parties import EnrolledKey, Parties, Role
+from act.values import immutable
 from act.wire import json
 
 __all__ = ["MAX_MANDATE_SECONDS", "Credential", "UnverifiedCredential", "mint", "open_credential"]
@@ -29,14 +30,18 @@ MAX_MANDATE_SECONDS: Final = 400 * 86_400
 outlives the principal's memory of it, and the keys it was signed with."""
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class UnverifiedCredential:
     """A decoded mandate whose issuer nobody has checked: good for display and for nothing else."""
 
-    kind: ClassVar[str] = "mandate"
     content: SignedMandate
     opened: Opened
     data: bytes
+
+    @property
+    def kind(self) -> str:
+        """What this is, in a word."""
+        return "mandate"
 
     @property
     def holder(self) -> PublicKey:
@@ -59,7 +64,7 @@ class UnverifiedCredential:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Credential:
     """An authenticated mandate: its issuer signed exactly this. Whether it is in force is another question.
 

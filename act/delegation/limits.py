@@ -6,12 +6,12 @@ check uses the payment service's own record).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
 from act.calendar import Window
 from act.errors import Refused
+from act.values import immutable
 
 __all__ = ["UNUSED", "Limit", "Unit", "Usage", "judge"]
 
@@ -23,7 +23,7 @@ class Unit(StrEnum):
     TIMES = "TIMES"  # payments: each counts one, whatever its amount
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Limit:
     """A cap on something that accumulates; `cap` is in the limit's `unit`, and `code` is its refusal.
 
@@ -50,7 +50,7 @@ class Limit:
         return amount_minor if self.unit is Unit.AMOUNT else 1
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Usage:
     """How much of a limit is held and how much is captured, in the limit's unit."""
 

@@ -7,8 +7,7 @@ cannot be cut out and put below another one. It carries no status: its signer, a
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, ClassVar, Final
+from typing import Any, Final
 
 from act.delegation.constraints import Constraint, Validity
 from act.delegation.constraints.payload import read_constraints, write_constraints
@@ -27,6 +26,7 @@ from act.envelope.kinds import LINK
 from act.envelope.objects import Format, Opened, open_object
 from act.errors import Refused
 from act.keys import PublicKey
+from act.values import immutable
 from act.wire import json
 
 __all__ = ["Link", "SignedLink", "UnverifiedLink", "link_claims", "open_link", "read_link", "require_countable"]
@@ -39,7 +39,7 @@ _ACT: Final = Fields(
 _NO_DEFAULTS: Final[Mapping[str, Any]] = {}
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Link:
     """What an agent allows a sub-agent, before and after it is signed.
 
@@ -57,7 +57,7 @@ class Link:
     vendor_private: Mapping[str, Any] | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class SignedLink:
     """A link as it was signed: with the sub-agent's key and the time of signing."""
 
@@ -66,14 +66,18 @@ class SignedLink:
     issued_at: int
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class UnverifiedLink:
     """A decoded link that nobody has checked: only a `Chain` can, because its parent's key signs it."""
 
-    kind: ClassVar[str] = "link"
     content: SignedLink
     opened: Opened
     data: bytes
+
+    @property
+    def kind(self) -> str:
+        """What this is, in a word."""
+        return "link"
 
     @property
     def holder(self) -> PublicKey:

@@ -29,6 +29,7 @@ from act.envelope.claims import (
 )
 from act.errors import InvalidCall, Refused
 from act.keys import PublicKey
+from act.values import immutable
 
 __all__ = [
     "CREDENTIAL_CLAIMS",
@@ -78,7 +79,7 @@ _ACT: Final = Fields(
 C = TypeVar("C", bound=Constraint)
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class MandateKey:
     """How a ledger names a mandate: the issuer's word for it, within the delegator it speaks for."""
 
@@ -132,7 +133,7 @@ class Mandate:
         raise InvalidCall("call_invalid", kind.path, reason="the mandate has no such constraint")
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class SignedMandate:
     """A mandate as a credential carries it: with the agent's key and the time of signing."""
 
@@ -148,8 +149,8 @@ def read_mandate(claims: dict[str, Any]) -> SignedMandate:
         head = read_fields(_CLAIMS_WITHOUT_LEDGER, named, "mandate") | _UNNAMED
     else:
         head = read_fields(_CLAIMS, claims, "mandate")
-        status = read_fields(_LEDGER_STATUS, head["status"], "mandate.status")
-        if status["ledger"] != head["aud"]:
+        if head["status"] != {"ledger": head["aud"]}:
+            status = read_fields(_LEDGER_STATUS, head["status"], "mandate.status")
             raise Refused("status_unavailable", "mandate.status", ledger=status["ledger"])
     holder = read_holder(head["cnf"], "mandate.cnf")
     body = read_fields(_ACT, head["act"], "mandate.act")
@@ -185,7 +186,7 @@ def read_holder(cnf: dict[Any, Any], where: str) -> PublicKey:
     """The agent's key in a cnf claim (RFC 8747): exactly one COSE_Key."""
     if cnf.keys() != {_CONFIRMATION_KEY}:
         raise Refused("claim_invalid", where, expected="one COSE_Key")
-    return PublicKey.from_cose_key(cnf[_CONFIRMATION_KEY], f"{where}.COSE_Key")
+    return PublicKey.from_cose_key(cnf[_CONFIRMATION_KEY], where + ".COSE_Key")
 
 
 def write_holder(holder: PublicKey) -> dict[int, Any]:

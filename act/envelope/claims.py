@@ -68,15 +68,17 @@ def read_fields(fields: Fields, value: object, where: str) -> dict[str, Any]:
     name: Any = ""
     try:
         for name, raw in value.items():
-            reader = readers.get(name)
-            if reader is read_text and type(raw) is str and 0 < len(raw) <= MAX_TEXT and raw.isascii() and raw.isprintable():
-                read[name] = raw  # most fields are texts: what `read_text` does, without the call
+            try:
+                reader = readers[name]
+            except KeyError:
+                raise Refused("claim_unknown") from None
+            if reader is read_text:  # most fields: what `read_text` does, without the call for a plain one
+                is_plain = type(raw) is str and raw and raw.isascii() and raw.isprintable() and len(raw) <= MAX_TEXT
+                read[name] = raw if is_plain else reader(raw)
             elif reader is read_raw or (reader is read_map and type(raw) is dict):
                 read[name] = raw
-            elif reader is not None:
-                read[name] = reader(raw)
             else:
-                raise Refused("claim_unknown")
+                read[name] = reader(raw)
     except Refused as refusal:
         raise refusal.within(_inside(where, name)) from None
     if len(read) != len(readers) and not read.keys() >= fields.required:  # every name there: nothing can be missing
@@ -94,14 +96,14 @@ def read_text(value: object) -> str:
     Refused are control characters, invisible formatting (bidirectional and zero-width characters among it), private use,
     surrogates and every space but U+0020, from a pinned list: what Unicode assigns later must not make two verifiers disagree.
     """
-    if type(value) is not str or not 0 < len(value) <= MAX_TEXT or (not _is_plain(value) and _UNSEEN.search(value)):
+    # Most texts are ASCII without control characters, which is the same in every version of Unicode.
+    if (
+        type(value) is not str
+        or not 0 < len(value) <= MAX_TEXT
+        or (not (value.isascii() and value.isprintable()) and _UNSEEN.search(value))
+    ):
         raise Refused("claim_invalid", expected=f"1 to {MAX_TEXT} visible characters")
     return value
-
-
-def _is_plain(text: str) -> bool:
-    """Most texts: ASCII without control characters, which is the same in every version of Unicode."""
-    return text.isascii() and text.isprintable()
 
 
 _UNSEEN: Final = re.compile(
@@ -126,10 +128,12 @@ def read_texts(value: object) -> tuple[str, ...]:
     """A list of 1 to `MAX_LIST` different texts. An empty list is refused: it would allow nothing, or be read as anything."""
     if type(value) is not list or not 0 < len(value) <= MAX_LIST:
         raise Refused("claim_invalid", expected=f"a list of 1 to {MAX_LIST} texts")
-    texts = tuple(map(read_text, value))
-    if len(set(texts)) != len(texts):
+    for text in value:
+        if type(text) is not str or not text.isascii() or not text.isprintable() or not 0 < len(text) <= MAX_TEXT:
+            read_text(text)  # it may be a text that can be seen all the same
+    if len(set(value)) != len(value):
         raise Refused("claim_invalid", expected="different texts")
-    return texts
+    return tuple(value)
 
 
 def read_digest(value: object) -> bytes:

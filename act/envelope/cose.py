@@ -6,6 +6,7 @@ Unprotected headers: none. The algorithm must be the one of the key that verifie
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from hashlib import sha256
 from typing import Any, Final
 
@@ -18,6 +19,7 @@ from act.wire import cbor
 __all__ = ["header", "prepare", "read", "rebuild"]
 
 _NAMES: Final = {1: "iss", 2: "sub", 3: "aud", 4: "exp", 5: "nbf", 6: "iat", 7: "cti", 8: "cnf", 65535: "status", -70001: "act"}
+_name_of: Final[Callable[[object], str]] = _NAMES.__getitem__  # type: ignore[assignment]  # a text label is a KeyError as well
 _LABELS: Final = {name: label for label, name in _NAMES.items()}
 _ALG, _KID, _TYP = 1, 4, 16
 _COSE: Final = Format.COSE
@@ -62,7 +64,7 @@ def _read_claims(payload: bytes) -> dict[str, Any]:
     if type(labelled) is not dict:
         raise Refused("claim_invalid", expected="a map of claims")
     try:
-        return {_NAMES[label]: value for label, value in labelled.items()}  # type: ignore[index]  # a text label is a KeyError
+        return dict(zip(map(_name_of, labelled), labelled.values(), strict=True))
     except KeyError as unknown:
         raise Refused("claim_unknown", str(unknown.args[0])) from None
 

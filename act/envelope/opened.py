@@ -12,6 +12,7 @@ from typing import Any, Final, NamedTuple
 from act.envelope.kinds import Kind
 from act.errors import InvalidCall, Refused
 from act.keys import SIGNATURE_SIZE, Algorithm, BadSignature, PublicKey, Signer
+from act.values import immutable
 from act.wire import cbor
 from act.wire.base64url import base64url_encode
 
@@ -31,7 +32,8 @@ class Format(StrEnum):
     JOSE = "jose"
 
 
-class Opened(NamedTuple):
+@immutable
+class Opened:
     """A decoded object whose signature nobody has checked yet. `identity` is SHA-256 of its signing input.
 
     `claims` are neutral (`act.envelope.claims`), except that those of a VC-JWT are its payload as decoded, which

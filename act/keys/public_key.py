@@ -16,7 +16,7 @@ import hashlib
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import ClassVar, Final, TypeGuard
+from typing import ClassVar, Final
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -40,6 +40,7 @@ _KTY, _CRV, _X, _Y = 1, -1, -2, -3
 _OKP, _EC2 = 1, 2
 _CRV_P256, _CRV_ED25519 = 1, 6
 _COORDINATE_SIZE: Final = 32
+_INTEGERS: Final = [int] * 4
 
 # Deterministic CBOR of the required members up to the first coordinate, and between the two (RFC 9679 3).
 _ED25519_THUMBPRINT: Final = bytes.fromhex("a3 0101 2006 215820")
@@ -82,19 +83,15 @@ class PublicKey(ABC):
         Raises Refused: `claim_invalid` (ACT-ENV-07) for a wrong shape, an unknown member or another kind of key, a compressed
         P-256 point among them; `key_invalid` (ACT-KEY-01) for coordinates that are no valid point.
         """
-        if type(value) is not dict:
-            raise Refused("claim_invalid", where)
-        for label in value:
-            # True and 1.0 equal 1 as a dict key: a label must be exactly an integer.
-            if type(label) is not int:
-                raise Refused("claim_invalid", where)
-        kty, crv, x = value.get(_KTY), value.get(_CRV), value.get(_X)
-        if type(kty) is int and type(crv) is int and _is_coordinate(x):
-            if kty == _OKP and crv == _CRV_ED25519 and len(value) == 3:
-                return Ed25519PublicKey.from_raw(x, where)
-            y = value.get(_Y)
-            if kty == _EC2 and crv == _CRV_P256 and len(value) == 4 and _is_coordinate(y):
-                return P256PublicKey.from_raw(b"\x04" + x + y, where)
+        # True and 1.0 equal 1 as a dict key: a label must be exactly an integer.
+        if type(value) is dict and 3 <= (size := len(value)) <= 4 and [*map(type, value)] == _INTEGERS[:size]:
+            kty, crv, x = value.get(_KTY), value.get(_CRV), value.get(_X)
+            if type(kty) is int and type(crv) is int and type(x) is bytes and len(x) == _COORDINATE_SIZE:
+                if kty == _OKP and crv == _CRV_ED25519 and size == 3:
+                    return Ed25519PublicKey.from_raw(x, where)
+                y = value.get(_Y)
+                if kty == _EC2 and crv == _CRV_P256 and type(y) is bytes and len(y) == _COORDINATE_SIZE:
+                    return P256PublicKey.from_raw(b"\x04" + x + y, where)
         raise Refused("claim_invalid", where)
 
     def __repr__(self) -> str:
@@ -206,10 +203,6 @@ class P256PublicKey(PublicKey):
             self._point.verify(encode_dss_signature(r, s), message, _ECDSA)
         except InvalidSignature:
             raise BadSignature from None
-
-
-def _is_coordinate(value: object) -> TypeGuard[bytes]:
-    return type(value) is bytes and len(value) == _COORDINATE_SIZE
 
 
 # lru_cache is bounded and safe between threads, and it does not keep calls that raised: only keys that passed are in it.

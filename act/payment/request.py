@@ -32,6 +32,7 @@ from act.envelope.objects import MAX_JOSE_BYTES, MAX_OBJECT_BYTES, Format, Opene
 from act.errors import InvalidCall, Refused
 from act.keys import PublicKey, Signer
 from act.money import Amount
+from act.values import immutable
 from act.wire import cbor, json
 
 __all__ = ["Payment", "PaymentRequest", "UnverifiedRequest", "open_request", "sign_payment"]
@@ -51,7 +52,7 @@ _JOSE_START: Final = b"e"
 _JSON_START: Final = b"{"
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class PaymentRequest:
     """What the agent signs to pay one order. `request_id` is 16 random bytes, `delegation_id` the mandate's;
     `credential` and `order` are identities (32 bytes).
@@ -76,13 +77,17 @@ class PaymentRequest:
     expires_at: int
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class UnverifiedRequest:
     """A decoded request whose signature nobody has checked."""
 
-    kind: ClassVar[str] = "request"
     request: PaymentRequest
     opened: Opened
+
+    @property
+    def kind(self) -> str:
+        """What this is, in a word."""
+        return "request"
 
     @property
     def identity(self) -> bytes:

@@ -11,13 +11,14 @@ from act.delegation.purchase import Purchase
 from act.errors import Refused
 from act.money import Amount
 
-__all__ = ["AboveAmount", "MaxSingleAmount", "MaxTotalAmount", "MinSingleAmount"]
+__all__ = ["AboveAmount", "AmountBound", "MaxSingleAmount", "MaxTotalAmount", "MinSingleAmount"]
 
 
 @dataclass(frozen=True, slots=True)
-class _Bound:
+class AmountBound:
     """An amount in the mandate's currency. It judges no payment in another one: nothing is ever converted (ACT-CON-02)."""
 
+    path: ClassVar[str]
     amount: Amount
 
     @classmethod
@@ -33,14 +34,23 @@ class _Bound:
         """Nothing to count."""
         return ()
 
-    def _require_currency(self, purchase: Purchase) -> None:
-        if purchase.amount.currency != self.amount.currency:
-            asked = purchase.amount.currency
-            raise Refused("currency_mismatch", "mandate.currency", mandate=self.amount.currency, payment=asked)
+    def _in_another_currency(self, purchase: Purchase) -> Refused:
+        asked = purchase.amount.currency
+        return Refused("currency_mismatch", "mandate.currency", mandate=self.amount.currency, payment=asked)
 
 
 @dataclass(frozen=True, slots=True)
-class MaxTotalAmount(_Bound):
+class _Cap(AmountBound):
+    """An amount that a link may lower."""
+
+    def narrows(self, parent: Self) -> None:
+        """Not more than the parent's, in the same currency."""
+        if self.amount.currency != parent.amount.currency or self.amount.minor > parent.amount.minor:
+            raise widened(self, link=str(self.amount), parent=str(parent.amount))
+
+
+@dataclass(frozen=True, slots=True)
+class MaxTotalAmount(_Cap):
     """`max_total_amount`: all payments together, as the one ledger counts them."""
 
     path: ClassVar[str] = "max_total_amount"
@@ -49,7 +59,8 @@ class MaxTotalAmount(_Bound):
 
     def permits(self, purchase: Purchase) -> None:
         """Rule ACT-CON-06 for a mandate nothing was spent of: what even this refuses needs no ledger."""
-        self._require_currency(purchase)
+        if purchase.amount.currency != self.amount.currency:
+            raise self._in_another_currency(purchase)
         if purchase.amount.minor > self.amount.minor:
             judge(self.limits(purchase.at)[0], UNUSED, purchase.amount.minor)
 
@@ -57,18 +68,13 @@ class MaxTotalAmount(_Bound):
         """The total."""
         return (Limit(self.path, self.amount.minor, "total_limit_exceeded"),)
 
-    def narrows(self, parent: Self) -> None:
-        """Not more than the parent's, in the same currency."""
-        if self.amount.currency != parent.amount.currency or self.amount.minor > parent.amount.minor:
-            raise widened(self, link=str(self.amount), parent=str(parent.amount))
-
     def describe(self, language: Language = "en") -> str:
         """The total."""
         return f"总计不超过 {self.amount}" if language == "zh" else f"at most {self.amount} in total"
 
 
 @dataclass(frozen=True, slots=True)
-class MaxSingleAmount(_Bound):
+class MaxSingleAmount(_Cap):
     """`ext.commerce.max_single_amount`: one payment at most."""
 
     path: ClassVar[str] = "ext.commerce.max_single_amount"
@@ -77,14 +83,10 @@ class MaxSingleAmount(_Bound):
 
     def permits(self, purchase: Purchase) -> None:
         """Rule ACT-CON-03."""
-        self._require_currency(purchase)
+        if purchase.amount.currency != self.amount.currency:
+            raise self._in_another_currency(purchase)
         if purchase.amount.minor > self.amount.minor:
             raise Refused("single_limit_exceeded", self.path, cap_minor=self.amount.minor, asked_minor=purchase.amount.minor)
-
-    def narrows(self, parent: Self) -> None:
-        """Not more than the parent's, in the same currency."""
-        if self.amount.currency != parent.amount.currency or self.amount.minor > parent.amount.minor:
-            raise widened(self, link=str(self.amount), parent=str(parent.amount))
 
     def describe(self, language: Language = "en") -> str:
         """The most."""
@@ -92,7 +94,7 @@ class MaxSingleAmount(_Bound):
 
 
 @dataclass(frozen=True, slots=True)
-class MinSingleAmount(_Bound):
+class MinSingleAmount(AmountBound):
     """`ext.commerce.min_single_amount`: one payment at least."""
 
     path: ClassVar[str] = "ext.commerce.min_single_amount"
@@ -101,7 +103,8 @@ class MinSingleAmount(_Bound):
 
     def permits(self, purchase: Purchase) -> None:
         """Rule ACT-CON-04."""
-        self._require_currency(purchase)
+        if purchase.amount.currency != self.amount.currency:
+            raise self._in_another_currency(purchase)
         if purchase.amount.minor < self.amount.minor:
             raise Refused("single_minimum_missed", self.path, floor_minor=self.amount.minor, asked_minor=purchase.amount.minor)
 
@@ -116,7 +119,7 @@ class MinSingleAmount(_Bound):
 
 
 @dataclass(frozen=True, slots=True)
-class AboveAmount(_Bound):
+class AboveAmount(_Cap):
     """`ext.step_up.above_amount`: above it, the principal has to confirm the very payment."""
 
     path: ClassVar[str] = "ext.step_up.above_amount"
@@ -125,15 +128,11 @@ class AboveAmount(_Bound):
 
     def permits(self, purchase: Purchase) -> None:
         """Rule ACT-CON-15."""
-        self._require_currency(purchase)
+        if purchase.amount.currency != self.amount.currency:
+            raise self._in_another_currency(purchase)
         if purchase.amount.minor > self.amount.minor and not purchase.confirmed:
             asked = purchase.amount.minor
             raise Refused("confirmation_required", self.path, above_minor=self.amount.minor, asked_minor=asked)
-
-    def narrows(self, parent: Self) -> None:
-        """Not more than the parent's, in the same currency."""
-        if self.amount.currency != parent.amount.currency or self.amount.minor > parent.amount.minor:
-            raise widened(self, link=str(self.amount), parent=str(parent.amount))
 
     def describe(self, language: Language = "en") -> str:
         """From where on."""

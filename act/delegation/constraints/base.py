@@ -56,6 +56,10 @@ class Constraint(Protocol):
         """The bound in plain words, for the principal who signs it."""
 
 
-def widened(constraint: Constraint, **facts: int | str) -> Refused:
+class _Placed(Protocol):
+    path: ClassVar[str]
+
+
+def widened(constraint: _Placed, **facts: int | str) -> Refused:
     """The refusal of a link whose constraint allows more than its parent's (ACT-CHN-07)."""
     return Refused("link_widens", constraint.path, **facts)

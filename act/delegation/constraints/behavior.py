@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Final, Self
 
 from act.delegation.constraints.base import Constraint, Enforcer, Language, widened
-from act.delegation.constraints.items import ItemEntry, Items, covers_prices, require_named, require_price
+from act.delegation.constraints.items import ItemEntry, Items, covers_prices, match_items, require_price
 from act.delegation.constraints.repeated import Choice, Repeated
 from act.delegation.limits import Limit
 from act.delegation.purchase import Purchase
@@ -21,8 +21,8 @@ __all__ = [
     "OnPaymentFailure",
     "PriceDeviationAction",
     "PriceDeviationTolerance",
+    "measured_tolerance",
     "require_consistent_behavior",
-    "with_confirmed_prices",
 ]
 
 MAX_RETRIES: Final = 100
@@ -49,7 +49,7 @@ class PriceDeviationTolerance:
     @classmethod
     def read(cls, value: Any, currency: str) -> Self:
         """From a percentage as text, "0" to "100", with at most two decimals and no zero at their end; the entries come later,
-        from `with_confirmed_prices`."""
+        from `measured_tolerance`."""
         match = _PERCENT.fullmatch(value) if type(value) is str else None
         if match is None:
             raise Refused("claim_invalid", expected="a percentage from 0 to 100 as text, such as 5 or 2.5")
@@ -74,13 +74,14 @@ class PriceDeviationTolerance:
 
     def permits(self, purchase: Purchase) -> None:
         """Rule ACT-CON-22. It judges the mandate's items only: another one is refused as `ext.items` refuses it."""
-        if self.entries:
-            require_named(self.entries, purchase)
+        if not self.entries:
+            return
+        matched = match_items(self.entries, purchase)
         for place, entry in enumerate(self.entries):
             confirmed = entry.confirmed_unit_amount
             if confirmed is not None:
                 most_minor = self._most_minor(confirmed.minor)
-                require_price(entry, place, most_minor, purchase, "price_deviation_exceeded", self.path)
+                require_price(entry, place, most_minor, matched[place], "price_deviation_exceeded", self.path)
 
     def limits(self, at: int) -> tuple[Limit, ...]:
         """Nothing to count."""
@@ -158,20 +159,20 @@ class MaxRetryCount(Repeated):
         )
 
 
-def with_confirmed_prices(constraints: Mapping[str, Constraint]) -> Mapping[str, Constraint]:
-    """The constraints with their price tolerance given the prices it is measured from; the order is the caller's business.
+def measured_tolerance(items: Constraint | None, tolerance: Constraint | None) -> PriceDeviationTolerance | None:
+    """The price tolerance with the entries it is measured from; None where no price was confirmed.
 
     Confirmed prices without a tolerance have one of 0: what nobody allowed is not allowed. A tolerance without a confirmed
     price is measured from nothing: raises `Refused` constraint_conflict (ACT-CON-12).
     """
-    items, tolerance = constraints.get(Items.path), constraints.get(PriceDeviationTolerance.path)
     entries = items.entries if isinstance(items, Items) else ()
-    if not any(entry.confirmed_unit_amount is not None for entry in entries):
-        if tolerance is not None:
-            raise Refused("constraint_conflict", PriceDeviationTolerance.path, reason="no item has a confirmed price")
-        return constraints
     percent_hundredths = tolerance.percent_hundredths if isinstance(tolerance, PriceDeviationTolerance) else 0
-    return {**constraints, PriceDeviationTolerance.path: PriceDeviationTolerance(percent_hundredths, entries)}
+    for entry in entries:
+        if entry.confirmed_unit_amount is not None:
+            return PriceDeviationTolerance(percent_hundredths, entries)
+    if tolerance is not None:
+        raise Refused("constraint_conflict", PriceDeviationTolerance.path, reason="no item has a confirmed price")
+    return None
 
 
 def require_consistent_behavior(constraints: Mapping[str, Constraint]) -> None:

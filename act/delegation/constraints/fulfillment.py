@@ -13,6 +13,7 @@ from act.delegation.limits import Limit
 from act.delegation.purchase import Purchase
 from act.envelope.claims import read_digest
 from act.errors import InvalidCall, Refused
+from act.values import immutable
 
 __all__ = ["MIN_SALT_BYTES", "DeliveryAddress", "DeliveryTimeRequirement", "address_digest"]
 
@@ -93,7 +94,7 @@ def _parts(match: re.Match[str]) -> tuple[int, str]:
     return (int(match[1]), match[2]) if match[1] else (int(match[3]), "D")
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class DeliveryAddress:
     """`ext.fulfillment.delivery_address`: the one address, as `address_digest` makes it. A mandate never holds it in clear."""
 

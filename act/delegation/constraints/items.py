@@ -5,8 +5,7 @@ Entries are conjunctive: every entry that matches an item judges it, so that ove
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, ClassVar, Final, Self
 
 from act.delegation.constraints.base import Enforcer, Language, widened
@@ -15,8 +14,9 @@ from act.delegation.purchase import Purchase, PurchasedItem
 from act.envelope.claims import Fields, read_fields, read_name, read_raw, read_text
 from act.errors import Refused
 from act.money import Amount
+from act.values import immutable
 
-__all__ = ["MAX_ENTRIES", "MAX_ENTRY_QUANTITY", "ItemEntry", "Items", "covers_prices", "require_named", "require_price"]
+__all__ = ["MAX_ENTRIES", "MAX_ENTRY_QUANTITY", "ItemEntry", "Items", "covers_prices", "match_items", "require_price"]
 
 MAX_ENTRIES: Final = 64
 """Entries of one mandate's `ext.items`: each is compared with each of an order's lines."""
@@ -40,7 +40,7 @@ _ENTRY: Final = Fields(
 )
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class ItemEntry:
     """One entry of `ext.items`: at least one of `sku`, `category` and `name`, and what holds for the items it matches.
 
@@ -91,7 +91,7 @@ class ItemEntry:
         return all(mine is None or theirs is None or mine == theirs for mine, theirs in stated)
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Items:
     """`ext.items`: every item of the order is one of these, in the quantity and at the price that they allow.
 
@@ -108,7 +108,7 @@ class Items:
         """From a list of 1 to `MAX_ENTRIES` maps; raises `Refused` with the place inside the list."""
         if type(value) is not list or not 0 < len(value) <= MAX_ENTRIES:
             raise Refused("claim_invalid", expected=f"a list of 1 to {MAX_ENTRIES} entries")
-        return cls(tuple(_read_entry(each, currency, place) for place, each in enumerate(value)))
+        return cls(tuple([_read_entry(each, currency, place) for place, each in enumerate(value)]))
 
     def encode(self) -> Any:
         """The list."""
@@ -118,15 +118,16 @@ class Items:
         """Rules ACT-CON-19 to -21, in this order. A purchase that shows no items has none that is named."""
         if not purchase.items:
             raise Refused("item_not_allowed", self.path, items=0)
-        require_named(self.entries, purchase)
+        matched = match_items(self.entries, purchase)
         for place, entry in enumerate(self.entries):
             if entry.max_quantity is not None:
-                asked = sum(item.quantity for item in purchase.items if entry.matches(item))
+                asked = sum([item.quantity for item in matched[place]])
                 if asked > entry.max_quantity:
                     raise Refused("item_quantity_exceeded", self.path, entry=place, most=entry.max_quantity, asked=asked)
         for place, entry in enumerate(self.entries):
-            if entry.max_unit_amount is not None:
-                require_price(entry, place, entry.max_unit_amount.minor, purchase, "item_price_exceeded", self.path)
+            most = entry.max_unit_amount
+            if most is not None:
+                require_price(entry, place, most.minor, matched[place], "item_price_exceeded", self.path)
 
     def limits(self, at: int) -> tuple[Limit, ...]:
         """Nothing to count: a quantity is one payment's."""
@@ -160,28 +161,31 @@ def _read_entry(value: Any, currency: str, place: int) -> ItemEntry:
         raise refusal.within(str(place)) from None
 
 
-def require_named(entries: Sequence[ItemEntry], purchase: Purchase) -> None:
-    """Rule ACT-CON-19: every item is matched by an entry."""
+def match_items(entries: Sequence[ItemEntry], purchase: Purchase) -> list[list[PurchasedItem]]:
+    """For each entry the items that it matches. Rule ACT-CON-19: every item is matched by one; raises `Refused` otherwise."""
+    matched: list[list[PurchasedItem]] = [[] for _ in entries]
     for place, item in enumerate(purchase.items):
-        if not any(entry.matches(item) for entry in entries):
+        is_named = False
+        for index, entry in enumerate(entries):
+            if entry.matches(item):
+                matched[index].append(item)
+                is_named = True
+        if not is_named:
             raise Refused("item_not_allowed", Items.path, item=place, sku=item.sku)
+    return matched
 
 
-def require_price(entry: ItemEntry, place: int, most_minor: int, purchase: Purchase, code: str, path: str) -> None:
+def require_price(
+    entry: ItemEntry, place: int, most_minor: int, matched: Iterable[PurchasedItem], code: str, path: str
+) -> None:
     """Returns if no item that the entry matches costs more; raises `Refused` with this code otherwise, or currency_mismatch."""
-    for item in purchase.items:
-        if entry.matches(item):
-            _require_currency(entry, item)
-            if item.unit_amount.minor > most_minor:
-                raise Refused(code, path, entry=place, most_minor=most_minor, asked_minor=item.unit_amount.minor)
-
-
-def _require_currency(entry: ItemEntry, item: PurchasedItem) -> None:
-    """No price is judged in another currency: nothing is ever converted (ACT-CON-02)."""
-    for stated in (entry.max_unit_amount, entry.confirmed_unit_amount):
-        if stated is not None and stated.currency != item.unit_amount.currency:
-            asked = item.unit_amount.currency
-            raise Refused("currency_mismatch", "mandate.currency", mandate=stated.currency, payment=asked)
+    stated = entry.confirmed_unit_amount or entry.max_unit_amount  # a mandate has one currency
+    for item in matched:
+        asked = item.unit_amount
+        if stated is not None and asked.currency != stated.currency:  # nothing is ever converted (ACT-CON-02)
+            raise Refused("currency_mismatch", "mandate.currency", mandate=stated.currency, payment=asked.currency)
+        if asked.minor > most_minor:
+            raise Refused(code, path, entry=place, most_minor=most_minor, asked_minor=asked.minor)
 
 
 def _unit_cap(entry: ItemEntry) -> Amount | None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any, ClassVar, Final, Self
 
 from act.delegation.constraints.base import Enforcer, Language, widened
@@ -12,6 +11,7 @@ from act.delegation.constraints.repeated import Choice, PermitsAll
 from act.envelope.claims import Fields, read_fields, read_raw
 from act.errors import Refused
 from act.money import Amount
+from act.values import immutable
 
 __all__ = ["HONOR", "MAX_DEPTH", "MAX_STEPS", "VOID", "MaxDepth", "MaxStaleness", "OnRevoke", "StalenessStep"]
 
@@ -69,7 +69,7 @@ def _read_seconds(value: object) -> int:
 _STEP: Final = Fields({"seconds": _read_seconds}, {"above_amount": read_raw})
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class StalenessStep:
     """Payments above an amount (None: all) need a status of at most so many seconds' age."""
 
@@ -82,7 +82,7 @@ class StalenessStep:
         return self.above_amount.minor if self.above_amount is not None else 0
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class MaxStaleness(PermitsAll):
     """`ext.status.max_staleness`: how old a status may be, by the payment's amount: the more money, the fresher.
 
@@ -100,12 +100,14 @@ class MaxStaleness(PermitsAll):
         fewer seconds; raises `Refused` with the place inside the list."""
         if type(value) is not list or not 0 < len(value) <= MAX_STEPS:
             raise Refused("claim_invalid", expected=f"a list of 1 to {MAX_STEPS} steps")
-        steps = tuple(_read_step(each, currency, place) for place, each in enumerate(value))
-        for place, (before, after) in enumerate(pairwise(steps), 1):
+        steps = tuple([_read_step(each, currency, place) for place, each in enumerate(value)])
+        before = steps[0]
+        for place, after in enumerate(steps[1:], 1):
             if not before.above_minor < after.above_minor:
                 raise Refused("claim_invalid", f"{place}.above_amount", expected="more than in the step before")
             if not before.seconds > after.seconds:
                 raise Refused("claim_invalid", f"{place}.seconds", expected="less than in the step before")
+            before = after
         return cls(steps)
 
     def encode(self) -> Any:

@@ -47,28 +47,23 @@ def read_constraints(
     vendor_private = None
     try:
         for block, fields in body.get("ext", {}).items():
-            if block == "vendor_private":
-                vendor_private = read_carried(_read_block(block, fields))
+            if block in _WHOLE:
+                raw[_WHOLE[block]] = fields
+            elif block not in _BLOCKS and block != "vendor_private":
+                raise Refused("extension_unknown", f"ext.{block}")
+            elif type(fields) is not dict or not fields:
+                raise Refused("claim_invalid", f"ext.{block}", expected="a map that is not empty")
+            elif block == "vendor_private":
+                vendor_private = read_carried(fields)
             else:
-                _read_ext(block, fields, raw)
+                paths = _BLOCKS[block]
+                for name, value in fields.items():
+                    if name not in paths:
+                        raise Refused("constraint_unknown", f"ext.{block}.{name}")
+                    raw[paths[name]] = value
         return build_constraints(raw), vendor_private
     except Refused as refusal:
         raise (refusal.within(where) if where else refusal) from None
-
-
-def _read_ext(block: str, fields: Any, raw: dict[str, Any]) -> None:
-    """Adds the raw values of one block by path: the block itself where it is one constraint, otherwise its fields."""
-    whole, paths = _WHOLE.get(block), _BLOCKS.get(block)
-    if whole is not None:
-        raw[whole] = fields
-        return
-    if paths is None:
-        raise Refused("extension_unknown", f"ext.{block}")
-    for name, value in _read_block(block, fields).items():
-        path = paths.get(name)
-        if path is None:
-            raise Refused("constraint_unknown", f"ext.{block}.{name}")
-        raw[path] = value
 
 
 def read_carried(value: dict[str, Any]) -> dict[str, Any]:
@@ -105,12 +100,6 @@ def read_carried(value: dict[str, Any]) -> dict[str, Any]:
 def _carried_fault() -> Refused:
     expected = f"texts, whole numbers, booleans, lists and maps, at most {MAX_CARRIED} of them, {MAX_CARRIED_DEPTH} deep"
     return Refused("claim_invalid", "ext.vendor_private", expected=expected)
-
-
-def _read_block(block: str, fields: Any) -> dict[str, Any]:
-    if type(fields) is not dict or not fields:
-        raise Refused("claim_invalid", f"ext.{block}", expected="a map that is not empty")
-    return fields
 
 
 def write_constraints(constraints: Sequence[Constraint], vendor_private: Mapping[str, Any] | None) -> dict[str, Any]:

@@ -6,7 +6,6 @@ boundary: it holds at every instant.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final, Self
 
@@ -19,6 +18,7 @@ from act.delegation.purchase import Purchase
 from act.envelope.claims import Fields, Reader, read_fields, read_raw
 from act.errors import Refused
 from act.money import Amount
+from act.values import immutable
 
 __all__ = ["MAX_PERIODS", "MAX_SLIDING_SECONDS", "MAX_TIMES", "Periods", "Quota", "RefundRestores", "TimesLimit"]
 
@@ -107,7 +107,7 @@ class RefundRestores(Repeated):
         return "a refund can be spent again" if self.restores else "a refund cannot be spent again"
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Quota:
     """One entry of `periods`: at most `max_amount` and at most `times` payments in each calendar `period`, or in any
     `sliding_seconds`. One of the two windows and at least one of the two caps are there."""
@@ -128,10 +128,14 @@ class Quota:
 _CALENDAR: Final = ("period_unit", "period_count", "time_zone", "anchor")
 
 
+_UNITS: Final = {unit.value: unit for unit in PeriodUnit}
+
+
 def _read_unit(value: Any) -> PeriodUnit:
-    if type(value) is not str or value not in PeriodUnit.__members__:
+    unit = _UNITS.get(value) if type(value) is str else None
+    if unit is None:
         raise Refused("claim_invalid", expected=" or ".join(PeriodUnit))
-    return PeriodUnit(value)
+    return unit
 
 
 _PERIOD: Final = Fields(
@@ -150,23 +154,24 @@ _PERIOD: Final = Fields(
 
 def _read_quota(raw: Any, currency: str) -> Quota:
     fields = read_fields(_PERIOD, raw, "")
-    period = None
-    if "sliding_seconds" in fields:
-        for name in _CALENDAR:
-            if name in fields:
-                raise Refused("claim_invalid", name, expected="either a calendar period or sliding_seconds")
-    else:
-        for name in _CALENDAR:
-            if name not in fields:
-                raise Refused("claim_missing", name)
-        period = Period(*(fields[name] for name in ("period_unit", "period_count", "anchor", "time_zone")))
-    if "max_amount" not in fields and "period_times" not in fields:
+    sliding_seconds, period = fields.get("sliding_seconds"), None
+    if sliding_seconds is None:
+        try:
+            period = Period(fields["period_unit"], fields["period_count"], fields["anchor"], fields["time_zone"])
+        except KeyError:
+            raise Refused("claim_missing", next(name for name in _CALENDAR if name not in fields)) from None
+    elif not fields.keys().isdisjoint(_CALENDAR):
+        stated = next(name for name in _CALENDAR if name in fields)
+        raise Refused("claim_invalid", stated, expected="either a calendar period or sliding_seconds")
+    amount, times = fields.get("max_amount"), fields.get("period_times")
+    if amount is not None:
+        amount = Amount.parse(amount, currency, "max_amount")
+    elif times is None:
         raise Refused("claim_missing", "max_amount", reason="a period has max_amount, period_times or both")
-    amount = Amount.parse(fields["max_amount"], currency, "max_amount") if "max_amount" in fields else None
-    return Quota(period, fields.get("sliding_seconds"), amount, fields.get("period_times"))
+    return Quota(period, sliding_seconds, amount, times)
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Periods:
     """`ext.quota.periods`: caps that count anew with each calendar period, or over the last seconds. All of them hold."""
 
@@ -196,6 +201,11 @@ class Periods:
         return [_encoded(quota) for quota in self.quotas]
 
     @property
+    def counted(self) -> int:
+        """How many limits there are, at whatever instant."""
+        return sum([(quota.max_amount is not None) + (quota.times is not None) for quota in self.quotas])
+
+    @property
     def uses_calendar(self) -> bool:
         """Whether a zone of the database decides anything here."""
         return any(quota.period is not None for quota in self.quotas)
@@ -214,17 +224,13 @@ class Periods:
 
     def limits(self, at: int) -> tuple[Limit, ...]:
         """Every cap with the window that the instant falls into: amounts first, then counts, as refusals rank."""
-        return (*self._amount_limits(at), *self._times_limits(at))
-
-    def _amount_limits(self, at: int) -> Iterator[Limit]:
+        amounts, times = [], []
         for index, quota in enumerate(self.quotas):
             if quota.max_amount is not None:
-                yield _limit(index, "max_amount", quota.max_amount.minor, quota, at)
-
-    def _times_limits(self, at: int) -> Iterator[Limit]:
-        for index, quota in enumerate(self.quotas):
+                amounts.append(_limit(index, "max_amount", quota.max_amount.minor, quota, at))
             if quota.times is not None:
-                yield _limit(index, "period_times", quota.times, quota, at)
+                times.append(_limit(index, "period_times", quota.times, quota, at))
+        return (*amounts, *times)
 
     def narrows(self, parent: Self) -> None:
         """For each cap of the parent a cap that is not above it, in the same window or a longer sliding one.
@@ -270,6 +276,7 @@ def _encoded(quota: Quota) -> dict[str, Any]:
     return encoded
 
 
+_PLACES: Final = tuple([f"{Periods.path}.{index}." for index in range(MAX_PERIODS)])
 _COUNTED: Final = {
     "max_amount": ("period_amount_exceeded", Unit.AMOUNT),
     "period_times": ("period_times_exceeded", Unit.TIMES),
@@ -279,7 +286,7 @@ _COUNTED: Final = {
 def _limit(index: int, field: str, cap: int, quota: Quota, at: int) -> Limit:
     """One cap as it counts at an instant. Its name is the path, and the window's mark or the seconds of a sliding one."""
     code, unit = _COUNTED[field]
-    name = f"{Periods.path}.{index}.{field}"
+    name = _PLACES[index] + field
     if quota.period is not None:
         window = window_at(quota.period, at)
         return Limit(f"{name}@{window.mark}", cap, code, unit, window)

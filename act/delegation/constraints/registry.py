@@ -6,15 +6,15 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Any, Final
 
-from act.delegation.constraints.amounts import AboveAmount, MaxSingleAmount, MaxTotalAmount, MinSingleAmount
+from act.delegation.constraints.amounts import AboveAmount, AmountBound, MaxSingleAmount, MaxTotalAmount, MinSingleAmount
 from act.delegation.constraints.base import Constraint
 from act.delegation.constraints.behavior import (
     MaxRetryCount,
     OnPaymentFailure,
     PriceDeviationAction,
     PriceDeviationTolerance,
+    measured_tolerance,
     require_consistent_behavior,
-    with_confirmed_prices,
 )
 from act.delegation.constraints.fulfillment import DeliveryAddress, DeliveryTimeRequirement
 from act.delegation.constraints.items import Items
@@ -30,6 +30,7 @@ from act.delegation.constraints.scope import (
 )
 from act.delegation.constraints.terms import SPECIFIED, Currency, DelegationMode, Validity
 from act.errors import Refused
+from act.iso4217 import EXPONENTS
 
 __all__ = ["DEFAULT_MODE", "REGISTRY", "build_constraints", "require_purpose", "rules_of"]
 
@@ -81,29 +82,56 @@ _BOUNDS: Final = frozenset({
 
 _LADDER: Final = (MinSingleAmount.path, MaxSingleAmount.path, MaxTotalAmount.path)
 _FEW: Final = 8  # a link states a few: to sort them is quicker than to ask for every constraint there is
-_KINDS: Final = dict(REGISTRY)
+_READERS: Final = {path: kind.read for path, kind in REGISTRY.items()}
 _ORDER: Final = {path: place for place, path in enumerate(REGISTRY)}
+_ITEMS, _TOLERANCE = Items.path, PriceDeviationTolerance.path
+
+_MAX_KNOWN: Final = 4_096
+_MAX_KNOWN_TEXT: Final = 32
+_known: dict[tuple[str, str | int, str], Constraint] = {}
+"""Constraints that are one short text or one number, by path, value and currency: an amount, a choice, a count. Mandates and
+links repeat them, and what a value means depends on nothing else. Never a boolean: it would be found as the number
+it equals."""
 
 
 def build_constraints(raw: Mapping[str, Any]) -> tuple[Constraint, ...]:
     """Constraints from wire values by path, checked one by one and against each other (ACT-CON-12). Refusals name the path."""
-    try:
-        currency = Currency.read(raw["currency"], "").code
-    except Refused as refusal:
-        raise refusal.within("currency") from None
+    currency = raw["currency"]
+    if type(currency) is not str or currency not in EXPONENTS:
+        try:
+            Currency.read(currency, "")
+        except Refused as refusal:
+            raise refusal.within("currency") from None
     constraints: dict[str, Constraint] = {}
     path = ""
     try:
-        for path in _KINDS if len(raw) > _FEW else sorted(raw, key=_ORDER.__getitem__):
+        for path in _READERS if len(raw) > _FEW else sorted(raw, key=_ORDER.__getitem__):
             if path in raw:
-                constraints[path] = _KINDS[path].read(raw[path], currency)
+                value = raw[path]
+                kind = type(value)
+                known = _known.get((path, value, currency)) if kind is str or kind is int else None
+                constraints[path] = known or _read(path, value, currency)
     except Refused as refusal:
         raise refusal.within(path) from None
     _require_consistent(constraints)
-    if Items.path in constraints or PriceDeviationTolerance.path in constraints:
-        measured = with_confirmed_prices(constraints)
-        return tuple([measured[path] for path in REGISTRY if path in measured])
+    if _ITEMS in constraints or _TOLERANCE in constraints:
+        tolerance = measured_tolerance(constraints.get(_ITEMS), constraints.get(_TOLERANCE))
+        if tolerance is not None:
+            is_stated = _TOLERANCE in constraints
+            constraints[_TOLERANCE] = tolerance
+            if not is_stated:
+                return tuple([constraints[path] for path in REGISTRY if path in constraints])
     return tuple(constraints.values())
+
+
+def _read(path: str, value: Any, currency: str) -> Constraint:
+    """One constraint; those that are a short text or a number are remembered."""
+    constraint = _READERS[path](value, currency)
+    if type(value) is int or (type(value) is str and len(value) <= _MAX_KNOWN_TEXT):
+        if len(_known) >= _MAX_KNOWN:
+            _known.clear()
+        _known[path, value, currency] = constraint
+    return constraint
 
 
 def rules_of(path: str) -> tuple[str, ...]:
@@ -125,10 +153,10 @@ def require_purpose(mode: str, constraints: Iterable[Constraint]) -> None:
 
 def _require_consistent(constraints: Mapping[str, Constraint]) -> None:
     """ADD-INT-ICS: min_single_amount <= max_single_amount <= max_total_amount; no retries after CANCEL."""
-    lower: MinSingleAmount | MaxSingleAmount | MaxTotalAmount | None = None
+    lower: AmountBound | None = None
     for path in _LADDER:
-        bound = constraints.get(path)
-        if not isinstance(bound, MinSingleAmount | MaxSingleAmount | MaxTotalAmount):
+        bound: object = constraints.get(path)
+        if not isinstance(bound, AmountBound):
             continue
         if lower is not None and lower.amount.minor > bound.amount.minor:
             raise Refused("constraint_conflict", lower.path, above=bound.path)

@@ -14,7 +14,6 @@ from act.errors import Refused
 __all__ = ["Choice", "PermitsAll", "Repeated"]
 
 
-@dataclass(frozen=True, slots=True)
 class PermitsAll:
     """It binds whoever pays or counts, or something else than the payment is judged by it."""
 
@@ -26,7 +25,6 @@ class PermitsAll:
         return ()
 
 
-@dataclass(frozen=True, slots=True)
 class Repeated(PermitsAll):
     """How somebody behaves (ACT-CHN-09): nothing is narrower or wider than anything else, so a link repeats its parent's."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 from typing import Any, ClassVar, Final, Self
 
@@ -13,6 +13,7 @@ from act.delegation.limits import Limit
 from act.delegation.purchase import Purchase
 from act.envelope.claims import Fields, read_fields
 from act.errors import Refused
+from act.values import immutable
 
 __all__ = ["MAX_HOURS", "WEEKDAYS", "Schedule"]
 
@@ -32,22 +33,30 @@ Minutes = tuple[int, int]
 def _read_weekdays(value: Any) -> tuple[str, ...]:
     if type(value) is not list or not value:
         raise Refused("claim_invalid", expected="a list of weekdays")
-    if any(type(each) is not str or each not in WEEKDAYS for each in value) or len(set(value)) != len(value):
-        raise Refused("claim_invalid", expected="different days from MON to SUN")
+    for each in value:
+        if type(each) is not str or each not in _NAMES_ZH:
+            raise _weekday_fault()
+    if len(set(value)) != len(value):
+        raise _weekday_fault()
     return tuple(value)
+
+
+def _weekday_fault() -> Refused:
+    return Refused("claim_invalid", expected="different days from MON to SUN")
 
 
 def _read_hours(value: Any) -> tuple[Minutes, ...]:
     if type(value) is not list or not 0 < len(value) <= MAX_HOURS:
         raise Refused("claim_invalid", expected=f"a list of 1 to {MAX_HOURS} times such as 09:00-18:30")
-    hours = tuple(map(_read_stretch, value))
-    if any(later[0] < earlier[1] for earlier, later in pairwise(sorted(hours))):
+    hours = tuple([_parse_stretch(each if type(each) is str else "") for each in value])
+    if len(hours) > 1 and any(later[0] < earlier[1] for earlier, later in pairwise(sorted(hours))):
         raise Refused("claim_invalid", expected="times that do not overlap")
     return hours
 
 
-def _read_stretch(value: Any) -> Minutes:
-    match = _HOURS.fullmatch(value) if type(value) is str else None
+@lru_cache(1_024)
+def _parse_stretch(text: str) -> Minutes:
+    match = _HOURS.fullmatch(text)
     if match is None:
         raise Refused("claim_invalid", expected="HH:MM-HH:MM")
     hour, minute, end_hour, end_minute = map(int, match.groups())
@@ -60,7 +69,7 @@ def _read_stretch(value: Any) -> Minutes:
 _FIELDS: Final = Fields({"time_zone": read_zone}, {"weekdays": _read_weekdays, "hours": _read_hours})
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Schedule:
     """`ext.schedule`: on these weekdays, at these times of the day, as the wall clocks of a zone show them.
 
@@ -93,12 +102,16 @@ class Schedule:
 
     def permits(self, purchase: Purchase) -> None:
         """Rule ACT-CON-25."""
-        days, seconds = divmod(local_seconds(purchase.at, self.time_zone), 86_400)
-        weekday, minute = WEEKDAYS[(days + _EPOCH_WEEKDAY) % 7], seconds // 60
-        is_day = self.weekdays is None or weekday in self.weekdays
-        if not is_day or (self.hours is not None and not any(start <= minute < end for start, end in self.hours)):
-            local = f"{weekday} {minute // 60:02d}:{minute % 60:02d}"
-            raise Refused("outside_schedule", self.path, local_time=local, time_zone=self.time_zone)
+        days, minute = divmod(local_seconds(purchase.at, self.time_zone) // 60, _DAY_MINUTES)
+        weekday = WEEKDAYS[(days + _EPOCH_WEEKDAY) % 7]
+        if self.weekdays is None or weekday in self.weekdays:
+            if self.hours is None:
+                return
+            for start, end in self.hours:
+                if start <= minute < end:
+                    return
+        local = f"{weekday} {minute // 60:02d}:{minute % 60:02d}"
+        raise Refused("outside_schedule", self.path, local_time=local, time_zone=self.time_zone)
 
     def limits(self, at: int) -> tuple[Limit, ...]:
         """Nothing to count."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
 from act.delegation.constraints.base import Enforcer, Language, widened
@@ -10,11 +9,12 @@ from act.delegation.limits import Limit
 from act.delegation.purchase import Purchase
 from act.envelope.claims import read_texts
 from act.errors import Refused
+from act.values import immutable
 
 __all__ = ["AllowedCategories", "AllowedMerchants", "AllowedPaymentMethods", "ForbiddenCategories", "ForbiddenMerchants"]
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class _Entries:
     """A set of identifiers, kept in the signed order."""
 
@@ -38,7 +38,7 @@ class _Entries:
         return ("、" if language == "zh" else ", ").join(self.entries)
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class AllowedPaymentMethods(_Entries):
     """`allowed_payment_methods`."""
 
@@ -61,7 +61,7 @@ class AllowedPaymentMethods(_Entries):
         return ("支付方式仅限:" if language == "zh" else "paid only by ") + self._listed(language)
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class AllowedMerchants(_Entries):
     """`ext.commerce.allowed_merchants`."""
 
@@ -84,7 +84,7 @@ class AllowedMerchants(_Entries):
         return ("商户仅限:" if language == "zh" else "only at ") + self._listed(language)
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class ForbiddenMerchants(_Entries):
     """`ext.commerce.forbidden_merchants`."""
 
@@ -107,7 +107,7 @@ class ForbiddenMerchants(_Entries):
         return ("禁止商户:" if language == "zh" else "never at ") + self._listed(language)
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class AllowedCategories(_Entries):
     """`ext.commerce.allowed_categories`: everything the payee is known to sell, and every label of the order, is allowed."""
 
@@ -134,7 +134,7 @@ class AllowedCategories(_Entries):
         return ("品类仅限:" if language == "zh" else "only for ") + self._listed(language)
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class ForbiddenCategories(_Entries):
     """`ext.commerce.forbidden_categories`: nothing the payee is known to sell, and no label of the order, is forbidden."""
 
@@ -146,9 +146,8 @@ class ForbiddenCategories(_Entries):
         if not purchase.categories:
             raise Refused("category_forbidden", self.path, payee_category="none on record")
         for categories in (purchase.categories, purchase.item_categories):
-            for category in categories:
-                if category in self.entries:
-                    raise Refused("category_forbidden", self.path, asked=min(categories.intersection(self.entries)))
+            if not categories.isdisjoint(self.entries):
+                raise Refused("category_forbidden", self.path, asked=min(categories.intersection(self.entries)))
 
     def narrows(self, parent: Self) -> None:
         """Everything the parent forbids."""

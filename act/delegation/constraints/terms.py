@@ -11,6 +11,7 @@ from act.delegation.limits import Limit
 from act.delegation.purchase import Purchase
 from act.errors import Refused
 from act.money import exponent
+from act.values import immutable
 
 __all__ = ["BOUNDED", "SPECIFIED", "Currency", "DelegationMode", "Validity"]
 
@@ -21,7 +22,7 @@ _SCENARIOS: Final = {SPECIFIED: "DEL", BOUNDED: "AUP"}
 """PSD-PAY-DEL runs on a SPECIFIED mandate, PSD-PAY-AUP on a BOUNDED one."""
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Validity:
     """`validity_start_time` <= instant < `validity_end_time`; only the start has a tolerance for clocks that differ."""
 
@@ -97,7 +98,7 @@ class DelegationMode:
 
     def permits(self, purchase: Purchase) -> None:
         """Rule ACT-CON-01."""
-        if purchase.scenario != self.scenario:
+        if purchase.scenario != _SCENARIOS[self.mode]:
             raise Refused("mode_mismatch", "mandate.delegation_mode", mode=self.mode, scenario=purchase.scenario)
 
     def limits(self, at: int) -> tuple[Limit, ...]:

@@ -60,8 +60,7 @@ def _authenticate_chain(
     if chain is None:
         chain = Chain(unverified.root.authenticate(parties))
         cache.keep(data[:1], chain, version)
-    for link in unverified.links:
-        chain = chain.extend(link)
     if unverified.links:
+        chain = chain.extended(unverified.links)
         cache.keep(data, chain, version)
     return chain
