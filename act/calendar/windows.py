@@ -19,7 +19,6 @@ from typing import Any, Final
 from act.calendar.instants import LATEST_INSTANT
 from act.calendar.zones import first_instant
 from act.errors import Refused
-from act.values import immutable
 
 __all__ = ["MAX_PERIOD_COUNT", "Period", "PeriodUnit", "Window", "read_date", "window_at"]
 
@@ -62,7 +61,7 @@ class Period:
         return hash((self.count, self.anchor, self.time_zone))  # a unit's is worked out in Python, and tells few apart
 
 
-@immutable
+@dataclass(frozen=True, slots=True)
 class Window:
     """One window: instants `start` <= t < `end`, within 1970 to 9999.
 

@@ -64,7 +64,13 @@ def _offset(at: int, zone: ZoneInfo) -> int:
     then a zone follows its standing rule, which is the same 400 years before."""
     if at > LATEST_INSTANT - _DAY:
         at -= _CYCLE_SECONDS
-    return _seconds(zone.utcoffset(datetime.fromtimestamp(at, zone)))
+    return _seconds(zone.utcoffset(zone.fromutc(_epoch_in(zone) + timedelta(seconds=at))))
+
+
+@cache
+def _epoch_in(zone: ZoneInfo) -> datetime:
+    """1970-01-01T00:00:00 with the zone put on: what `fromutc` counts from. The system's own calendar is not asked."""
+    return _EPOCH.replace(tzinfo=zone)
 
 
 def first_instant(wall: int, zone: str) -> int:

@@ -16,7 +16,7 @@ from act.delegation.authority import MAX_LINKS, Authority
 from act.delegation.constraints import Constraint, Enforcer, Periods, Schedule, Validity
 from act.delegation.credential import MAX_MANDATE_SECONDS, Credential, UnverifiedCredential, open_credential
 from act.delegation.limits import Limit
-from act.delegation.link import Link, UnverifiedLink, link_claims, open_link, read_link, require_countable
+from act.delegation.link import Link, SignedLink, UnverifiedLink, link_claims, open_link, read_link, require_countable
 from act.delegation.link_document import read_link_document
 from act.delegation.mandate import SignedMandate
 from act.delegation.purchase import Purchase
@@ -106,8 +106,13 @@ class Chain:
     @property
     def authority(self) -> Authority:
         """What the chain gives the paying agent."""
+        if self._authority is not None:
+            return self._authority
         root = self.root
-        return self._authority or Authority.of_mandate(SignedMandate(root.mandate, root.holder, root.issued_at), root.identity)
+        authority = Authority.of_mandate(SignedMandate(root.mandate, root.holder, root.issued_at), root.identity)
+        for link in self.links:
+            authority = authority.narrowed_by(SignedLink(link.link, link.holder, link.issued_at), link.identity)
+        return authority
 
     def extended(self, further: Sequence[UnverifiedLink]) -> Chain:
         """The chain with more links: each signed by the agent key before it (ACT-CHN-02), and narrower (ACT-CHN-03 to -09).

@@ -79,7 +79,7 @@ _ACT: Final = Fields(
 C = TypeVar("C", bound=Constraint)
 
 
-@immutable
+@dataclass(frozen=True, slots=True)
 class MandateKey:
     """How a ledger names a mandate: the issuer's word for it, within the delegator it speaks for."""
 

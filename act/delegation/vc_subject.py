@@ -21,8 +21,7 @@ from act.wire import json
 
 __all__ = ["read_instant_text", "read_subject", "write_subject"]
 
-"""RFC 7493: what every JSON reader carries exactly. The minor units of an amount stay within it, so receipts' counters do."""
-
+# The minor units of an amount stay within what every JSON reader carries exactly (RFC 7493), so receipts' counters do.
 _WHOLE_LIMITS: Final = {digits: min(10**15, json.MAX_EXACT_INT // 10**digits) for digits in set(EXPONENTS.values())}
 _FRACTIONS: Final = {digits: "." + "0" * digits if digits else "" for digits in set(EXPONENTS.values())}
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)

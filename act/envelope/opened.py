@@ -37,8 +37,7 @@ class Opened:
     """A decoded object whose signature nobody has checked yet. `identity` is SHA-256 of its signing input.
 
     `claims` are neutral (`act.envelope.claims`), except that those of a VC-JWT are its payload as decoded, which
-    `act.delegation.vc_jwt` reads. A named tuple, because several are made for every payment and it is made three times as fast
-    as a frozen dataclass.
+    `act.delegation.vc_jwt` reads.
     """
 
     kind: Kind

@@ -179,11 +179,11 @@ def require_price(
     entry: ItemEntry, place: int, most_minor: int, matched: Iterable[PurchasedItem], code: str, path: str
 ) -> None:
     """Returns if no item that the entry matches costs more; raises `Refused` with this code otherwise, or currency_mismatch."""
-    stated = entry.confirmed_unit_amount or entry.max_unit_amount  # a mandate has one currency
     for item in matched:
         asked = item.unit_amount
-        if stated is not None and asked.currency != stated.currency:  # nothing is ever converted (ACT-CON-02)
-            raise Refused("currency_mismatch", "mandate.currency", mandate=stated.currency, payment=asked.currency)
+        for stated in (entry.max_unit_amount, entry.confirmed_unit_amount):
+            if stated is not None and asked.currency != stated.currency:  # nothing is ever converted (ACT-CON-02)
+                raise Refused("currency_mismatch", "mandate.currency", mandate=stated.currency, payment=asked.currency)
         if asked.minor > most_minor:
             raise Refused(code, path, entry=place, most_minor=most_minor, asked_minor=asked.minor)
 

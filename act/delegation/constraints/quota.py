@@ -276,7 +276,6 @@ def _encoded(quota: Quota) -> dict[str, Any]:
     return encoded
 
 
-_PLACES: Final = tuple([f"{Periods.path}.{index}." for index in range(MAX_PERIODS)])
 _COUNTED: Final = {
     "max_amount": ("period_amount_exceeded", Unit.AMOUNT),
     "period_times": ("period_times_exceeded", Unit.TIMES),
@@ -286,7 +285,7 @@ _COUNTED: Final = {
 def _limit(index: int, field: str, cap: int, quota: Quota, at: int) -> Limit:
     """One cap as it counts at an instant. Its name is the path, and the window's mark or the seconds of a sliding one."""
     code, unit = _COUNTED[field]
-    name = _PLACES[index] + field
+    name = f"{Periods.path}.{index}.{field}"
     if quota.period is not None:
         window = window_at(quota.period, at)
         return Limit(f"{name}@{window.mark}", cap, code, unit, window)

@@ -17,6 +17,8 @@ __all__ = ["Choice", "PermitsAll", "Repeated"]
 class PermitsAll:
     """It binds whoever pays or counts, or something else than the payment is judged by it."""
 
+    __slots__ = ()
+
     def permits(self, purchase: Purchase) -> None:
         """Every purchase."""
 
@@ -28,6 +30,7 @@ class PermitsAll:
 class Repeated(PermitsAll):
     """How somebody behaves (ACT-CHN-09): nothing is narrower or wider than anything else, so a link repeats its parent's."""
 
+    __slots__ = ()
     path: ClassVar[str]
     rule: ClassVar[str] = BEHAVIOUR_RULE
 
@@ -38,7 +41,14 @@ class Repeated(PermitsAll):
     def narrows(self, parent: Self) -> None:
         """The same; raises `Refused` link_behaviour_changed (ACT-CHN-09)."""
         if self != parent:
-            raise Refused("link_behaviour_changed", self.path, link=str(self.encode()), parent=str(parent.encode()))
+            raise Refused("link_behaviour_changed", self.path, link=_fact(self.encode()), parent=_fact(parent.encode()))
+
+
+def _fact(value: object) -> int | str:
+    """A wire value as a fact: as JSON writes it."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return value if isinstance(value, int) else str(value)
 
 
 @dataclass(frozen=True, slots=True)
