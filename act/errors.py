@@ -198,6 +198,12 @@ _TABLE: Final[tuple[tuple[str, Fault, str, str, str], ...]] = (
     ("charge_closed", _T, "ACT-LED-06", "the hold is already closed", "look at the charge's state"),
     ("capture_exceeds_hold", _T, "ACT-LED-07", "the capture is above what is held", "capture at most what is held"),
     ("hold_expired", _T, "ACT-LED-08", "the hold has expired", "void it, and authorize a new payment"),
+    ("duplicate_capture", _T, "ACT-LED-09", "another amount was captured under this number",
+     "repeat it with its amount, or use a new number"),
+    ("refund_exceeds_captured", _T, "ACT-LED-10", "the refund is above what was captured and not yet refunded",
+     "refund at most what is left"),
+    ("duplicate_refund", _T, "ACT-LED-11", "another amount was refunded under this number",
+     "repeat it with its amount, or use a new number"),
     # --- receipts ------------------------------------------------------------------------------------------------
     ("receipt_mismatch", _T, "ACT-RCT-02", "the receipt is about something else than expected",
      "ask for the receipt of this order"),

@@ -49,7 +49,7 @@ from act.errors import CODES
 from act.iso4217 import EXPONENTS
 from act.keys import Algorithm
 from act.parties import MAX_FILE_BYTES
-from act.payment.ledger import CHARGE_TRANSITIONS, HOLD_SECONDS
+from act.payment.charge import CHARGE_TRANSITIONS, HOLD_SECONDS
 from act.payment.request import MAX_CHAIN, MAX_JSON_PAYMENT_BYTES, MAX_LIFETIME_SECONDS, MAX_PAYMENT_BYTES
 from act.payment.verifier import RULES_BY_SCENARIO
 from act.wire import cbor, json

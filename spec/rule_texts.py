@@ -87,9 +87,16 @@ LEDGER: Final = (
 )
 CHARGES: Final = (
     ("ACT-LED-05", OURS, "The ledger has the charge."),
-    ("ACT-LED-06", OURS, "The charge is HELD, or this is the same capture or void again."),
+    ("ACT-LED-06", OURS, "Money is held for the charge, or this is the same capture or void again."),
     ("ACT-LED-07", OURS, "A capture takes at most what is held, in the same currency (else ACT-CON-02)."),
     ("ACT-LED-08", OURS, "A capture comes before the hold's end."),
+    ("ACT-LED-09", OURS, "A capture's number is new for its charge, or stands for the same amount."),
+    (
+        "ACT-LED-10",
+        OURS,
+        "A refund is at most what was captured and not yet refunded, in the same currency (else ACT-CON-02).",
+    ),
+    ("ACT-LED-11", OURS, "A refund's number is new for its charge, or stands for the same amount."),
 )
 RECEIPTS: Final = (
     ("ACT-RCT-01", "PSD-PAY-DEL", "The receipt's signature verifies."),

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final, Protocol
+from typing import Protocol
 
 from act.delegation.constraints import HONOR
 from act.delegation.lifecycle import MandateState
@@ -19,14 +19,10 @@ from act.delegation.mandate import MandateKey
 from act.envelope.objects import Format, Unsigned
 from act.errors import Refused
 from act.money import Amount
+from act.payment.charge import ChargeRecord
 from act.payment.verifier import AuthenticatedPayment, RequestKey, ReservationRequest
 
 __all__ = [
-    "CHARGE_TRANSITIONS",
-    "HOLD_SECONDS",
-    "LIVE_STATES",
-    "ChargeRecord",
-    "ChargeState",
     "Counter",
     "CounterChange",
     "Entry",
@@ -36,30 +32,7 @@ __all__ = [
     "MandateStatus",
     "Outcome",
     "ReceiptMaker",
-    "require_transition",
 ]
-
-HOLD_SECONDS: Final = 7 * 86_400
-"""How long money stays held for a payee who has not captured: what card schemes grant for most purchases."""
-
-
-class ChargeState(StrEnum):
-    """Where a charge stands. Money counts against limits while HELD and, as far as captured, when CAPTURED."""
-
-    HELD = "HELD"
-    CAPTURED = "CAPTURED"
-    VOIDED = "VOIDED"
-
-
-CHARGE_TRANSITIONS: Final[dict[ChargeState, frozenset[ChargeState]]] = {
-    ChargeState.HELD: frozenset({ChargeState.CAPTURED, ChargeState.VOIDED}),
-    ChargeState.CAPTURED: frozenset(),
-    ChargeState.VOIDED: frozenset(),
-}
-"""A hold closes once."""
-
-LIVE_STATES: Final = frozenset({ChargeState.HELD, ChargeState.CAPTURED})
-"""At most one charge per (payee, order_no) is in one of these (ACT-LED-04)."""
 
 
 class EntryKind(StrEnum):
@@ -67,32 +40,12 @@ class EntryKind(StrEnum):
 
     RESERVED = "RESERVED"
     REFUSED = "REFUSED"
+    PARTIALLY_CAPTURED = "PARTIALLY_CAPTURED"
     CAPTURED = "CAPTURED"
     VOIDED = "VOIDED"
+    EXPIRED = "EXPIRED"
+    REFUNDED = "REFUNDED"
     REVOKED = "REVOKED"
-
-
-@dataclass(frozen=True, slots=True)
-class ChargeRecord:
-    """One charge as the ledger keeps it. `id` is the trade_no of ACT's result, `credential` the identity of the mandate or link
-    that paid. Times are seconds since 1970, UTC.
-
-    `tzdata_version` is the release of the zone database by which it was decided, None where no zone decided anything.
-    """
-
-    id: str
-    request: RequestKey
-    request_identity: bytes
-    credential: bytes
-    payee: str
-    order_no: str
-    order: bytes
-    amount: Amount
-    captured_minor: int
-    state: ChargeState
-    reserved_at: int
-    hold_expires_at: int
-    tzdata_version: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +53,8 @@ class MandateRecord:
     """A mandate to be pinned: its key, its identity, its agent, what it may still be recorded for, and its envelope, which its
     receipts share.
 
-    `on_revoke` is `honor` or `void`: what becomes of its holds when it is revoked.
+    `on_revoke` is `honor` or `void`: what becomes of its holds when it is revoked. With `refund_restores` a refund gives back
+    what the payment took of the limits.
     """
 
     key: MandateKey
@@ -110,6 +64,7 @@ class MandateRecord:
     expires_at: int
     on_revoke: str = HONOR
     format: Format = Format.COSE
+    refund_restores: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +86,8 @@ class Entry:
 
     `format` is the mandate's envelope, in which the receipt is written.
     `credential` is the mandate's identity, whoever paid: the receipts of one mandate are one chain. Which link was used is what
-    the request signs.
+    the request signs. `amount` is what this entry moved. `capture_no` and `refund_no` are the payee's numbers for
+    a part that it captured and for a refund.
     """
 
     mandate: MandateKey
@@ -152,6 +108,8 @@ class Entry:
     counters: tuple[CounterChange, ...] = ()
     tzdata_version: str | None = None
     format: Format = Format.COSE
+    capture_no: str | None = None
+    refund_no: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,7 +170,7 @@ class Ledger(Protocol):
     def find(self, request: RequestKey, identity: bytes) -> Outcome | None:
         """The stored outcome of a request, None if it is unknown; raises `Refused` duplicate_request for another identity.
 
-        It is the charge as it now stands with the receipt of its reservation, or of its void if it was voided since.
+        It is the charge as it now stands with the receipt of its reservation, or of its end if nothing was captured of it.
         """
 
     def reserve(self, request: ReservationRequest, mandate: MandateRecord, make_receipt: ReceiptMaker) -> Outcome:
@@ -222,16 +180,29 @@ class Ledger(Protocol):
         moved.
         """
 
-    def capture(self, charge_id: str, amount_minor: int, at: int, make_receipt: ReceiptMaker) -> Outcome:
-        """Closes a hold: `amount_minor` is captured and the rest released. Raises `Refused` charge_unknown, charge_closed,
-        capture_exceeds_hold, hold_expired."""
+    def capture(
+        self, charge_id: str, amount_minor: int, at: int, make_receipt: ReceiptMaker, *, capture_no: str | None = None
+    ) -> Outcome:
+        """Takes `amount_minor` of what is held. Without a number the hold closes and the rest is released; with one it is a
+        part, known by that number within its charge, and the rest stays held. Raises `Refused` charge_unknown, charge_closed,
+        capture_exceeds_hold, hold_expired, and duplicate_capture for another amount under the same number."""
 
     def void(self, charge_id: str, at: int, make_receipt: ReceiptMaker) -> Outcome:
-        """Closes a hold and releases it. Raises `Refused` charge_unknown, charge_closed."""
+        """Closes a hold and releases what is left of it. Raises `Refused` charge_unknown, charge_closed."""
 
-    def foresee(self, mandate: MandateRecord, payment: AuthenticatedPayment, limits: tuple[Limit, ...]) -> None:
-        """Raises the `Refused` that `reserve` would meet now, after replay: pin, lifecycle, order, limits. It writes nothing
-        and decides nothing: it lets a refused payment be refused for the reason that ranks first."""
+    def refund(self, charge_id: str, amount_minor: int, refund_no: str, at: int, make_receipt: ReceiptMaker) -> Outcome:
+        """Gives back a part of what was captured, known by its number within its charge. Raises `Refused` charge_unknown,
+        refund_exceeds_captured, and duplicate_refund for another amount under the same number."""
+
+    def expire(self, at: int, most: int, make_receipt: ReceiptMaker) -> tuple[Outcome, ...]:
+        """Closes at most `most` holds that have ended by instant `at`, of whatever mandate, and releases them.
+
+        `reserve` and `revoke` close a mandate's ended holds first, so that no budget waits for this call.
+        """
+
+    def foresee(self, mandate: MandateRecord, payment: AuthenticatedPayment, limits: tuple[Limit, ...], at: int) -> None:
+        """Raises the `Refused` that `reserve` would meet at instant `at`, after replay: pin, lifecycle, order, limits. It
+        writes nothing and decides nothing: it lets a refused payment be refused for the reason that ranks first."""
 
     def revoke(
         self, mandate: MandateRecord, at: int, make_receipt: ReceiptMaker, *, pinned_before: int | None = None
@@ -243,12 +214,9 @@ class Ledger(Protocol):
     def charge(self, charge_id: str) -> ChargeRecord:
         """One charge. Raises `Refused` charge_unknown."""
 
+    def receipts(self, mandate: MandateKey) -> tuple[Unsigned, ...]:
+        """Every receipt of a mandate from the first on, as it was made then; none for a mandate that is not known."""
+
     def status(self, mandate: MandateKey, at: int | None = None) -> MandateStatus | None:
         """What is known of a mandate; None if nothing is. At instant `at` its counters are those of the windows that have not
         turned, sliding ones among them; without an instant those of every window there was, and no sliding ones."""
-
-
-def require_transition(charge: ChargeRecord, to: ChargeState) -> None:
-    """Returns if the table allows it; raises `Refused` charge_closed otherwise (ACT-LED-06)."""
-    if to not in CHARGE_TRANSITIONS[charge.state]:
-        raise Refused("charge_closed", "charge", state=charge.state.value)

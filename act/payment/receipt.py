@@ -25,15 +25,16 @@ from act.envelope.claims import (
 )
 from act.envelope.kinds import RECEIPT
 from act.envelope.objects import KeyName, Opened, Unsigned, header, open_object, prepare, require_fitting
+from act.envelope.opened import encode_signed
 from act.errors import CODES, Refused
-from act.keys import Signer
+from act.keys import SIGNATURE_SIZE, Signer
 from act.money import MINOR_LIMIT, Amount
 from act.parties import Parties, Role
 from act.payment.ledger import CounterChange, Entry, EntryKind
 
-__all__ = ["Receipt", "UnverifiedReceipt", "open_receipt", "receipt_maker", "verify_receipt"]
+__all__ = ["Receipt", "UnverifiedReceipt", "open_receipt", "receipt_maker", "recorded_receipt", "verify_receipt"]
 
-PAID_KINDS: Final = frozenset({EntryKind.RESERVED, EntryKind.CAPTURED})
+PAID_KINDS: Final = frozenset({EntryKind.RESERVED, EntryKind.PARTIALLY_CAPTURED, EntryKind.CAPTURED})
 """Receipts on which a merchant may deliver: the money is held for it, or is its own."""
 
 
@@ -63,6 +64,8 @@ class Receipt:
     code: str | None
     hold_expires_at: int | None
     tzdata_version: str | None = None
+    capture_no: str | None = None
+    refund_no: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +119,8 @@ def _claims(ledger_id: str, issuer: str, entry: Entry) -> dict[str, Any]:
         "code": entry.code,
         "hold_expires_at": entry.hold_expires_at,
         "tzdata_version": entry.tzdata_version,
+        "capture_no": entry.capture_no,
+        "refund_no": entry.refund_no,
     }
     body = {
         "delegator_identity": entry.mandate.delegator_identity,
@@ -206,6 +211,8 @@ _ACT: Final = Fields(
         "code": _read_code,
         "hold_expires_at": read_instant,
         "tzdata_version": read_text,
+        "capture_no": read_text,
+        "refund_no": read_text,
     },
 )
 
@@ -214,6 +221,11 @@ def open_receipt(data: bytes) -> UnverifiedReceipt:
     """Decodes a receipt strictly; believes nothing. Raises `Refused`."""
     opened = open_object(data, RECEIPT)
     return UnverifiedReceipt(_read_receipt(opened), opened)
+
+
+def recorded_receipt(unsigned: Unsigned) -> Receipt:
+    """A receipt as its own ledger keeps it, which needs no signature to believe itself."""
+    return open_receipt(encode_signed(unsigned, bytes(SIGNATURE_SIZE))).receipt
 
 
 def _read_receipt(opened: Opened) -> Receipt:
@@ -241,6 +253,8 @@ def _read_receipt(opened: Opened) -> Receipt:
         body.get("code"),
         body.get("hold_expires_at"),
         body.get("tzdata_version"),
+        body.get("capture_no"),
+        body.get("refund_no"),
     )
 
 
@@ -248,21 +262,28 @@ _OF_PAYMENT: Final = frozenset({"request", "order", "order_no", "amount", "curre
 _SHAPES: Final[Mapping[EntryKind, frozenset[str]]] = {
     EntryKind.RESERVED: _OF_PAYMENT | {"trade_no", "hold_expires_at"},
     EntryKind.REFUSED: _OF_PAYMENT | {"code"},
+    EntryKind.PARTIALLY_CAPTURED: _OF_PAYMENT | {"trade_no", "capture_no"},
     EntryKind.CAPTURED: _OF_PAYMENT | {"trade_no"},
     EntryKind.VOIDED: _OF_PAYMENT | {"trade_no"},
+    EntryKind.EXPIRED: _OF_PAYMENT | {"trade_no"},
+    EntryKind.REFUNDED: _OF_PAYMENT | {"trade_no", "refund_no"},
     EntryKind.REVOKED: frozenset(),
 }
-"""Which of the optional fields each kind has: exactly these, and `tzdata_version` where one of `_DECIDED` was decided by it."""
+"""Which of the optional fields each kind has: exactly these, and what `_OPTIONAL` allows."""
 
-_DECIDED: Final = frozenset({EntryKind.RESERVED, EntryKind.REFUSED})
+_OPTIONAL: Final[Mapping[EntryKind, str]] = {
+    EntryKind.RESERVED: "tzdata_version",  # where a zone decided anything
+    EntryKind.REFUSED: "tzdata_version",
+    EntryKind.CAPTURED: "capture_no",  # where the last part had a number, too
+}
 
 
 def _require_shape(body: dict[str, Any]) -> None:
     if (body["sequence"] == 1) == ("previous" in body):
         raise Refused("claim_invalid", "receipt.act.previous", expected="present from the second receipt on")
     present = body.keys() - _ACT.required - {"previous"}
-    if body["state"] in _DECIDED:
-        present -= {"tzdata_version"}
+    if body["state"] in _OPTIONAL:
+        present -= {_OPTIONAL[body["state"]]}
     if present != _SHAPES[body["state"]]:
         raise Refused(
             "claim_invalid",

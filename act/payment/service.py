@@ -14,18 +14,20 @@ from typing import Final, NoReturn
 
 from act.calendar import Clock, instant, system_clock
 from act.delegation.chain import Chain, ChainCache
-from act.delegation.constraints import HONOR, Currency, OnRevoke, Validity
+from act.delegation.constraints import HONOR, Currency, OnRevoke, RefundRestores, Validity
 from act.delegation.credential import MAX_MANDATE_SECONDS, Credential, open_credential
 from act.delegation.lifecycle import MandateState
 from act.delegation.limits import Limit
 from act.delegation.mandate import MandateKey
+from act.envelope.claims import MAX_TEXT, read_text
 from act.envelope.objects import Unsigned
 from act.errors import InvalidCall, Refused, StoreFault
 from act.keys import Signer
 from act.money import Amount
 from act.parties import Parties, Role
-from act.payment.ledger import ChargeRecord, ChargeState, Counter, Ledger, MandateRecord, MandateStatus, Outcome, ReceiptMaker
-from act.payment.receipt import receipt_maker
+from act.payment.charge import LIVE_STATES, ChargeRecord, ChargeState
+from act.payment.ledger import Counter, Ledger, MandateRecord, MandateStatus, Outcome, ReceiptMaker
+from act.payment.receipt import Receipt, receipt_maker, recorded_receipt
 from act.payment.request import Payment
 from act.payment.verifier import AuthenticatedPayment, Question, authenticate, decide, replay_key, request_key
 
@@ -38,7 +40,8 @@ _LOGGER: Final = logging.getLogger("act")
 class Charge:
     """A payment that was verified and reserved. Only a `PaymentService` makes one; it cannot be constructed.
 
-    `id` is ACT's trade_no. `captured` is None until money was captured. `hold_expires_at` is in seconds since 1970, UTC.
+    `id` is ACT's trade_no. `captured` is None until money was captured, `refunded` until some of it was given back.
+    `hold_expires_at` is in seconds since 1970, UTC.
     `receipt` is the signed statement of what this call did; with `replayed` it was done by an earlier one and nothing moved
     now.
     """
@@ -47,6 +50,7 @@ class Charge:
     state: ChargeState
     amount: Amount
     captured: Amount | None
+    refunded: Amount | None
     payee: str
     order_no: str
     agent_id: str
@@ -110,9 +114,9 @@ class PaymentService:
         """Verifies a payment and reserves its amount, or raises `Refused` and leaves every counter as it was.
 
         The same payment again returns the same charge (or raises the same recorded refusal) with `replayed`, even after the
-        request expired, the mandate was revoked or a key left the parties file; if the charge was voided since, it raises
-        `Refused` charge_closed. Raises `InvalidCall` when the parties do not enrol the signer's key for this service: nobody
-        could verify its receipts. Raises `StoreFault` when the ledger fails; then send the same payment again.
+        request expired, the mandate was revoked or a key left the parties file; if the charge was voided or expired since, it
+        raises `Refused` charge_closed. Raises `InvalidCall` when the parties do not enrol the signer's key for this service:
+        nobody could verify its receipts. Raises `StoreFault` when the ledger fails; then send the same payment again.
         """
         if isinstance(payment, bytes):
             payment = Payment.from_bytes(payment)
@@ -131,8 +135,8 @@ class PaymentService:
         return self._standing(self._ledger.reserve(request, _record(root), self._receipts(root.mandate.issuer)))
 
     def _standing(self, outcome: Outcome) -> Charge:
-        """The answer to a payment: no charge that was voided since, because its money is no longer reserved."""
-        if outcome.charge is not None and outcome.charge.state is ChargeState.VOIDED:
+        """The answer to a payment: no charge that was voided or expired since, because its money is no longer reserved."""
+        if outcome.charge is not None and outcome.charge.state not in LIVE_STATES:
             refusal = Refused("charge_closed", "charge", state=outcome.charge.state.value, charge=outcome.charge.id)
             outcome = replace(outcome, charge=None, refusal=refusal)
         return self._answer(outcome)
@@ -194,31 +198,64 @@ class PaymentService:
         """Of a rule's refusal and the ledger's, the one that ranks first: ACT reports a mandate's state before money, and money
         before semantics."""
         try:
-            self._ledger.foresee(_record(authenticated.chain.root), authenticated, authenticated.chain.limits(question.at))
+            root, limits = authenticated.chain.root, authenticated.chain.limits(question.at)
+            self._ledger.foresee(_record(root), authenticated, limits, question.at)
         except Refused as foreseen:
             return min(refusal, foreseen, key=lambda each: each.precedence)
         return refusal
 
-    def capture(self, charge_id: str, amount: Amount) -> Charge:
-        """Takes `amount` of what is held and releases the rest; final. Call it on the payee's word.
+    def capture(self, charge_id: str, amount: Amount, *, capture_no: str | None = None) -> Charge:
+        """Takes `amount` of what is held. Call it on the payee's word.
 
-        Raises `Refused`: charge_unknown, charge_closed, capture_exceeds_hold, hold_expired, currency_mismatch. The same capture
-        again returns the same charge with `replayed`.
+        Without a number that is final, and the rest is released. With one (1 to 256 printable characters, such as that of a
+        shipment) it is a part, and the rest stays held. Raises `Refused`: charge_unknown, charge_closed, capture_exceeds_hold,
+        hold_expired, currency_mismatch, and duplicate_capture for another amount under the same number. The same capture again
+        returns the same charge with `replayed`.
         """
+        if capture_no is not None:
+            _require_number(capture_no, "capture_no")
+        at, make = self._of_charge(charge_id, amount, "capture")
+        return self._answer(self._ledger.capture(charge_id, amount.minor, at, make, capture_no=capture_no))
+
+    def refund(self, charge_id: str, amount: Amount, *, refund_no: str) -> Charge:
+        """Gives back `amount` of what was captured. Call it on the payee's word.
+
+        Together refunds are at most what was captured. They restore the mandate's limits only where its `refund_restores` says
+        so. `refund_no` (1 to 256 printable characters) tells a refund from another one of the same amount: the same number
+        and amount again return the same charge with `replayed`. Raises `Refused`: charge_unknown, refund_exceeds_captured,
+        currency_mismatch, and duplicate_refund for another amount under the same number.
+        """
+        _require_number(refund_no, "refund_no")
+        at, make = self._of_charge(charge_id, amount, "refund")
+        return self._answer(self._ledger.refund(charge_id, amount.minor, refund_no, at, make))
+
+    def _of_charge(self, charge_id: str, amount: Amount, action: str) -> tuple[int, ReceiptMaker]:
+        """The instant of a call about a charge, and how its receipt is made. Raises currency_mismatch (ACT-CON-02)."""
         if not isinstance(amount, Amount):
             raise InvalidCall("call_invalid", "amount", expected="an act.Amount")
         at = self._now()
         charge = self._held(charge_id)
         if amount.currency != charge.amount.currency:
-            raise Refused("currency_mismatch", "amount", charge=charge.amount.currency, capture=amount.currency)
-        make = self._receipts(charge.request.mandate.issuer)
-        return self._answer(self._ledger.capture(charge_id, amount.minor, at, make))
+            raise Refused("currency_mismatch", "amount", charge=charge.amount.currency, **{action: amount.currency})
+        return at, self._receipts(charge.request.mandate.issuer)
 
     def void(self, charge_id: str) -> Charge:
-        """Releases what is held; final. Raises `Refused`: charge_unknown, charge_closed. Again: the same charge, `replayed`."""
+        """Releases what is left of a hold; final. What was captured in parts stays captured. Raises `Refused`: charge_unknown,
+        charge_closed. Again: the same charge, `replayed`."""
         at = self._now()
         make = self._receipts(self._held(charge_id).request.mandate.issuer)
         return self._answer(self._ledger.void(charge_id, at, make))
+
+    def expire_holds(self, *, most: int = 1_000) -> tuple[Charge, ...]:
+        """Closes holds that have ended, at most so many, and releases them. Nobody's budget waits for it: a payment closes the
+        ended holds of its own mandate first. It is for payees, who learn here that nothing is held for them any more."""
+        if type(most) is not int or most < 1:
+            raise InvalidCall("call_invalid", "most", expected="a whole number above 0")
+        at = self._now()
+        if not self._is_mine():
+            return ()
+        expired = self._ledger.expire(at, most, self._receipts(self.ledger_id))  # a charge's receipt names its payee
+        return tuple([self._answer(each) for each in expired])
 
     def revoke(self, iac: bytes) -> Revocation:
         """Stops a mandate for good, whether it was used before or not; charges already held stay held, or are voided in the
@@ -257,6 +294,14 @@ class PaymentService:
         if known.state is not MandateState.REVOKED and now >= known.expires_at:
             known = replace(known, state=MandateState.EXPIRED)
         return replace(known, counters=_with_untouched(known.counters, Chain(credential).limits(now)))
+
+    def statement(self, iac: bytes) -> tuple[Receipt, ...]:
+        """What happened under a mandate, as the ledger recorded it: every receipt from the first on, refusals included.
+
+        Raises `Refused` as `status` does.
+        """
+        known = self.status(iac)
+        return () if known is None else tuple([recorded_receipt(each) for each in self._ledger.receipts(known.key)])
 
     def _require_own(self, credential: Credential) -> None:
         if credential.mandate.ledger != self.ledger_id:
@@ -301,10 +346,12 @@ def _with_untouched(counters: tuple[Counter, ...], limits: tuple[Limit, ...]) ->
 
 def _record(credential: Credential) -> MandateRecord:
     mandate = credential.mandate
-    on_revoke = HONOR
+    on_revoke, refund_restores = HONOR, False
     for constraint in mandate.constraints:
         if type(constraint) is OnRevoke:
             on_revoke = constraint.choice
+        elif type(constraint) is RefundRestores:
+            refund_restores = constraint.restores
     return MandateRecord(
         credential.key,
         credential.identity,
@@ -313,18 +360,28 @@ def _record(credential: Credential) -> MandateRecord:
         mandate.constraint(Validity).end,
         on_revoke,
         credential.format,
+        refund_restores,
     )
+
+
+def _require_number(value: object, where: str) -> None:
+    try:
+        read_text(value)
+    except Refused:
+        raise InvalidCall("call_invalid", where, expected=f"1 to {MAX_TEXT} printable characters") from None
 
 
 def _charge(record: ChargeRecord, receipt: bytes, replayed: bool) -> Charge:
     """The one place where a `Charge` comes into being: from a ledger's outcome."""
-    captured = Amount(record.captured_minor, record.amount.currency) if record.captured_minor else None
+    currency = record.amount.currency
+    captured, refunded = (Amount(each, currency) if each else None for each in (record.captured_minor, record.refunded_minor))
     charge = object.__new__(Charge)
     for name, value in (
         ("id", record.id),
         ("state", record.state),
         ("amount", record.amount),
         ("captured", captured),
+        ("refunded", refunded),
         ("payee", record.payee),
         ("order_no", record.order_no),
         ("agent_id", record.request.agent_id),

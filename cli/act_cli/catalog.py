@@ -33,8 +33,11 @@ COMMANDS: Final = (
     Entry("authorize", "ledger", "authorize", "Decide a payment and hold its money in the ledger."),
     Entry("capture", "ledger", "capture", "Take what is held for a charge, and release the rest."),
     Entry("void", "ledger", "void", "Release what is held for a charge."),
+    Entry("refund", "ledger", "refund", "Give back what was captured, or a part of it."),
     Entry("revoke", "ledger", "revoke", "Stop a mandate for good."),
     Entry("status", "status", "status", "Show what a mandate has left, and its charges."),
+    Entry("statement", "audit", "statement", "Show everything that happened under a mandate."),
+    Entry("ledger", "audit", "ledger", "Check a whole ledger, and close the holds that have ended."),
 )
 
 INTRODUCTION: Final = (

@@ -15,7 +15,7 @@ __all__ = ["Question", "Verdict", "judge", "verdict_view"]
 
 Outcome = Literal["accepted", "refused", "incomplete"]
 
-_PAID: Final = frozenset({"RESERVED", "CAPTURED"})
+_PAID: Final = frozenset({"RESERVED", "PARTIALLY_CAPTURED", "CAPTURED"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,10 +279,13 @@ def _statement(found: Any, paid: bool, currency: str | None, question: Question)
             needs=f"the order {receipt.order_no}: give it with --order, or among the files",
         )
     code = f" ({receipt.code})" if receipt.code is not None else ""
+    unproven = "that anything is held or paid: it says that nothing is"
+    if receipt.kind.value == "REFUNDED":
+        unproven = "what is still held or paid: it says what was given back"
     return Verdict(
         "receipt",
         "accepted",
         (f"{receipt.issuer} signed it: {receipt.kind.value}{code} at {instant_text(receipt.issued_at)}",),
-        ("that anything is held or paid: it says that nothing is",),
+        (unproven,),
         currency=currency,
     )

@@ -12,7 +12,7 @@ import logging
 import os
 import re
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from enum import IntEnum
 from typing import TYPE_CHECKING, Any, Final, TextIO
@@ -120,6 +120,7 @@ _MONEY_FACTS: Final = {
     "floor_minor": "at least",
     "left_minor": "left",
     "held_minor": "held",
+    "recorded_minor": "recorded",
     "asked_minor": "asked",
     "items_minor": "the items add up to",
     "amount_minor": "the amount says",
@@ -284,6 +285,26 @@ class Manners:
     def warn(self, text: str) -> None:
         """One line about something that may hurt later, with --json as well. `text` is escaped here."""
         sys.stderr.write(_label("warning:", "33") + f" {visible(text)}\n")
+
+    @contextlib.contextmanager
+    def progress(self, what: str) -> Iterator[Callable[[int, int], None]]:
+        """Counts long work on one line of a terminal, and only there; the line is gone when the work is done."""
+        shows = sys.stderr.isatty() and not self.as_json
+        shown = -1
+
+        def advance(done: int, of: int) -> None:
+            nonlocal shown
+            percent = 100 * done // max(of, 1)
+            if shows and percent != shown:
+                shown = percent
+                sys.stderr.write(f"\r{done:,} of {of:,} {what}")
+                sys.stderr.flush()
+
+        try:
+            yield advance
+        finally:
+            if shown >= 0:
+                sys.stderr.write("\r\033[K")
 
     def fail(self, error: act.ActError, **extra: object) -> Exit:
         """Reports an error: JSON on stdout, or on stderr what happened, where, why and, last, what to do.

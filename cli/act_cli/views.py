@@ -203,6 +203,8 @@ def receipt_view(receipt: act.Receipt) -> dict[str, Any]:
         "code": receipt.code,
         "hold_expires_at": instant_text(receipt.hold_expires_at) if receipt.hold_expires_at is not None else None,
         "tzdata_version": receipt.tzdata_version,
+        "capture_no": receipt.capture_no,
+        "refund_no": receipt.refund_no,
     }
     counters = [
         {
@@ -288,6 +290,7 @@ def charge_view(charge: act.Charge) -> dict[str, Any]:
         "currency": charge.amount.currency,
         "amount": charge.amount.text,
         "captured": charge.captured.text if charge.captured is not None else None,
+        "refunded": charge.refunded.text if charge.refunded is not None else None,
         "payee": charge.payee,
         "order_no": charge.order_no,
         "agent_id": charge.agent_id,
@@ -307,9 +310,9 @@ class LimitUse(NamedTuple):
     turns_at: int | None = None
 
 
-def _taken(charge: Any) -> str | None:
-    """What was captured, None for nothing: as `act.Charge` says it."""
-    return decimal(charge.captured_minor, charge.amount.currency) if charge.captured_minor else None
+def _minor_text(minor: int, charge: Any) -> str | None:
+    """An amount in the charge's currency, None for nothing: as `act.Charge` says what was captured and refunded."""
+    return decimal(minor, charge.amount.currency) if minor else None
 
 
 def limits_view(limits: Iterable[LimitUse], currency: str) -> list[dict[str, str | None]]:
@@ -339,7 +342,8 @@ def status_view(state: str, currency: str, limits: Iterable[LimitUse], charges: 
                 "id": charge.id,
                 "state": charge.state.value,
                 "amount": charge.amount.text,
-                "captured": _taken(charge),
+                "captured": _minor_text(charge.captured_minor, charge),
+                "refunded": _minor_text(charge.refunded_minor, charge),
                 "payee": charge.payee,
                 "order_no": charge.order_no,
                 "request_id": charge.request.request_id.hex(),

@@ -335,6 +335,8 @@ def _receipt_facts(receipt: act.Receipt) -> list[Fact]:
         ("amount", str(receipt.amount) if receipt.amount is not None else None),
         ("order", receipt.order_no),
         ("charge", receipt.trade_no),
+        ("part", receipt.capture_no),
+        ("refund", receipt.refund_no),
         ("held until", instant_text(receipt.hold_expires_at) if receipt.hold_expires_at is not None else None),
         ("ledger", receipt.issuer),
         ("for", ", ".join(receipt.audience)),
@@ -372,18 +374,21 @@ def _payment(data: bytes, payment: act.Payment, name: str, language: Language) -
 
 
 def charge_table(charges: Iterable[Any]) -> Table:
-    """The ledger's charge records; 15.00/18.00 is 15.00 captured of 18.00 held. Ids are whole: other commands take them."""
+    """The ledger's charge records; 15.00/18.00 is 15.00 captured of 18.00, -5.00 refunded of it. Ids are whole: other commands
+    take them."""
     table = Table(box=None, padding=(0, 1, 0, 0), show_edge=False, header_style="dim")
     table.add_column("state", no_wrap=True)
     table.add_column("amount", justify="right", no_wrap=True)
     table.add_column("payee", overflow="fold")
     table.add_column("order", overflow="fold")
     table.add_column("charge", no_wrap=True)
-    styles = {"HELD": HELD_STYLE, "CAPTURED": CAPTURED_STYLE, "VOIDED": LEFT_STYLE}
+    styles = {"HELD": HELD_STYLE, "CAPTURED": CAPTURED_STYLE, "VOIDED": LEFT_STYLE, "EXPIRED": LEFT_STYLE}
     for charge in charges:
-        state, amount = charge.state.value, charge.amount.text
-        if state == "CAPTURED" and charge.captured_minor != charge.amount.minor:
-            amount = f"{decimal(charge.captured_minor, charge.amount.currency)}/{amount}"
+        state, amount, currency = charge.state.value, charge.amount.text, charge.amount.currency
+        if charge.captured_minor and charge.captured_minor != charge.amount.minor:
+            amount = f"{decimal(charge.captured_minor, currency)}/{amount}"
+        if charge.refunded_minor:
+            amount = f"{amount} -{decimal(charge.refunded_minor, currency)}"
         cells = (amount, charge.payee, charge.order_no, charge.id)
         table.add_row(Text(state, style=styles.get(state, "")), *(Text(visible(cell)) for cell in cells))
     return table

@@ -57,6 +57,15 @@ def receipt(changes: Mapping[str, Any] | None = None, *, signer: str = "psp") ->
 
 _SECOND: Final = {"act.sequence": 2, "act.previous": identity(receipt()), "act.hold_expires_at": REMOVED}
 _CAPTURED: Final = _SECOND | {"act.state": "CAPTURED", "act.counters": [_counter(1800, 0, 0, 1800)]}
+_PART: Final = _SECOND | {
+    "act.state": "PARTIALLY_CAPTURED", "act.amount": "5.00", "act.capture_no": "S-1",
+    "act.counters": [_counter(1800, 0, 1300, 500)],
+}  # fmt: skip
+_LAST_PART: Final = _CAPTURED | {"act.capture_no": "S-1"}
+_EXPIRED: Final = _SECOND | {"act.state": "EXPIRED", "act.counters": [_counter(1800, 0, 0, 0)]}
+_REFUNDED: Final = _SECOND | {
+    "act.state": "REFUNDED", "act.amount": "5.00", "act.refund_no": "R-1", "act.counters": [_counter(0, 1800, 0, 1800)],
+}  # fmt: skip
 _VOIDED: Final = _SECOND | {"act.state": "VOIDED", "act.counters": [_counter(1800, 0, 0, 0)]}
 _REFUSED: Final = {
     "act.state": "REFUSED",
@@ -96,6 +105,8 @@ def _accepted() -> list[Vector]:
         _good("reserved", "The money is held for this order.", ["ACT-RCT-01", "ACT-RCT-02", "ACT-RCT-03"], receipt()),
         _good("captured", "The money is captured; the receipt follows the one before.", ["ACT-RCT-03"], receipt(_CAPTURED)),
         _good("captured-less", "The payee captured less than was held: its own doing.", ["ACT-RCT-02"], receipt(less)),
+        _good("part", "A part is captured, under the payee's number; the rest stays held.", ["ACT-RCT-03"], receipt(_PART)),
+        _good("last-part", "The last part had a number, too.", ["ACT-RCT-03"], receipt(_LAST_PART)),
         _good("es256", "ES256.", ["ACT-RCT-01"], es256),
         _good("es256-high-s", "The same receipt with (r, n - s): the chain's links do not depend on signature bytes.",
               ["ACT-RCT-01"], world.high_s(es256)),
@@ -125,6 +136,8 @@ def _judged() -> list[Vector]:
              receipt(_REVOKED)),
         _bad("issued-plus-11", "A receipt from the future.", "receipt_mismatch", "receipt.iat", receipt({"iat": NOW + 11})),
         _bad("voided", "The hold was released.", "receipt_not_paid", "receipt.act.state", receipt(_VOIDED)),
+        _bad("expired", "The hold has ended, and was released.", "receipt_not_paid", "receipt.act.state", receipt(_EXPIRED)),
+        _bad("refunded", "Money was given back.", "receipt_not_paid", "receipt.act.state", receipt(_REFUNDED)),
         _bad("refused", "The payment was refused.", "receipt_not_paid", "receipt.act.state", receipt(_REFUSED)),
         _bad("hold", "At its end the hold is over.", "receipt_not_paid", "receipt.act.hold_expires_at", receipt(),
              at=_HOLD_END),

@@ -5,6 +5,7 @@ The model is a few lines of addition on purpose: it shares nothing with the libr
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -34,18 +35,15 @@ class Quota:
         for start, end, mark in self.windows:
             if start <= at < end:
                 name, since, until = f"{self.path}@{mark}", start - 1, end
-        counted = [charge for charge in charges if since < charge.at < until]
-        held = sum(1 if self.times else charge.minor for charge in counted if charge.state == "HELD")
-        captured = sum(1 if self.times else charge.captured for charge in counted if charge.state == "CAPTURED")
+        counted = [charge.takes(at, times=self.times) for charge in charges if since < charge.at < until]
+        held, captured = sum(held for held, _ in counted), sum(captured for _, captured in counted)
         shown = {"limit": name, "cap": self.cap, "held": held, "captured": captured}
         return shown | ({"unit": "TIMES"} if self.times else {})
 
 
-@dataclass
+@dataclass(eq=False)
 class _Counter:
     cap: int
-    held: int = 0
-    captured: int = 0
     counted: bool = False
 
 
@@ -57,6 +55,8 @@ class _Mandate:
     known: bool = False
     revoked_at_sequence: int = 0
     quotas: tuple[Quota, ...] = ()
+    restores: bool = False
+    end: int = MANDATE_END
 
 
 @dataclass
@@ -73,10 +73,24 @@ class _Charge:
     minor: int
     opened: int
     expires: int
+    restores: bool
     closed: int = 0
     captured: int = 0
+    refunded: int = 0
     state: str = "HELD"
     at: int = NOW
+    last: int = 0
+    numbered: dict[str, tuple[int, int]] = field(default_factory=dict)
+
+    def takes(self, at: int, *, times: bool = False) -> tuple[int, int]:
+        """What it takes of a limit at an instant: an ended hold takes nothing, whether or not it was closed."""
+        is_open = not self.closed and at < self.expires
+        back = self.refunded if self.restores else 0
+        if not times:
+            return (self.minor - self.captured if is_open else 0), self.captured - back
+        if not self.captured:
+            return int(is_open), 0
+        return 0, int(is_open or back < self.captured)
 
 
 def money(minor: int) -> str:
@@ -97,11 +111,20 @@ class Story:
     credentials: dict[str, _Credential] = field(default_factory=dict)
     charges: dict[str, _Charge] = field(default_factory=dict)
 
-    def mandate(self, name: str, data: bytes, cap: int, quotas: tuple[Quota, ...] = ()) -> bytes:
+    def mandate(
+        self,
+        name: str,
+        data: bytes,
+        cap: int,
+        quotas: tuple[Quota, ...] = (),
+        *,
+        refund_restores: bool = False,
+        end: int = MANDATE_END,
+    ) -> bytes:
         """A mandate the sequence is about, with its total in minor units and its other limits in the registry's order."""
         self.objects[name] = data.hex()
         counter = _Counter(cap)
-        self.mandates[name] = _Mandate({"max_total_amount": counter}, quotas=quotas)
+        self.mandates[name] = _Mandate({"max_total_amount": counter}, quotas=quotas, restores=refund_restores, end=end)
         self.credentials[name] = _Credential(name, [counter])
         return data
 
@@ -123,17 +146,20 @@ class Story:
         """From here on the payment service knows these parties."""
         self.steps.append({"op": "parties", "parties": name})
 
-    def authorized(self, payment: str, credential: str, charge: str, minor: int, at: int = NOW) -> None:
+    def authorized(
+        self, payment: str, credential: str, charge: str, minor: int, at: int = NOW, *, expired: Sequence[str] = ()
+    ) -> None:
         """A payment under a mandate or a link is accepted: every limit up to the mandate holds it, the receipt is the mandate's
-        next."""
+        next. Holds that had ended are closed first, with a receipt each."""
+        closed = [self._expire(each) for each in expired]
         row = self._row(credential)
         row.sequence += 1
         row.known = True
         for counter in self.credentials[credential].counters:
-            counter.held += minor
             counter.counted = True
-        self.charges[charge] = _Charge(credential, minor, row.sequence, at + HOLD_SECONDS, at=at)
-        self._step("authorize", {"payment": payment}, at, self._charged(charge, "RESERVED", row.sequence))
+        self.charges[charge] = _Charge(credential, minor, row.sequence, at + HOLD_SECONDS, row.restores, at=at)
+        expect = self._charged(charge, "RESERVED", row.sequence)
+        self._step("authorize", {"payment": payment}, at, expect | ({"expired": closed} if closed else {}))
 
     def repeated(self, payment: str, charge: str, at: int = NOW) -> None:
         """The same payment again: the charge as it now stands, the receipt of then, nothing moves."""
@@ -159,25 +185,86 @@ class Story:
     def captured(self, charge: str, minor: int, at: int = NOW) -> None:
         """A capture closes the hold; the rest is released."""
         row = self._close(charge, "CAPTURED", minor)
-        self._step("capture", _capture(charge, minor), at, self._charged(charge, "CAPTURED", row.sequence))
+        self._step("capture", _moved(charge, minor), at, self._charged(charge, "CAPTURED", row.sequence))
+
+    def part(self, charge: str, minor: int, number: str, at: int = NOW) -> None:
+        """A capture under a number takes a part; what is left stays held. The last part closes the hold."""
+        record = self.charges[charge]
+        if record.captured + minor == record.minor:
+            row = self._close(charge, "CAPTURED", minor)
+        else:
+            row = self._row(record.credential)
+            row.sequence += 1
+            record.captured, record.state = record.captured + minor, "PARTIALLY_CAPTURED"
+        record.numbered[f"capture {number}"] = (minor, row.sequence)
+        expect = self._charged(charge, record.state, row.sequence)
+        self._step("capture", _moved(charge, minor, capture_no=number), at, expect)
+
+    def part_again(self, charge: str, number: str, receipt: str, at: int = NOW) -> None:
+        """The same part again: the charge as it now stands, the receipt of then."""
+        minor, sequence = self.charges[charge].numbered[f"capture {number}"]
+        expect = self._charged(charge, receipt, sequence, replayed=True)
+        self._step("capture", _moved(charge, minor, capture_no=number), at, expect)
+
+    def refunded(self, charge: str, minor: int, number: str, at: int = NOW) -> None:
+        """A refund gives back some of what was captured."""
+        record = self.charges[charge]
+        row = self._row(record.credential)
+        row.sequence += 1
+        record.refunded += minor
+        record.numbered[f"refund {number}"] = (minor, row.sequence)
+        expect = self._charged(charge, "REFUNDED", row.sequence)
+        self._step("refund", _moved(charge, minor, refund_no=number), at, expect)
+
+    def refunded_again(self, charge: str, number: str, at: int = NOW) -> None:
+        """The same refund again."""
+        minor, sequence = self.charges[charge].numbered[f"refund {number}"]
+        expect = self._charged(charge, "REFUNDED", sequence, replayed=True)
+        self._step("refund", _moved(charge, minor, refund_no=number), at, expect)
+
+    def refund_refused(
+        self, charge: str, minor: int, number: str, code: str, where: str, at: int = NOW, currency: str = "CNY"
+    ) -> None:
+        """A refund is refused; the charge stays as it is."""
+        self._step("refund", _moved(charge, minor, currency, refund_no=number), at, _refusal(code, where))
 
     def voided(self, charge: str, at: int = NOW) -> None:
-        """A void closes the hold and releases all of it."""
+        """A void closes the hold and releases what is left of it."""
         row = self._close(charge, "VOIDED", 0)
         self._step("void", {"charge": charge}, at, self._charged(charge, "VOIDED", row.sequence))
+
+    def expired(self, charges: Sequence[str], at: int) -> None:
+        """The sweep closes holds that have ended, in this order."""
+        self._step("expire", {}, at, {"expired": [self._expire(each) for each in charges]})
+
+    def expired_again(self, payment: str, charge: str, at: int) -> None:
+        """The payment of a hold that has expired is refused, with the receipt of its end."""
+        expect = _refusal("charge_closed", "charge", replayed=True) | _receipt("EXPIRED", self.charges[charge].closed)
+        self._step("authorize", {"payment": payment}, at, expect)
 
     def closed_again(self, charge: str, at: int = NOW) -> None:
         """The same capture or void again."""
         record = self.charges[charge]
-        expect = self._charged(charge, record.state, record.closed, replayed=True)
-        if record.state == "CAPTURED":
-            self._step("capture", _capture(charge, record.captured), at, expect)
+        if record.last:
+            expect = self._charged(charge, "CAPTURED", record.closed, replayed=True)
+            self._step("capture", _moved(charge, record.last), at, expect)
         else:
+            expect = self._charged(charge, "VOIDED", record.closed, replayed=True)
             self._step("void", {"charge": charge}, at, expect)
 
-    def capture_refused(self, charge: str, minor: int, code: str, where: str, at: int = NOW, currency: str = "CNY") -> None:
+    def capture_refused(
+        self,
+        charge: str,
+        minor: int,
+        code: str,
+        where: str,
+        at: int = NOW,
+        currency: str = "CNY",
+        number: str | None = None,
+    ) -> None:
         """A capture is refused; the charge stays as it is."""
-        self._step("capture", _capture(charge, minor, currency), at, _refusal(code, where))
+        more = {} if number is None else {"capture_no": number}
+        self._step("capture", _moved(charge, minor, currency, **more), at, _refusal(code, where))
 
     def void_refused(self, charge: str, code: str, where: str, at: int = NOW) -> None:
         """A void is refused; the charge stays as it is."""
@@ -220,11 +307,12 @@ class Story:
         record = self.charges[charge]
         row = self._row(record.credential)
         row.sequence += 1
-        for counter in self.credentials[record.credential].counters:
-            counter.held -= record.minor
-            counter.captured += captured
-        record.state, record.captured, record.closed = state, captured, row.sequence
+        record.captured, record.closed, record.last = record.captured + captured, row.sequence, captured
+        record.state = "CAPTURED" if record.captured else state
         return row
+
+    def _expire(self, charge: str) -> dict[str, Any]:
+        return {"name": charge, "sequence": self._close(charge, "EXPIRED", 0).sequence}
 
     def _charged(self, charge: str, receipt: str, sequence: int, *, replayed: bool = False) -> dict[str, Any]:
         record = self.charges[charge]
@@ -233,21 +321,34 @@ class Story:
             "state": record.state,
             "amount": money(record.minor),
             "captured": money(record.captured) if record.captured else None,
+            "refunded": money(record.refunded) if record.refunded else None,
             "hold_expires_at": record.expires,
             "replayed": replayed,
         }
         return {"charge": shown} | _receipt(receipt, sequence)
 
+    def _standing(self, row: _Mandate, charges: list[_Charge], at: int) -> dict[str, Any]:
+        counters: list[dict[str, Any]] = []
+        for name, each in sorted(row.counters.items(), key=lambda item: item[0].rpartition("/")[0]):
+            if each.counted:
+                debited = [charge for charge in charges if each in self.credentials[charge.credential].counters]
+                taken = [charge.takes(at) for charge in debited]
+                stands = {"held": sum(held for held, _ in taken), "captured": sum(captured for _, captured in taken)}
+                counters.append({"limit": name, "cap": each.cap, **stands})
+        counters += [quota.counter(charges, at) for quota in row.quotas]
+        state = "Expired" if row.state == "Active" and at >= row.end else row.state
+        return {"state": state, "receipts": row.sequence, "counters": counters}
+
     def _step(self, op: str, arguments: dict[str, Any], at: int, expect: dict[str, Any]) -> None:
         after = {}
         for name, row in self.mandates.items():
             charges = [charge for charge in self.charges.values() if self.credentials[charge.credential].mandate == name]
-            after[name] = _standing(row, charges, at) if row.known else None
+            after[name] = self._standing(row, charges, at) if row.known else None
         self.steps.append({"op": op, **arguments, "at": at, "expect": expect, "after": after})
 
 
-def _capture(charge: str, minor: int, currency: str = "CNY") -> dict[str, str]:
-    return {"charge": charge, "amount": money(minor), "currency": currency}
+def _moved(charge: str, minor: int, currency: str = "CNY", **numbers: str) -> dict[str, str]:
+    return {"charge": charge, "amount": money(minor), "currency": currency, **numbers}
 
 
 def _receipt(state: str, sequence: int) -> dict[str, Any]:
@@ -256,14 +357,3 @@ def _receipt(state: str, sequence: int) -> dict[str, Any]:
 
 def _refusal(code: str, where: str, *, replayed: bool = False) -> dict[str, Any]:
     return {"refuse": code, "rule": CODES[code].rule, "where": where, "replayed": replayed}
-
-
-def _standing(row: _Mandate, charges: list[_Charge], at: int) -> dict[str, Any]:
-    counters = [
-        {"limit": name, "cap": each.cap, "held": each.held, "captured": each.captured}
-        for name, each in sorted(row.counters.items(), key=lambda each: each[0].rpartition("/")[0])
-        if each.counted
-    ]
-    counters += [quota.counter(charges, at) for quota in row.quotas]
-    state = "Expired" if row.state == "Active" and at >= MANDATE_END else row.state
-    return {"state": state, "receipts": row.sequence, "counters": counters}

@@ -89,8 +89,13 @@ def test_the_whole_path(tmp_path: Path) -> None:
     assert again["replayed"] is True
     charge = again["charge"]
     assert (charge["state"], charge["amount"], charge["currency"]) == ("HELD", "18.00", "CNY")
-    captured = run("capture", charge["id"], "15.00", *service, *who, "--receipt-out", "captured.cbor")
+    part = accepted(run("capture", charge["id"], "5.00", "--part", "S-1", *service, *who, "--json"))["charge"]
+    assert (part["state"], part["captured"]) == ("PARTIALLY_CAPTURED", "5.00")
+    captured = run("capture", charge["id"], "10.00", *service, *who, "--receipt-out", "captured.cbor")
     assert captured.code == 0, captured.err
+    refunded = run("refund", charge["id"], "1.00", "--refund-no", "R-1", *service, *who, "--receipt-out", "refunded.cbor")
+    assert refunded.code == 0, refunded.err
+    assert run("verify", "refunded.cbor", *who).code == 0
     assert run("verify", "captured.cbor", "held.cbor", "--order", "o.cbor", *who).code == 0
     status = run("status", "m.cbor", "--ledger", "new.db", *who)
     assert status.code == 0
@@ -111,6 +116,8 @@ def test_the_whole_path(tmp_path: Path) -> None:
         "  ask the principal for a new mandate",
     ]
     assert json.loads(run("status", "m.cbor", "--ledger", "new.db", *who, "--json").raw)["state"] == "Revoked"
+    assert "6 entries" in run("statement", "m.cbor", "--ledger", "new.db", *who).out
+    assert run("ledger", "check", "new.db").code == 0
 
 
 def _order_document() -> bytes:

@@ -425,7 +425,7 @@ def test_status_needs_no_right_to_write_the_ledger(shared_desk: Desk) -> None:
     ledger.chmod(0o444)
     shared_desk.folder.chmod(0o777)  # SQLite keeps its two companion files beside a ledger while it is read
     before = ledger.read_bytes()
-    done = shared_desk.spawn_as_nobody("status", "mandate.cbor", "--ledger", "ledger.db", *PARTIES, "--json")
+    done = shared_desk.spawn_as_nobody("status", "mandate.cbor", "--ledger", "ledger.db", *PARTIES, "--at", AT, "--json")
     assert (done.code, done.err) == (0, "")
     assert done.document["limits"][0]["held"] == "18.00"
     assert ledger.read_bytes() == before

@@ -8,15 +8,18 @@ from pathlib import Path
 
 import pytest
 
+from act.payment.charge import HOLD_SECONDS
 from act.stores.sqlite import SqliteLedger
 from tests.support.fold import audit, disagreements
 from tests.support.reservations import MAKE_RECEIPT, limit, mandate, reservation
 from tests.support.world import NOW_SECONDS, PSP
 
+BEFORE = NOW_SECONDS - HOLD_SECONDS
+
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    """A ledger with a captured, a voided and a held charge, a refusal and a revocation."""
+    """A ledger with charges in every state, a refund, a refusal and a revocation."""
     path = tmp_path / "ledger.db"
     with closing(SqliteLedger(path)) as ledger:
         ledger.bind(PSP)
@@ -29,6 +32,17 @@ def path(tmp_path: Path) -> Path:
             if number == 2:
                 ledger.void(charge.id, NOW_SECONDS, MAKE_RECEIPT)
         ledger.reserve(reservation(4, 20_000, limits=[limit(20_000)]), mandate(), MAKE_RECEIPT)
+        for number, part in ((6, 300), (7, None)):  # a week ago: the rest of one, and the other, have ended
+            asked = reservation(number, 900, of=mandate(number), at=BEFORE)
+            charge = ledger.reserve(asked, mandate(number), MAKE_RECEIPT).charge
+            assert charge is not None
+            if part is not None:
+                ledger.capture(charge.id, part, BEFORE, MAKE_RECEIPT, capture_no="S-1")
+                ledger.refund(charge.id, 100, "R-1", BEFORE, MAKE_RECEIPT)
+        ledger.expire(NOW_SECONDS, 10, MAKE_RECEIPT)
+        charge = ledger.reserve(reservation(8, 900, of=mandate(8)), mandate(8), MAKE_RECEIPT).charge
+        assert charge is not None
+        ledger.capture(charge.id, 250, NOW_SECONDS, MAKE_RECEIPT, capture_no="S-1")
         ledger.reserve(reservation(5, of=mandate(2)), mandate(2), MAKE_RECEIPT)
         ledger.revoke(mandate(2), NOW_SECONDS, MAKE_RECEIPT)
     return path
@@ -36,9 +50,18 @@ def path(tmp_path: Path) -> Path:
 
 def test_a_ledger_that_was_only_used_agrees_with_itself(path: Path) -> None:
     found = audit(path)
-    assert (found.held_minor, found.captured_minor) == (3_000 + 1_800, 400)
-    assert found.charges == {"CAPTURED": 1, "VOIDED": 1, "HELD": 2}
-    assert found.entries == {"RESERVED": 4, "CAPTURED": 1, "VOIDED": 1, "REFUSED": 1, "REVOKED": 1}
+    assert (found.held_minor, found.captured_minor, found.refunded_minor) == (3_000 + 1_800 + 650, 400 + 300 + 250, 100)
+    assert found.charges == {"CAPTURED": 2, "VOIDED": 1, "EXPIRED": 1, "HELD": 2, "PARTIALLY_CAPTURED": 1}
+    assert found.entries == {
+        "RESERVED": 7,
+        "PARTIALLY_CAPTURED": 2,
+        "CAPTURED": 1,
+        "VOIDED": 1,
+        "EXPIRED": 2,
+        "REFUNDED": 1,
+        "REFUSED": 1,
+        "REVOKED": 1,
+    }
 
 
 @pytest.mark.parametrize(
@@ -51,11 +74,18 @@ def test_a_ledger_that_was_only_used_agrees_with_itself(path: Path) -> None:
         "INSERT INTO counter VALUES (2, 'ext.quota.day', 10, 0, 0, 'AMOUNT', NULL, NULL)",
         "UPDATE charge SET amount_minor = amount_minor + 1 WHERE state = 'HELD' AND mandate = 1",
         "UPDATE charge SET captured_minor = captured_minor - 1 WHERE state = 'CAPTURED'",
-        "UPDATE charge SET state = 'HELD' WHERE state = 'VOIDED'",
-        "UPDATE charge SET state = 'VOIDED', captured_minor = 0 WHERE state = 'CAPTURED'",
+        "UPDATE charge SET state = 'HELD', closed_sequence = NULL WHERE state = 'VOIDED'",
+        "UPDATE charge SET state = 'EXPIRED' WHERE state = 'VOIDED'",
+        "UPDATE charge SET refunded_minor = refunded_minor - 1 WHERE refunded_minor > 0",
+        "UPDATE charge SET sequence = sequence + 1 WHERE state = 'HELD'",
+        "UPDATE part SET number = 'S-2' WHERE kind = 'CAPTURE'",
+        "UPDATE part SET amount_minor = amount_minor - 1 WHERE kind = 'REFUND'",
+        "DELETE FROM part WHERE kind = 'REFUND'",
+        "UPDATE mandate SET first_hold_end = NULL WHERE id = 1",
+        "UPDATE mandate SET refund_restores = 1",
+        "UPDATE charge SET state = 'VOIDED', captured_minor = 0 WHERE state = 'CAPTURED' AND refunded_minor = 0",
         "UPDATE charge SET closed_sequence = 1 WHERE state = 'CAPTURED'",
-        "UPDATE charge SET closed_sequence = NULL WHERE state = 'VOIDED'",
-        "UPDATE charge SET order_no = 'T-9999' WHERE state = 'CAPTURED'",
+        "UPDATE charge SET order_no = 'T-9999' WHERE state = 'CAPTURED' AND refunded_minor = 0",
         "UPDATE charge SET hold_expires_at = hold_expires_at + 1 WHERE state = 'HELD'",
         "UPDATE charge SET request_identity = zeroblob(32) WHERE state = 'HELD'",
         "DELETE FROM charge WHERE state = 'VOIDED'",
@@ -96,8 +126,8 @@ def test_an_order_paid_twice_is_found(path: Path) -> None:
     with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute("DROP INDEX one_charge_per_order")
     with closing(SqliteLedger(path)) as ledger:
-        ledger.reserve(reservation(6, 1, order_no="T-0099", of=mandate(3)), mandate(3), MAKE_RECEIPT)
-        ledger.reserve(reservation(7, 1, order_no="T-0098", of=mandate(3)), mandate(3), MAKE_RECEIPT)
+        ledger.reserve(reservation(9, 1, order_no="T-0099", of=mandate(3)), mandate(3), MAKE_RECEIPT)
+        ledger.reserve(reservation(10, 1, order_no="T-0098", of=mandate(3)), mandate(3), MAKE_RECEIPT)
     with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute("UPDATE charge SET order_no = 'T-0099' WHERE order_no = 'T-0098'")
     assert any("paid 2 times" in line for line in disagreements(path))

@@ -7,10 +7,12 @@ receipt of every state.
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final, Literal
 
 import act
+from act.payment.charge import HOLD_SECONDS
 from tests.support.world import PRINCIPAL, SHOP, SUB_AGENT, World, key
 
 ADDRESS: Final = "A" * 43
@@ -158,7 +160,13 @@ def complete_receipts(path: Path, format: Literal["cose", "jose"] = "cose") -> d
     first = complete_payment(world)
     mandate, link = first.chain
     charge = service.authorize(first)
-    receipts = {"RESERVED": charge.receipt, "CAPTURED": service.capture(charge.id, charge.amount).receipt}
+    part = act.Amount(charge.amount.minor - 1, charge.amount.currency)
+    receipts = {
+        "RESERVED": charge.receipt,
+        "PARTIALLY_CAPTURED": service.capture(charge.id, part, capture_no="S-1").receipt,
+        "CAPTURED": service.capture(charge.id, act.Amount(1, charge.amount.currency), capture_no="S-2").receipt,
+        "REFUNDED": service.refund(charge.id, part, refund_no="R-1").receipt,
+    }
     second = service.authorize(complete_payment(world, mandate, link))
     receipts["VOIDED"] = service.void(second.id).receipt
     service.authorize(complete_payment(world, mandate, link))
@@ -167,5 +175,7 @@ def complete_receipts(path: Path, format: Literal["cose", "jose"] = "cose") -> d
     except act.Refused as refusal:
         assert refusal.receipt is not None, refusal
         receipts["REFUSED"] = refusal.receipt
+    later = world.service(path, clock=lambda: world.clock() + timedelta(seconds=HOLD_SECONDS))
+    (receipts["EXPIRED"],) = (each.receipt for each in later.expire_holds())
     receipts["REVOKED"] = service.revoke(mandate).receipt
     return receipts

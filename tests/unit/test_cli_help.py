@@ -22,7 +22,7 @@ LEAVES = [path for path, context in CONTEXTS.items() if not isinstance(context.c
 def test_every_command_of_the_issue_is_there() -> None:
     names = ["demo", "keys new", "keys show", "intent draft", "intent confirm", "mint", "delegate", "inspect", "order", "pay"]
     names += ["verify"]
-    names += ["authorize", "capture", "void", "revoke", "status"]
+    names += ["authorize", "capture", "void", "refund", "revoke", "status", "statement", "ledger check", "ledger expire"]
     assert [f"act {name}" for name in names] == LEAVES
 
 

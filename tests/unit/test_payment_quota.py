@@ -16,7 +16,7 @@ from act.delegation.constraints import Periods
 from act.delegation.limits import Limit, Unit, Usage, judge
 from act.payment.receipt import open_receipt
 from act.stores.sqlite import SqliteLedger
-from tests.support.command import Desk
+from tests.support.command import AT, Desk
 from tests.support.fold import audit, disagreements
 from tests.support.reservations import MAKE_RECEIPT, limit, mandate, reservation
 from tests.support.world import NOW_SECONDS, PSP, World, nothing_moves, refused, reseal, write_ledger
@@ -233,7 +233,7 @@ def test_the_command_shows_counts_and_windows(tmp_path: Path) -> None:
     counters = {each["limit"]: each for each in desk.call("inspect", "receipt.cbor", "--json").document["receipt"]["counters"]}
     assert (counters["ext.quota.times_limit"]["unit"], counters["ext.quota.times_limit"]["held"]) == ("TIMES", "1")
 
-    arguments = ("status", "quota.cbor", "--ledger", "ledger.db", "--parties", "parties.json")
+    arguments = ("status", "quota.cbor", "--ledger", "ledger.db", "--parties", "parties.json", "--at", AT)
     text = desk.call(*arguments).out
     assert re.search(r"held 1 +. left 2 +of 3 payments", text)
     assert re.search(r"ext\.quota\.periods\.0\.max_amount from 20\d\d-\d\d-\d\d to 20", text)

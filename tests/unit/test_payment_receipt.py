@@ -11,7 +11,8 @@ import pytest
 import act
 from act.errors import InvalidCall
 from act.parties import Role
-from act.payment.ledger import HOLD_SECONDS, CounterChange, EntryKind
+from act.payment.charge import HOLD_SECONDS
+from act.payment.ledger import CounterChange, EntryKind
 from act.payment.receipt import open_receipt
 from act.payment.service import PaymentService
 from tests.support.world import (

@@ -10,7 +10,7 @@ import pytest
 
 import act
 from act.parties import Role
-from act.payment.ledger import ChargeState
+from act.payment.charge import ChargeState
 from act.payment.service import PaymentService
 from tests.support.world import (
     END_SECONDS,

@@ -19,7 +19,8 @@ from act.delegation.credential import open_credential
 from act.delegation.lifecycle import MandateState
 from act.errors import InvalidCall, StoreFault
 from act.parties import Role
-from act.payment.ledger import HOLD_SECONDS, ChargeRecord, ChargeState, Counter, MandateRecord, Outcome
+from act.payment.charge import HOLD_SECONDS, ChargeRecord, ChargeState
+from act.payment.ledger import Counter, MandateRecord, Outcome
 from act.payment.receipt import receipt_maker
 from act.payment.service import Charge, PaymentService
 from tests.support.world import (

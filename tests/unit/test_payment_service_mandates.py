@@ -11,7 +11,8 @@ import pytest
 import act
 from act.delegation.lifecycle import MandateState
 from act.errors import InvalidCall
-from act.payment.ledger import ChargeState, EntryKind
+from act.payment.charge import ChargeState
+from act.payment.ledger import EntryKind
 from act.payment.service import PaymentService
 from tests.support.fold import audit, disagreements
 from tests.support.world import NOW_SECONDS, SHOP, World, key, nothing_moves, refused, write_ledger

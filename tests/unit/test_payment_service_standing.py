@@ -11,7 +11,7 @@ import pytest
 import act
 from act.delegation.lifecycle import MandateState
 from act.errors import InvalidCall, StoreFault
-from act.payment.ledger import ChargeState
+from act.payment.charge import ChargeState
 from act.payment.service import PaymentService
 from tests.support.world import (
     AGENT,

@@ -16,7 +16,7 @@ from act.delegation.lifecycle import TRANSITIONS
 from act.envelope.kinds import KINDS
 from act.errors import CODES
 from act.iso4217 import EXPONENTS
-from act.payment.ledger import CHARGE_TRANSITIONS
+from act.payment.charge import CHARGE_TRANSITIONS
 from act.payment.verifier import RULES_BY_SCENARIO
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -29,6 +29,7 @@ from act.envelope.objects import MAX_JOSE_BYTES
 from act.errors import ActError
 from act.parties import MAX_PARTIES, _File, _Key, _Party, parse_parties
 from act.payment import receipt, request
+from act.payment.ledger import EntryKind
 from act.wire import json as strict_json
 from act.wire.base64url import base64url_encode
 from tests.support import complete
@@ -351,7 +352,7 @@ def test_every_block_together_meets_its_schema(name: str) -> None:
         assert (validator(name).is_valid(empty), _accepts(name, empty)) == (False, False), block
 
 
-@pytest.mark.parametrize("state", ["RESERVED", "REFUSED", "CAPTURED", "VOIDED", "REVOKED"])
+@pytest.mark.parametrize("state", [kind.value for kind in EntryKind])
 def test_schema_and_reader_refuse_the_same_of_a_receipt(state: str, tmp_path_factory: pytest.TempPathFactory) -> None:
     claims = payload_of(_receipts(tmp_path_factory.getbasetemp())[state])
     counters = claims["act"]["counters"]

@@ -126,13 +126,15 @@ def test_the_claims_of_an_object_are_the_readers(page: str, claims: Fields, body
 
 
 def test_the_shapes_of_receipts_are_the_readers() -> None:
-    head = ["request, order, order_no, amount, currency", "trade_no", "hold_expires_at", "code"]
+    head = ["request, order, order_no, amount, currency", "trade_no", "hold_expires_at", "code", "capture_no", "refund_no"]
     for kind in EntryKind:
         row = re.search(rf"^\| {kind.value} \| (.*) \|$", text_of("receipt.md"), re.MULTILINE)
         assert row is not None, kind
         cells = row[1].split(" | ")
         shown = {name for names, cell in zip(head, cells, strict=False) if cell == "yes" for name in names.split(", ")}
         assert shown == receipt._SHAPES[kind], kind
+        optional = [name for name, cell in zip(head, cells, strict=False) if cell == "may"]
+        assert optional == [name for name in (receipt._OPTIONAL.get(kind),) if name not in (None, "tzdata_version")], kind
 
 
 def test_the_stores_tables_are_all_described() -> None:

@@ -14,16 +14,8 @@ import pytest
 from act.delegation.lifecycle import MandateState
 from act.errors import InvalidCall, Refused, StoreFault
 from act.money import Amount
-from act.payment.ledger import (
-    CHARGE_TRANSITIONS,
-    HOLD_SECONDS,
-    ChargeRecord,
-    ChargeState,
-    Counter,
-    Entry,
-    EntryKind,
-    Outcome,
-)
+from act.payment.charge import CHARGE_TRANSITIONS, HOLD_SECONDS, ChargeRecord, ChargeState
+from act.payment.ledger import Counter, Entry, EntryKind, Outcome
 from act.payment.verifier import RequestKey
 from act.stores.sqlite import SqliteLedger
 from tests.support.fold import audit
@@ -399,23 +391,38 @@ def test_a_void_gives_everything_back(ledger: SqliteLedger, path: Path) -> None:
     held(ledger, 2, CAP)
 
 
-@pytest.mark.parametrize("state, to", list(product(ChargeState, [ChargeState.CAPTURED, ChargeState.VOIDED])))
-def test_a_charge_moves_as_the_table_says(ledger: SqliteLedger, path: Path, state: ChargeState, to: ChargeState) -> None:
-    def close(to: ChargeState, amount: int) -> Outcome:
-        if to is ChargeState.CAPTURED:
-            return ledger.capture(charge.id, amount, LATER, MAKE_RECEIPT)
+def _moved(ledger: SqliteLedger, charge: ChargeRecord, to: ChargeState) -> Outcome:
+    """A charge brought into a state, from wherever it is."""
+    if to is ChargeState.PARTIALLY_CAPTURED:
+        return ledger.capture(charge.id, 100, LATER, MAKE_RECEIPT, capture_no=f"part-{ledger.charge(charge.id).captured_minor}")
+    if to is ChargeState.CAPTURED:
+        return ledger.capture(charge.id, 1_700, LATER, MAKE_RECEIPT)
+    if to is ChargeState.VOIDED:
         return ledger.void(charge.id, LATER, MAKE_RECEIPT)
+    (expired,) = ledger.expire(charge.hold_expires_at, 1, MAKE_RECEIPT)
+    return expired
 
+
+_AFTER = [each for each in ChargeState if each is not ChargeState.HELD]
+
+
+@pytest.mark.parametrize("state, to", list(product(ChargeState, _AFTER)))
+def test_a_charge_moves_as_the_table_says(ledger: SqliteLedger, path: Path, state: ChargeState, to: ChargeState) -> None:
     charge = held(ledger, 1)
     if state is not ChargeState.HELD:
-        close(state, 1_800)
-    if to in CHARGE_TRANSITIONS[state]:
-        assert _charge(close(to, 1_700)).state is to
-    elif state is to is ChargeState.VOIDED:
-        assert close(to, 0).replayed
+        assert _charge(_moved(ledger, charge, state)).state is state
+    releases_the_rest = state is ChargeState.PARTIALLY_CAPTURED and to in (ChargeState.VOIDED, ChargeState.EXPIRED)
+    if releases_the_rest:
+        assert _charge(_moved(ledger, charge, to)).state is ChargeState.CAPTURED
+    elif to in CHARGE_TRANSITIONS[state]:
+        assert _charge(_moved(ledger, charge, to)).state is to
+    elif to is ChargeState.EXPIRED:
+        assert ledger.expire(charge.hold_expires_at, 1, MAKE_RECEIPT) == ()
+    elif state is to and state in (ChargeState.VOIDED, ChargeState.CAPTURED):
+        assert _moved(ledger, charge, to).replayed
     else:
         with nothing_moves(path), refused("charge_closed", "charge") as caught:
-            close(to, 1_700)
+            _moved(ledger, charge, to)
         assert caught.value.facts == {"state": state.value}
 
 

@@ -18,7 +18,8 @@ from typing import Any
 import pytest
 
 from act.errors import ActError, StoreFault
-from act.payment.ledger import ChargeState, Outcome
+from act.payment.charge import ChargeState
+from act.payment.ledger import Outcome
 from act.stores.sqlite import SqliteLedger, connection
 from act.stores.sqlite.schema import APPLICATION_ID, SCHEMA_VERSION
 from tests.support.fold import audit

@@ -17,6 +17,7 @@ import pytest
 
 import act
 from act.envelope.kinds import KINDS
+from act.payment.ledger import EntryKind
 from act.wire import cbor
 from tests.support import complete
 from tests.support.mutations import mutations
@@ -26,7 +27,7 @@ SPEC = Path(__file__).resolve().parents[2] / "spec"
 VECTORS = SPEC.parent / "test-vectors"
 CDDL = SPEC / "cddl" / "act1.cddl"
 SIGNED = [kind.name for kind in KINDS if kind.name != "receipt"]
-STATES = ["RESERVED", "REFUSED", "CAPTURED", "VOIDED", "REVOKED"]
+STATES = [kind.value for kind in EntryKind]
 PRIVATE = -70001
 
 

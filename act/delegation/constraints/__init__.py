@@ -9,7 +9,7 @@ from act.delegation.constraints.behavior import PriceDeviationTolerance
 from act.delegation.constraints.fulfillment import DeliveryAddress, DeliveryTimeRequirement, address_digest
 from act.delegation.constraints.items import ItemEntry, Items
 from act.delegation.constraints.oversight import HONOR, MAX_DEPTH, VOID, MaxDepth, MaxStaleness, OnRevoke
-from act.delegation.constraints.quota import Periods
+from act.delegation.constraints.quota import Periods, RefundRestores
 from act.delegation.constraints.registry import DEFAULT_MODE, REGISTRY, build_constraints, require_purpose, rules_of
 from act.delegation.constraints.schedule import Schedule
 from act.delegation.constraints.terms import BOUNDED, SPECIFIED, Currency, DelegationMode, Validity
@@ -40,6 +40,7 @@ __all__ = [
     "OnRevoke",
     "Periods",
     "PriceDeviationTolerance",
+    "RefundRestores",
     "Schedule",
     "Validity",
     "address_digest",

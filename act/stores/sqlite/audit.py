@@ -1,38 +1,49 @@
 """A second opinion on a ledger: folds its entries and their receipts, and finds whatever else in the file disagrees with them.
 
-It shares no code with the store, so that one mistake cannot hide in both. `audit(path)` is what a test calls after every storm;
-`disagreements(path)` lists what is wrong instead.
+It shares no arithmetic with the store, so that one mistake cannot hide in both: counters are added up from the entries and from
+the charges, and compared with what each receipt says of them.
 """
 
 from __future__ import annotations
 
 import sqlite3
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
 
+from act.errors import Refused, StoreFault
 from act.money import Amount
+from act.stores.sqlite.schema import APPLICATION_ID, SCHEMA_VERSION
 from act.wire import cbor
 
-ACT_CLAIM: Final = -70001
-LIVE: Final = ("HELD", "CAPTURED")
-MOVES: Final = ("RESERVED", "CAPTURED", "VOIDED")
+__all__ = ["Audit", "audit_ledger"]
+
+_ACT_CLAIM: Final = -70001
+_LIVE: Final = ("HELD", "PARTIALLY_CAPTURED", "CAPTURED")
+_MOVES: Final = ("RESERVED", "PARTIALLY_CAPTURED", "CAPTURED", "VOIDED", "EXPIRED", "REFUNDED")
+_ENDS: Final = ("CAPTURED", "VOIDED", "EXPIRED")
 
 Row = sqlite3.Row
 
 
 @dataclass(slots=True)
 class Audit:
-    """What a clean ledger adds up to, over all its mandates."""
+    """What a ledger adds up to, over all its mandates and currencies, and what in it disagrees, in plain words.
 
+    Amounts are minor units. `charges` are counted by state, `entries` by kind.
+    """
+
+    mandates: int = 0
     held_minor: int = 0
     captured_minor: int = 0
-    charges: Counter[str] = field(default_factory=Counter)  # by state
-    entries: Counter[str] = field(default_factory=Counter)  # by kind
+    refunded_minor: int = 0
+    charges: Counter[str] = field(default_factory=Counter)
+    entries: Counter[str] = field(default_factory=Counter)
+    disagreements: list[str] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -59,38 +70,60 @@ class _Limit:
 class _Charge:
     reserved: Row
     receipt: dict[str, Any]
+    restores: bool
     state: str = "HELD"
     captured: int = 0
+    refunded: int = 0
     closed: int | None = None
+    parts: set[tuple[str, str, int, int]] = field(default_factory=set)  # kind, number, amount, sequence
+
+    @property
+    def held(self) -> int:
+        """What may still be captured."""
+        return self.reserved["amount_minor"] - self.captured if self.closed is None else 0
+
+    def takes(self, unit: str) -> tuple[int, int]:
+        """Held and captured of a limit."""
+        given_back = self.refunded if self.restores else 0
+        if unit == "AMOUNT":
+            return self.held, self.captured - given_back
+        if not self.captured:
+            return int(self.closed is None), 0
+        return 0, int(self.closed is None or given_back < self.captured)
 
 
-def audit(path: Path) -> Audit:
-    """The totals of a ledger in which everything agrees; fails with the list of what does not."""
+def audit_ledger(path: Path, progress: Callable[[int, int], None] | None = None) -> Audit:
+    """Folds the entries of a ledger's file and compares everything in it with them; reads it as of one moment and changes
+    nothing. `progress` is told how many mandates of how many are done. Raises `StoreFault` for what is no ledger."""
     with closing(_open(path)) as connection:
-        fold = _Fold(connection)
-        found = list(fold.run())
-    assert not found, "\n".join(found)
-    return fold.audit
-
-
-def disagreements(path: Path) -> list[str]:
-    """Everything in the file that is not what its entries say."""
-    with closing(_open(path)) as connection:
-        return list(_Fold(connection).run())
+        fold = _Fold(connection, progress or (lambda done, of: None))
+        try:
+            fold.audit.disagreements = list(fold.run())
+        except (sqlite3.Error, LookupError, TypeError, ValueError, Refused) as damage:
+            fold.audit.disagreements.append(f"the file cannot be read as a ledger: {damage}")
+        return fold.audit
 
 
 def _open(path: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None)
-    connection.row_factory = sqlite3.Row
-    connection.execute("BEGIN")
+    try:
+        connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None)
+        connection.row_factory = sqlite3.Row
+        connection.execute("BEGIN")
+        found = [connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("application_id", "user_version")]
+    except (sqlite3.Error, OSError) as error:
+        raise StoreFault("store_unavailable", str(path), reason=str(error)) from None
+    if found != [APPLICATION_ID, SCHEMA_VERSION]:
+        connection.close()
+        raise StoreFault("store_unknown_version", str(path), found_version=found[1], known_version=SCHEMA_VERSION)
     return connection
 
 
 class _Fold:
     """One pass over the file, mandate by mandate."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: sqlite3.Connection, progress: Callable[[int, int], None]) -> None:
         self.audit = Audit()
+        self._progress = progress
         self._all = connection.execute
         self._paid: Counter[tuple[str, str]] = Counter()
 
@@ -99,11 +132,13 @@ class _Fold:
         yield from (f"sqlite: {row[0]}" for row in self._all("PRAGMA integrity_check") if row[0] != "ok")
         yield from (f"sqlite: {tuple(row)} refers to nothing" for row in self._all("PRAGMA foreign_key_check"))
         mandates = self._all("SELECT * FROM mandate").fetchall()
-        for mandate in mandates:
+        self.audit.mandates = len(mandates)
+        for done, mandate in enumerate(mandates):
+            self._progress(done, len(mandates))
             yield from (f"mandate {mandate['id']}: {problem}" for problem in self._mandate(mandate))
         yield from (f"order {order} is paid {count} times" for order, count in self._paid.items() if count > 1)
         for table in ("entry", "counter", "charge", "request"):
-            ids = {row[0] for row in self._all(f"SELECT DISTINCT mandate FROM {table}")}  # noqa: S608 - names of the line above
+            ids = {row[0] for row in self._all(f"SELECT DISTINCT mandate FROM {table}")}
             if ids - {mandate["id"] for mandate in mandates}:
                 yield f"{table} rows without a mandate"
 
@@ -128,17 +163,20 @@ class _Fold:
             if kind == "RESERVED" and revoked:
                 yield f"entry {number}: reserved after the revocation"
             if kind == "REVOKED" and mandate["on_revoke"] == "void":
-                yield from (f"entry {number}: {name} is still held" for name, each in charges.items() if each.state == "HELD")
+                yield from (f"entry {number}: {name} is still held" for name, each in charges.items() if each.held)
             revoked = revoked or kind == "REVOKED"
             if kind in ("RESERVED", "REFUSED"):
                 asked[number] = receipt["request"]
-            if kind in MOVES:
-                yield from (f"entry {number}: {problem}" for problem in _move(entry, receipt, charges, limits))
+            if kind in _MOVES:
+                yield from (f"entry {number}: {problem}" for problem in _move(entry, receipt, charges, limits, mandate))
             else:
                 yield from (f"entry {number}: {problem}" for problem in _stand_still(receipt, limits))
             head = _identity(entry)
         stands = {"last_sequence": len(entries), "last_receipt": head, "state": "Revoked" if revoked else "Active"}
         yield from _unlike("row", stands, dict(mandate))
+        ends = [each.receipt["hold_expires_at"] for each in charges.values() if each.closed is None]
+        if ends and (mandate["first_hold_end"] is None or min(ends) < mandate["first_hold_end"]):
+            yield "row: an open hold ends before first_hold_end"
         yield from self._charges(mandate, charges)
         yield from self._counters(mandate, limits)
         yield from self._requests(mandate, entries, asked)
@@ -155,8 +193,11 @@ class _Fold:
             if row["credential"] not in credentials:
                 yield f"charge {charge_id}: paid under no credential of this mandate"
             self.audit.charges[charge.state] += 1
-            if row["state"] in LIVE:
+            if row["state"] in _LIVE:
                 self._paid[row["payee"], row["order_no"]] += 1
+            parts = self._all("SELECT kind, number, amount_minor, sequence FROM part WHERE charge = ?", (charge_id,))
+            if {tuple(part) for part in parts} != charge.parts:
+                yield f"charge {charge_id}: parts are not what its entries say"
             debits = dict(self._all("SELECT name, amount FROM debit WHERE charge = ?", (charge_id,)).fetchall())
             taken = {
                 change["limit"]: row["amount_minor"] if change.get("unit", "AMOUNT") == "AMOUNT" else 1
@@ -164,8 +205,9 @@ class _Fold:
             }
             if debits != taken:
                 yield f"charge {charge_id}: debits {debits}"
-        self.audit.held_minor += sum(row["amount_minor"] for row in rows.values() if row["state"] == "HELD")
-        self.audit.captured_minor += sum(row["captured_minor"] for row in rows.values())
+        self.audit.held_minor += sum(each.held for each in charges.values())
+        self.audit.captured_minor += sum(each.captured for each in charges.values())
+        self.audit.refunded_minor += sum(each.refunded for each in charges.values())
 
     def _counters(self, mandate: Row, limits: dict[str, _Limit]) -> Iterator[str]:
         rows = {row["name"]: row for row in self._all("SELECT * FROM counter WHERE mandate = ?", (mandate["id"],))}
@@ -176,7 +218,8 @@ class _Fold:
             counted = {"cap": limit.cap, "held": limit.held, "captured": limit.captured}
             kept = {"unit": limit.unit, "sliding_seconds": limit.sliding_seconds}
             yield from _unlike(f"counter {name}", counted | kept, dict(row))
-            held, captured = self._all(_TAKEN[limit.unit], (mandate["id"], name)).fetchone()
+            asked = {"mandate": mandate["id"], "name": name, "restores": mandate["refund_restores"]}
+            held, captured = self._all(_TAKEN[limit.unit], asked).fetchone()
             if limit.sliding_seconds is None:
                 yield from _unlike(f"counter {name}", {"held": held or 0, "captured": captured or 0}, dict(row))
             if row["held"] + row["captured"] > row["cap"]:
@@ -197,23 +240,26 @@ class _Fold:
 
 # What the charges say that a limit has counted, in each unit.
 _TAKEN: Final = {
-    "AMOUNT": "SELECT sum(amount_minor) FILTER (WHERE state = 'HELD'), sum(captured_minor) "
-    "FROM charge JOIN debit ON debit.charge = charge.id WHERE mandate = ? AND name = ?",
-    "TIMES": "SELECT count(*) FILTER (WHERE state = 'HELD'), count(*) FILTER (WHERE state = 'CAPTURED') "
-    "FROM charge JOIN debit ON debit.charge = charge.id WHERE mandate = ? AND name = ?",
+    "AMOUNT": "SELECT sum(amount_minor - captured_minor) FILTER (WHERE state IN ('HELD', 'PARTIALLY_CAPTURED')), "
+    "sum(captured_minor - :restores * refunded_minor) "
+    "FROM charge JOIN debit ON debit.charge = charge.id WHERE mandate = :mandate AND name = :name",
+    "TIMES": "SELECT count(*) FILTER (WHERE state = 'HELD'), count(*) FILTER (WHERE state = 'PARTIALLY_CAPTURED' "
+    "OR (state = 'CAPTURED' AND (refunded_minor < captured_minor OR NOT :restores))) "
+    "FROM charge JOIN debit ON debit.charge = charge.id WHERE mandate = :mandate AND name = :name",
 }
 _SLIDES: Final = "SELECT name, charge, at, held, captured FROM sliding_debit WHERE mandate = ?"
 
 
 def _claims(entry: Row) -> dict[Any, Any]:
     claims = cbor.decode(entry["receipt_payload"])
-    assert isinstance(claims, dict)
+    if not isinstance(claims, dict):
+        raise TypeError("a stored receipt is no map of claims")
     return claims
 
 
 def _receipt(entry: Row) -> dict[str, Any]:
     claims = _claims(entry)
-    body: dict[str, Any] = claims[ACT_CLAIM]
+    body: dict[str, Any] = claims[_ACT_CLAIM]
     return {"iat": claims[6], **body}
 
 
@@ -249,7 +295,9 @@ def _charge_row(charge: _Charge, mandate: Row) -> dict[str, Any]:
         "currency": mandate["currency"],
         "amount_minor": charge.reserved["amount_minor"],
         "captured_minor": charge.captured,
+        "refunded_minor": charge.refunded,
         "state": charge.state,
+        "sequence": charge.reserved["sequence"],
         "reserved_at": charge.reserved["at"],
         "hold_expires_at": receipt["hold_expires_at"],
         "closed_sequence": charge.closed,
@@ -257,25 +305,22 @@ def _charge_row(charge: _Charge, mandate: Row) -> dict[str, Any]:
     }
 
 
-def _move(entry: Row, receipt: dict[str, Any], charges: dict[str, _Charge], limits: dict[str, _Limit]) -> Iterator[str]:
+def _move(
+    entry: Row, receipt: dict[str, Any], charges: dict[str, _Charge], limits: dict[str, _Limit], mandate: Row
+) -> Iterator[str]:
     """Applies an entry that moves money; yields what it may not do, or says otherwise than the fold."""
-    minor = entry["amount_minor"]
     if entry["kind"] == "RESERVED":
         if entry["charge"] in charges:
             yield "the charge is reserved twice"
-        charge = charges[entry["charge"]] = _Charge(entry, receipt)
-        held, captured = minor, 0
+        charge = charges[entry["charge"]] = _Charge(entry, receipt, bool(mandate["refund_restores"]))
+        took = {"AMOUNT": (0, 0), "TIMES": (0, 0)}
+    elif entry["charge"] not in charges:
+        yield "no charge to move"
+        return
     else:
-        if entry["charge"] not in charges or charges[entry["charge"]].state != "HELD":
-            yield "no open hold to close"
-            return
         charge = charges[entry["charge"]]
-        reserved = charge.reserved["amount_minor"]
-        captured = minor if entry["kind"] == "CAPTURED" else 0
-        if captured > reserved or (not captured and minor != reserved):
-            yield f"{minor} of a hold of {reserved}"
-        charge.state, charge.captured, charge.closed = entry["kind"], captured, entry["sequence"]
-        held = -reserved
+        took = {unit: charge.takes(unit) for unit in ("AMOUNT", "TIMES")}
+        yield from _close_or_refund(entry, receipt, charge)
     if not receipt["counters"]:
         yield "money moved and no counter did"
     if sorted(change["limit"] for change in receipt["counters"]) != sorted(
@@ -285,15 +330,40 @@ def _move(entry: Row, receipt: dict[str, Any], charges: dict[str, _Charge], limi
     for change in receipt["counters"]:
         limit = limits.setdefault(change["limit"], _limit(change))
         was_held, was_captured = limit.at(entry["at"])
-        if limit.unit == "TIMES":
-            _count(limit, entry, charge, (held > 0) - (held < 0), int(captured > 0))
-        else:
-            _count(limit, entry, charge, held, captured)
+        (was, before), (now, after) = took[limit.unit], charge.takes(limit.unit)
+        _count(limit, entry, charge, now - was, after - before)
         now_held, now_captured = limit.at(entry["at"])
         said = {"cap": limit.cap, "held_before": was_held, "captured_before": was_captured}
         yield from _unlike(change["limit"], said | {"held": now_held, "captured": now_captured}, change)
         if now_held < 0 or (entry["kind"] == "RESERVED" and now_held + now_captured > limit.cap):
             yield f"{change['limit']}: {now_held} held and {now_captured} captured of {limit.cap}"
+
+
+def _close_or_refund(entry: Row, receipt: dict[str, Any], charge: _Charge) -> Iterator[str]:
+    """What an entry after the reservation does to its charge."""
+    kind, minor = entry["kind"], entry["amount_minor"]
+    number = receipt.get("capture_no") or receipt.get("refund_no")
+    if number is not None:
+        charge.parts.add(("REFUND" if kind == "REFUNDED" else "CAPTURE", number, minor, entry["sequence"]))
+    if kind == "REFUNDED":
+        charge.refunded += minor
+        if charge.refunded > charge.captured:
+            yield f"{charge.refunded} refunded of {charge.captured}"
+        return
+    if charge.closed is not None:
+        yield "no open hold to close"
+    left = charge.held
+    if minor > left or (kind in ("VOIDED", "EXPIRED") and minor != left) or (kind == "PARTIALLY_CAPTURED" and minor == left):
+        yield f"{minor} of a hold of {left}"
+    if kind == "EXPIRED" and entry["at"] < charge.receipt["hold_expires_at"]:
+        yield "expired before its hold ended"
+    if kind in ("CAPTURED", "PARTIALLY_CAPTURED"):
+        charge.captured += minor
+        charge.state = kind
+    else:
+        charge.state = "CAPTURED" if charge.captured else kind
+    if kind in _ENDS:
+        charge.closed = entry["sequence"]
 
 
 def _limit(change: dict[str, Any]) -> _Limit:

@@ -7,21 +7,35 @@ which stand in the order of their time.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Final
 
 from act.delegation.limits import Limit, Unit, Usage, judge
-from act.payment.ledger import ChargeRecord, ChargeState, Counter, CounterChange
+from act.payment.charge import ChargeRecord, usage_of
+from act.payment.ledger import Counter, CounterChange
+from act.stores.sqlite.charges import ChargeRow
+from act.stores.sqlite.mandates import MandateRow
 
-__all__ = ["close", "counters_of", "debit", "judge_limits", "limits_as_they_stand"]
+__all__ = ["NOTHING", "counters_of", "debit", "given_back", "judge_limits", "limits_as_they_stand", "move"]
+
+NOTHING: Final[Mapping[str, int]] = {}
 
 
 def judge_limits(
-    connection: sqlite3.Connection, mandate_id: int, limits: Sequence[Limit], amount_minor: int
+    connection: sqlite3.Connection,
+    mandate_id: int,
+    limits: Sequence[Limit],
+    amount_minor: int,
+    given_back: Mapping[str, int] = NOTHING,
 ) -> tuple[CounterChange, ...]:
-    """What a payment would do to every limit; raises the `Refused` of the first it does not fit into. Writes nothing."""
+    """What a payment would do to every limit; raises the `Refused` of the first it does not fit into. Writes nothing.
+
+    `given_back`, by limit, no longer counts as held.
+    """
     changes = []
     for limit in limits:
         held, captured = _used(connection, mandate_id, limit)
+        held -= given_back.get(limit.name, 0)
         judge(limit, Usage(held, captured), amount_minor)
         taken = held + limit.debit(amount_minor)
         changes.append(CounterChange(limit.name, limit.cap, held, captured, taken, captured, limit.unit))
@@ -91,37 +105,66 @@ def debit(
         )
 
 
-def close(connection: sqlite3.Connection, mandate_id: int, charge: ChargeRecord, at: int) -> tuple[CounterChange, ...]:
-    """Moves what a charge took, now that it is closed: the hold ends, and what was captured counts as captured.
+def move(
+    connection: sqlite3.Connection,
+    mandate_id: int,
+    before: ChargeRecord,
+    after: ChargeRecord,
+    at: int,
+    *,
+    refund_restores: bool,
+) -> tuple[CounterChange, ...]:
+    """Moves what a charge takes of every limit it was debited to, from how it stood to how it stands.
 
     It moves in the windows it was reserved in, whether or not they have turned since.
     """
     changes = []
-    for name, taken, cap, unit, sliding_seconds, held, captured in connection.execute(
-        "SELECT counter.name, debit.amount, cap, unit, sliding_seconds, held, captured FROM debit "
+    for name, cap, unit, sliding_seconds, held, captured in connection.execute(
+        "SELECT counter.name, cap, unit, sliding_seconds, held, captured FROM debit "
         "JOIN counter ON counter.mandate = ? AND counter.name = debit.name WHERE debit.charge = ?",
-        (mandate_id, charge.id),
+        (mandate_id, before.id),
     ).fetchall():
-        kept = charge.captured_minor if unit == Unit.AMOUNT.value else int(charge.state is ChargeState.CAPTURED)
+        was = usage_of(before, Unit(unit), refund_restores=refund_restores)
+        now = usage_of(after, Unit(unit), refund_restores=refund_restores)
         if sliding_seconds is None:
-            before, after = (held, captured), (held - taken, captured + kept)
+            stood, stands = (held, captured), (held - was.held + now.held, captured - was.captured + now.captured)
             connection.execute(
-                "UPDATE counter SET held = ?, captured = ? WHERE mandate = ? AND name = ?", (*after, mandate_id, name)
+                "UPDATE counter SET held = ?, captured = ? WHERE mandate = ? AND name = ?", (*stands, mandate_id, name)
             )
         else:
-            before = _slid(connection, mandate_id, name, at - sliding_seconds)
+            stood = _slid(connection, mandate_id, name, at - sliding_seconds)
             connection.execute(
-                "UPDATE sliding_debit SET held = 0, captured = ? WHERE mandate = ? AND name = ? AND at = ? AND charge = ?",
-                (kept, mandate_id, name, charge.reserved_at, charge.id),
+                "UPDATE sliding_debit SET held = ?, captured = ? WHERE mandate = ? AND name = ? AND at = ? AND charge = ?",
+                (now.held, now.captured, mandate_id, name, before.reserved_at, before.id),
             )
-            after = _slid(connection, mandate_id, name, at - sliding_seconds)
-        changes.append(CounterChange(name, cap, *before, *after, Unit(unit)))
+            stands = _slid(connection, mandate_id, name, at - sliding_seconds)
+        changes.append(CounterChange(name, cap, *stood, *stands, Unit(unit)))
     return tuple(changes)
 
 
-def counters_of(connection: sqlite3.Connection, mandate_id: int, at: int | None) -> tuple[Counter, ...]:
+def given_back(
+    connection: sqlite3.Connection, mandate: MandateRow, ended: Sequence[ChargeRow], at: int | None
+) -> dict[str, int]:
+    """What each limit has held for charges whose holds have ended, as it counts at instant `at`."""
+    back: dict[str, int] = {}
+    restores = mandate.record.refund_restores
+    for row in ended:
+        for name, unit, sliding_seconds in connection.execute(
+            "SELECT counter.name, unit, sliding_seconds FROM debit "
+            "JOIN counter ON counter.mandate = ? AND counter.name = debit.name WHERE debit.charge = ?",
+            (mandate.id, row.record.id),
+        ).fetchall():
+            if sliding_seconds is None or (at is not None and row.record.reserved_at > at - sliding_seconds):
+                held = usage_of(row.record, Unit(unit), refund_restores=restores).held
+                back[name] = back.get(name, 0) + held
+    return back
+
+
+def counters_of(
+    connection: sqlite3.Connection, mandate_id: int, at: int | None, given_back: Mapping[str, int] = NOTHING
+) -> tuple[Counter, ...]:
     """The counters of a mandate whose windows have not turned at instant `at`, sliding ones as they stand then; without an
-    instant those of every window there was, and no sliding ones."""
+    instant those of every window there was, and no sliding ones. `given_back`, by limit, no longer counts as held."""
     found = []
     for name, cap, held, captured, unit, turns_at, sliding_seconds in connection.execute(
         "SELECT name, cap, held, captured, unit, turns_at, sliding_seconds FROM counter WHERE mandate = ? ORDER BY name",
@@ -130,7 +173,7 @@ def counters_of(connection: sqlite3.Connection, mandate_id: int, at: int | None)
         if sliding_seconds is not None:
             if at is not None:
                 slid = _slid(connection, mandate_id, name, at - sliding_seconds)
-                found.append(Counter(name, cap, *slid, Unit(unit)))
+                found.append(Counter(name, cap, slid[0] - given_back.get(name, 0), slid[1], Unit(unit)))
         elif at is None or turns_at is None or at < turns_at:
-            found.append(Counter(name, cap, held, captured, Unit(unit), turns_at))
+            found.append(Counter(name, cap, held - given_back.get(name, 0), captured, Unit(unit), turns_at))
     return tuple(found)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import secrets
 import sqlite3
+from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Final, Self
 
 from act.calendar import LATEST_INSTANT
@@ -13,23 +15,13 @@ from act.delegation.constraints import VOID
 from act.delegation.lifecycle import TRANSITIONS, MandateState, require_usable
 from act.delegation.limits import Limit
 from act.delegation.mandate import MandateKey
+from act.envelope.objects import Unsigned
 from act.errors import Refused, StoreFault
-from act.money import Amount
-from act.payment.ledger import (
-    HOLD_SECONDS,
-    ChargeRecord,
-    ChargeState,
-    CounterChange,
-    Entry,
-    EntryKind,
-    MandateRecord,
-    MandateStatus,
-    Outcome,
-    ReceiptMaker,
-    require_transition,
-)
+from act.payment.charge import HOLD_SECONDS, LIVE_STATES, ChargeRecord, ChargeState, released
+from act.payment.ledger import CounterChange, Entry, EntryKind, MandateRecord, MandateStatus, Outcome, ReceiptMaker
 from act.payment.verifier import AuthenticatedPayment, RequestKey, ReservationRequest
-from act.stores.sqlite import charges, counters, mandates
+from act.stores.sqlite import charges, counters, mandates, moves
+from act.stores.sqlite.audit import Audit, audit_ledger
 from act.stores.sqlite.charges import ChargeRow
 from act.stores.sqlite.connection import Database
 from act.stores.sqlite.mandates import MandateRow
@@ -60,6 +52,12 @@ class SqliteLedger:
     def __exit__(self, *exception: object) -> None:
         self.close()
 
+    @staticmethod
+    def audit(path: str | os.PathLike[str], progress: Callable[[int, int], None] | None = None) -> Audit:
+        """Folds a file's entries anew and compares everything in it with them; see `act.stores.sqlite.audit`. It needs no open
+        ledger and changes nothing. `progress` is told how many mandates of how many are done. Raises `StoreFault`."""
+        return audit_ledger(Path(path), progress)
+
     def owner(self) -> str | None:
         """See `Ledger.owner`."""
         if self._owner is None:
@@ -85,7 +83,7 @@ class SqliteLedger:
             return None if row is None else _stored_outcome(connection, row, request, identity)
 
     def reserve(self, request: ReservationRequest, mandate: MandateRecord, make_receipt: ReceiptMaker) -> Outcome:
-        """See `Ledger.reserve`: replay, pin, lifecycle, order, limits, in this order."""
+        """See `Ledger.reserve`: replay, pin, ended holds, lifecycle, order, limits, in this order."""
         with self._database.transaction() as connection:
             found = mandates.find_mandate(connection, mandate.key)
             if found is not None:
@@ -98,9 +96,10 @@ class SqliteLedger:
                     return stored
             row = mandates.pin(connection, found, mandate, request.at, request.pinned_before)
             mandates.record_links(connection, row.id, request.links, request.at)
+            row, _ = moves.close_ended_holds(connection, row, request.at, make_receipt)
             try:
                 require_usable(row.state)
-                charges.require_order_unpaid(connection, request.payee, request.order_no)
+                moves.require_order_unpaid(connection, request.payee, request.order_no, request.at, make_receipt)
                 changes = counters.judge_limits(connection, row.id, request.limits, request.amount.minor)
             except Refused as refusal:
                 if refusal.code not in RECORDED_REFUSALS:
@@ -108,40 +107,51 @@ class SqliteLedger:
                 return _record_refusal(connection, row, request, refusal, make_receipt)
             return _record_reservation(connection, row, request, changes, make_receipt)
 
-    def capture(self, charge_id: str, amount_minor: int, at: int, make_receipt: ReceiptMaker) -> Outcome:
+    def capture(
+        self, charge_id: str, amount_minor: int, at: int, make_receipt: ReceiptMaker, *, capture_no: str | None = None
+    ) -> Outcome:
         """See `Ledger.capture`. The same capture again gives the stored outcome."""
         with self._database.transaction() as connection:
             row = charges.find_charge(connection, charge_id)
-            charge = row.record
-            if charge.state is ChargeState.CAPTURED and charge.captured_minor == amount_minor:
-                return _closed_before(connection, row)
-            require_transition(charge, ChargeState.CAPTURED)
-            if amount_minor > charge.amount.minor:
-                raise Refused("capture_exceeds_hold", "amount", held_minor=charge.amount.minor, asked_minor=amount_minor)
-            if at >= charge.hold_expires_at:
-                raise Refused("hold_expired", "charge", ended_at=charge.hold_expires_at)
-            captured = Amount(amount_minor, charge.amount.currency)
-            return _close(connection, row, ChargeState.CAPTURED, captured, at, make_receipt)
+            return moves.capture(connection, row, amount_minor, capture_no, at, make_receipt)
 
     def void(self, charge_id: str, at: int, make_receipt: ReceiptMaker) -> Outcome:
         """See `Ledger.void`. The same void again gives the stored outcome."""
         with self._database.transaction() as connection:
-            row = charges.find_charge(connection, charge_id)
-            if row.record.state is ChargeState.VOIDED:
-                return _closed_before(connection, row)
-            require_transition(row.record, ChargeState.VOIDED)
-            return _close(connection, row, ChargeState.VOIDED, None, at, make_receipt)
+            return moves.void(connection, charges.find_charge(connection, charge_id), at, make_receipt)
 
-    def foresee(self, mandate: MandateRecord, payment: AuthenticatedPayment, limits: tuple[Limit, ...]) -> None:
+    def refund(self, charge_id: str, amount_minor: int, refund_no: str, at: int, make_receipt: ReceiptMaker) -> Outcome:
+        """See `Ledger.refund`. The same refund again gives the stored outcome."""
+        with self._database.transaction() as connection:
+            row = charges.find_charge(connection, charge_id)
+            return moves.refund(connection, row, amount_minor, refund_no, at, make_receipt)
+
+    def expire(self, at: int, most: int, make_receipt: ReceiptMaker) -> tuple[Outcome, ...]:
+        """See `Ledger.expire`. Each mandate's holds are one transaction."""
+        expired: list[Outcome] = []
+        with self._database.snapshot() as connection:
+            due = connection.execute("SELECT id FROM mandate WHERE first_hold_end <= ? ORDER BY id", (at,)).fetchall()
+        for (mandate_id,) in due:
+            if len(expired) >= most:
+                break
+            with self._database.transaction() as connection:
+                row = mandates.mandate_by_id(connection, mandate_id)
+                expired += moves.close_ended_holds(connection, row, at, make_receipt, most - len(expired))[1]
+        return tuple(expired)
+
+    def foresee(self, mandate: MandateRecord, payment: AuthenticatedPayment, limits: tuple[Limit, ...], at: int) -> None:
         """See `Ledger.foresee`."""
         with self._database.snapshot() as connection:
             found = mandates.find_mandate(connection, mandate.key)
             mandates.require_pinnable(found, mandate, payment.pinned_before)
             if found is not None:
                 require_usable(found.state)
-            charges.require_order_unpaid(connection, payment.request.payee, payment.request.order_no)
+            paid = charges.find_paid(connection, payment.request.payee, payment.request.order_no)
+            if paid is not None and not paid.has_ended(at):
+                raise moves.order_already_paid()
             if found is not None:
-                counters.judge_limits(connection, found.id, limits, payment.request.amount.minor)
+                given_back = counters.given_back(connection, found, _ended(connection, found, at), at)
+                counters.judge_limits(connection, found.id, limits, payment.request.amount.minor, given_back)
 
     def revoke(
         self, mandate: MandateRecord, at: int, make_receipt: ReceiptMaker, *, pinned_before: int | None = None
@@ -155,9 +165,10 @@ class SqliteLedger:
                     "SELECT sequence FROM entry WHERE mandate = ? AND kind = 'REVOKED'", (row.id,)
                 ).fetchone()
                 return Outcome(mandates.stored_receipt(connection, row.id, sequence), replayed=True)
+            row, _ = moves.close_ended_holds(connection, row, at, make_receipt)
             if row.record.on_revoke == VOID:
-                for held in charges.held_charges_of(connection, row.id, mandate.key):
-                    _close(connection, held, ChargeState.VOIDED, None, at, make_receipt)
+                for held in charges.open_holds_of(connection, row.id, mandate.key):
+                    moves.void(connection, held, at, make_receipt)
                 row = mandates.mandate_by_id(connection, row.id)  # every void has moved its head
             entry = Entry(
                 mandate.key,
@@ -176,6 +187,12 @@ class SqliteLedger:
             )
             return Outcome(mandates.append(connection, row, entry, make_receipt, state=MandateState.REVOKED))
 
+    def receipts(self, mandate: MandateKey) -> tuple[Unsigned, ...]:
+        """See `Ledger.receipts`."""
+        with self._database.snapshot() as connection:
+            row = mandates.find_mandate(connection, mandate)
+            return () if row is None else mandates.stored_receipts(connection, row.id)
+
     def charge(self, charge_id: str) -> ChargeRecord:
         """See `Ledger.charge`."""
         with self._database.snapshot() as connection:
@@ -187,16 +204,28 @@ class SqliteLedger:
             row = mandates.find_mandate(connection, mandate)
             if row is None:
                 return None
-            record = row.record
+            record, ended = row.record, _ended(connection, row, at)
+            given_back = counters.given_back(connection, row, ended, at)
+            ids = {each.record.id for each in ended}
             return MandateStatus(
                 mandate,
                 record.identity,
                 row.state,
                 record.currency,
                 record.expires_at,
-                counters.counters_of(connection, row.id, at),
-                charges.charges_of(connection, row.id, mandate),
+                counters.counters_of(connection, row.id, at, given_back),
+                tuple(
+                    released(each, ChargeState.EXPIRED) if each.id in ids else each
+                    for each in charges.charges_of(connection, row.id, mandate)
+                ),
             )
+
+
+def _ended(connection: sqlite3.Connection, row: MandateRow, at: int | None) -> tuple[ChargeRow, ...]:
+    """Holds that have ended by an instant, though nothing closed them yet: whoever asks is answered as if it had."""
+    if at is None or not row.has_ended_holds(at):
+        return ()
+    return charges.open_holds_of(connection, row.id, row.record.key, at)
 
 
 RECORDED_REFUSALS: Final = frozenset(
@@ -229,8 +258,8 @@ def _stored_outcome(connection: sqlite3.Connection, row: MandateRow, request: Re
     if charge_id is None:
         return Outcome(receipt, refusal=mandates.stored_refusal(connection, row.id, sequence), replayed=True)
     charge = charges.find_charge(connection, charge_id)
-    if charge.record.state is ChargeState.VOIDED:  # a receipt that money is held would no longer be true
-        return _closed_before(connection, charge)
+    if charge.record.state not in LIVE_STATES:  # a receipt that money is held would no longer be true
+        return moves.closing_outcome(connection, charge)
     return Outcome(receipt, charge.record, replayed=True)
 
 
@@ -271,7 +300,7 @@ def _record_reservation(
         min(request.at + HOLD_SECONDS, LATEST_INSTANT),
         request.tzdata_version,
     )
-    charges.insert_charge(connection, row.id, charge)
+    charges.insert_charge(connection, row.id, row.last_sequence + 1, charge)
     counters.debit(connection, row.id, charge, request.limits, changes)
     entry = replace(
         _entry_of(row, request, EntryKind.RESERVED),
@@ -310,41 +339,3 @@ def _entry_of(row: MandateRow, request: ReservationRequest, kind: EntryKind) -> 
         amount=request.amount,
         format=row.record.format,
     )
-
-
-def _close(
-    connection: sqlite3.Connection,
-    row: ChargeRow,
-    state: ChargeState,
-    captured: Amount | None,
-    at: int,
-    make_receipt: ReceiptMaker,
-) -> Outcome:
-    """Ends a hold as CAPTURED (with an amount) or VOIDED (with none)."""
-    mandate = mandates.mandate_by_id(connection, row.mandate_id)
-    sequence = mandate.last_sequence + 1
-    closed, changes = charges.close_charge(connection, row, state, captured.minor if captured else 0, sequence, at)
-    entry = Entry(
-        mandate.record.key,
-        mandate.record.identity,
-        closed.request.agent_id,
-        sequence,
-        mandate.last_receipt,
-        EntryKind(state.value),
-        at,
-        closed.request_identity,
-        closed.payee,
-        closed.order_no,
-        closed.order,
-        closed.id,
-        captured or closed.amount,
-        counters=changes,
-        format=mandate.record.format,
-    )
-    return Outcome(mandates.append(connection, mandate, entry, make_receipt), closed)
-
-
-def _closed_before(connection: sqlite3.Connection, row: ChargeRow) -> Outcome:
-    if row.closed_sequence is None:
-        raise StoreFault("store_unavailable", "charge", reason="a closed charge has no closing entry")
-    return Outcome(mandates.stored_receipt(connection, row.mandate_id, row.closed_sequence), row.record, replayed=True)

@@ -25,18 +25,19 @@ __all__ = [
     "require_pinnable",
     "require_trusted",
     "stored_receipt",
+    "stored_receipts",
     "stored_refusal",
 ]
 
 _COLUMNS: Final = (
-    "id, issuer, delegator_identity, delegation_id, identity, agent_id, currency, expires_at, on_revoke, format, pinned_at, "
-    "state, last_sequence, last_receipt"
+    "id, issuer, delegator_identity, delegation_id, identity, agent_id, currency, expires_at, on_revoke, format, "
+    "refund_restores, pinned_at, state, last_sequence, last_receipt, first_hold_end"
 )
 
 
 @dataclass(frozen=True, slots=True)
 class MandateRow:
-    """One mandate as stored."""
+    """One mandate as stored. No open hold of it ends before `first_hold_end`; None while nothing was ever held."""
 
     id: int
     record: MandateRecord
@@ -44,6 +45,11 @@ class MandateRow:
     state: MandateState
     last_sequence: int
     last_receipt: bytes | None
+    first_hold_end: int | None = None
+
+    def has_ended_holds(self, at: int) -> bool:
+        """Whether it is worth looking for them."""
+        return self.first_hold_end is not None and at >= self.first_hold_end
 
 
 def find_mandate(connection: sqlite3.Connection, key: MandateKey) -> MandateRow | None:
@@ -62,8 +68,8 @@ def mandate_by_id(connection: sqlite3.Connection, mandate_id: int) -> MandateRow
 
 def _mandate(row: tuple[Any, ...]) -> MandateRow:
     key = MandateKey(row[1], row[2], row[3])
-    record = MandateRecord(key, row[4], row[5], row[6], row[7], row[8], Format(row[9]))
-    return MandateRow(row[0], record, row[10], MandateState(row[11]), row[12], row[13])
+    record = MandateRecord(key, row[4], row[5], row[6], row[7], row[8], Format(row[9]), bool(row[10]))
+    return MandateRow(row[0], record, row[11], MandateState(row[12]), row[13], row[14], row[15])
 
 
 def require_trusted(found: MandateRow | None, mandate: MandateRecord, pinned_before: int | None) -> None:
@@ -92,8 +98,8 @@ def pin(
     key = mandate.key
     cursor = connection.execute(
         "INSERT INTO mandate (issuer, delegator_identity, delegation_id, identity, agent_id, currency, expires_at, "
-        "on_revoke, format, pinned_at, state, last_sequence) "
-        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'Active', 0)",
+        "on_revoke, format, refund_restores, pinned_at, state, last_sequence) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'Active', 0)",
         (
             key.issuer,
             key.delegator_identity,
@@ -104,6 +110,7 @@ def pin(
             mandate.expires_at,
             mandate.on_revoke,
             mandate.format.value,
+            int(mandate.refund_restores),
             at,
         ),
     )
@@ -132,6 +139,9 @@ def append(
     state: MandateState | None = None,
 ) -> Unsigned:
     """Appends an entry, makes its receipt and moves the mandate's head to it (and its lifecycle state, if one is given)."""
+    first_hold_end = row.first_hold_end
+    if entry.hold_expires_at is not None:
+        first_hold_end = entry.hold_expires_at if first_hold_end is None else min(first_hold_end, entry.hold_expires_at)
     receipt = make_receipt(entry)
     connection.execute(
         "INSERT INTO entry "
@@ -153,10 +163,16 @@ def append(
         ),
     )
     connection.execute(
-        "UPDATE mandate SET last_sequence = ?, last_receipt = ?, state = ? WHERE id = ?",
-        (entry.sequence, receipt.identity, (state or row.state).value, row.id),
+        "UPDATE mandate SET last_sequence = ?, last_receipt = ?, state = ?, first_hold_end = ? WHERE id = ?",
+        (entry.sequence, receipt.identity, (state or row.state).value, first_hold_end, row.id),
     )
     return receipt
+
+
+def stored_receipts(connection: sqlite3.Connection, mandate_id: int) -> tuple[Unsigned, ...]:
+    """Every receipt of a mandate, in the order of its entries."""
+    (last,) = connection.execute("SELECT last_sequence FROM mandate WHERE id = ?", (mandate_id,)).fetchone()
+    return tuple([stored_receipt(connection, mandate_id, sequence) for sequence in range(1, last + 1)])
 
 
 def stored_receipt(connection: sqlite3.Connection, mandate_id: int, sequence: int) -> Unsigned:

@@ -14,7 +14,7 @@ __all__ = ["APPLICATION_ID", "SCHEMA", "SCHEMA_VERSION"]
 APPLICATION_ID: Final = 0x41435431
 """`ACT1`, in the file's header: tells a ledger from any other SQLite file."""
 
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
 
 SCHEMA: Final = """
 CREATE TABLE ledger (
@@ -32,11 +32,13 @@ CREATE TABLE mandate (
     currency TEXT NOT NULL,
     expires_at INTEGER NOT NULL,
     on_revoke TEXT NOT NULL CHECK (on_revoke IN ('honor', 'void')),
+    refund_restores INTEGER NOT NULL CHECK (refund_restores IN (0, 1)),
     format TEXT NOT NULL CHECK (format IN ('cose', 'jose')),
     pinned_at INTEGER NOT NULL,
     state TEXT NOT NULL CHECK (state IN ('Active', 'Suspended', 'Revoked')),
     last_sequence INTEGER NOT NULL,
     last_receipt BLOB,
+    first_hold_end INTEGER,  -- no open hold ends before this instant
     UNIQUE (issuer, delegator_identity, delegation_id)
 ) STRICT;
 
@@ -77,13 +79,27 @@ CREATE TABLE charge (
     currency TEXT NOT NULL,
     amount_minor INTEGER NOT NULL CHECK (amount_minor > 0),
     captured_minor INTEGER NOT NULL CHECK (captured_minor BETWEEN 0 AND amount_minor),
-    state TEXT NOT NULL CHECK (state IN ('HELD', 'CAPTURED', 'VOIDED')),
+    refunded_minor INTEGER NOT NULL CHECK (refunded_minor BETWEEN 0 AND captured_minor),
+    state TEXT NOT NULL CHECK (state IN ('HELD', 'PARTIALLY_CAPTURED', 'CAPTURED', 'VOIDED', 'EXPIRED')),
+    sequence INTEGER NOT NULL,  -- of the entry that reserved it
     reserved_at INTEGER NOT NULL,
     hold_expires_at INTEGER NOT NULL,
     closed_sequence INTEGER,
-    tzdata_version TEXT
+    tzdata_version TEXT,
+    CHECK ((captured_minor > 0) = (state IN ('PARTIALLY_CAPTURED', 'CAPTURED'))),
+    CHECK ((closed_sequence IS NULL) = (state IN ('HELD', 'PARTIALLY_CAPTURED')))
 ) STRICT, WITHOUT ROWID;
-CREATE UNIQUE INDEX one_charge_per_order ON charge (payee, order_no) WHERE state IN ('HELD', 'CAPTURED');
+CREATE UNIQUE INDEX one_charge_per_order ON charge (payee, order_no) WHERE state IN ('HELD', 'PARTIALLY_CAPTURED', 'CAPTURED');
+CREATE INDEX open_holds ON charge (mandate, hold_expires_at, sequence) WHERE closed_sequence IS NULL;
+
+CREATE TABLE part (  -- what the payee named by a number of its own: a part that it captured, a refund
+    charge TEXT NOT NULL REFERENCES charge (id),
+    kind TEXT NOT NULL CHECK (kind IN ('CAPTURE', 'REFUND')),
+    number TEXT NOT NULL,
+    amount_minor INTEGER NOT NULL CHECK (amount_minor > 0),
+    sequence INTEGER NOT NULL,
+    PRIMARY KEY (charge, kind, number)
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE debit (
     charge TEXT NOT NULL REFERENCES charge (id),
@@ -105,7 +121,8 @@ CREATE TABLE sliding_debit (
 CREATE TABLE entry (
     mandate INTEGER NOT NULL REFERENCES mandate (id),
     sequence INTEGER NOT NULL CHECK (sequence > 0),
-    kind TEXT NOT NULL CHECK (kind IN ('RESERVED', 'REFUSED', 'CAPTURED', 'VOIDED', 'REVOKED')),
+    kind TEXT NOT NULL CHECK (kind IN (
+        'RESERVED', 'REFUSED', 'PARTIALLY_CAPTURED', 'CAPTURED', 'VOIDED', 'EXPIRED', 'REFUNDED', 'REVOKED')),
     at INTEGER NOT NULL,
     charge TEXT REFERENCES charge (id),
     amount_minor INTEGER,

@@ -1,4 +1,4 @@
-"""What the payment service does with its ledger: authorize, capture, void and revoke. What is done already is always said."""
+"""What the payment service does with its ledger: authorize, capture, void, refund, revoke. What is done is always said."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from act_cli.objects import as_file, read_object
 from act_cli.outputs import require_output
 from act_cli.program import Command, example
 
-__all__ = ["authorize", "capture", "revoke", "void"]
+__all__ = ["authorize", "capture", "refund", "revoke", "void"]
 
 
 @click.command(cls=Command)
@@ -69,6 +69,7 @@ def authorize(
 @click.argument("charge_id", metavar="CHARGE")
 @click.argument("amount", metavar="[AMOUNT]", required=False)
 @click.option("--all", "everything", is_flag=True, help="Take all that is held.")
+@click.option("--part", "capture_no", metavar="NO", help="Take a part, known by this number; the rest stays held.")
 @options.ledger
 @options.ledger_id
 @options.parties
@@ -89,22 +90,23 @@ def capture(
     charge_id: str,
     amount: str | None,
     everything: bool,
+    capture_no: str | None,
     receipt_path: str | None,
     force: bool,
     **given: Any,
 ) -> Exit:
     """Take what is held for a charge, and release the rest.
 
-    AMOUNT is at most what is held, in the charge's currency. A hold closes once; the same capture again changes nothing.
+    AMOUNT is at most what is held, in the charge's currency. A hold closes once; the same capture again changes nothing. With
+    --part the hold stays open for further parts, each with a number of its own, such as that of a shipment.
     """
     if (amount is None) is not everything:
         raise click.UsageError("Give either AMOUNT or --all")
     require_output(manners, receipt_path, "--receipt-out", force=force)
     with _service(**given) as (service, ledger):
-        held = ledger.charge(charge_id).amount
-        manners.currency = held.currency
-        taken = held if amount is None else options.read_amount(amount, held.currency, "AMOUNT")
-        charge = service.capture(charge_id, taken)
+        known = ledger.charge(charge_id)
+        manners.currency = known.amount.currency
+        charge = service.capture(charge_id, _asked(amount, known, known.held_minor), capture_no=capture_no)
     return _report(manners, charge, receipt_path, force=force)
 
 
@@ -131,6 +133,57 @@ def void(manners: Manners, /, charge_id: str, receipt_path: str | None, force: b
     with _service(**given) as (service, _):
         charge = service.void(charge_id)
     return _report(manners, charge, receipt_path, force=force)
+
+
+@click.command(cls=Command)
+@click.argument("charge_id", metavar="CHARGE")
+@click.argument("amount", metavar="[AMOUNT]", required=False)
+@click.option("--all", "everything", is_flag=True, help="Give back all that was captured and not refunded yet.")
+@click.option("--refund-no", metavar="NO", required=True, help="The payee's number for this refund.")
+@options.ledger
+@options.ledger_id
+@options.parties
+@options.signing_key("the payment service")
+@options.retired_keys
+@options.receipt_out
+@options.json_flag
+@click.pass_obj
+@example("""
+act refund CHARGE 5.00 --refund-no R-1 --ledger ledger.db \\
+  --ledger-id psp-1 --parties parties.json --key psp.pem
+""")
+def refund(
+    manners: Manners,
+    /,
+    charge_id: str,
+    amount: str | None,
+    everything: bool,
+    refund_no: str,
+    receipt_path: str | None,
+    force: bool,
+    **given: Any,
+) -> Exit:
+    """Give back what was captured, or a part of it.
+
+    Refunds are together at most what was captured. The mandate has it left again only if it says so itself
+    (ext.quota.refund_restores). The same number and amount again change nothing.
+    """
+    if (amount is None) is not everything:
+        raise click.UsageError("Give either AMOUNT or --all")
+    require_output(manners, receipt_path, "--receipt-out", force=force)
+    with _service(**given) as (service, ledger):
+        known = ledger.charge(charge_id)
+        manners.currency = known.amount.currency
+        charge = service.refund(charge_id, _asked(amount, known, known.refundable_minor), refund_no=refund_no)
+    return _report(manners, charge, receipt_path, force=force)
+
+
+def _asked(amount: str | None, charge: Any, left_minor: int) -> act.Amount:
+    """The amount that was typed; with --all what is left, or, where nothing is, the charge's own, which will be refused or is
+    a repetition."""
+    if amount is not None:
+        return options.read_amount(amount, charge.amount.currency, "AMOUNT")
+    return act.Amount(left_minor or charge.captured_minor or charge.amount.minor, charge.amount.currency)
 
 
 @click.command(cls=Command)
@@ -269,6 +322,7 @@ def _refuse(manners: Manners, refusal: act.Refused, receipt_path: str | None, *,
 def _report(manners: Manners, charge: act.Charge, receipt_path: str | None, *, force: bool, **more: object) -> Exit:
     """What became of a charge."""
     taken = charge.captured if charge.captured is not None else charge.amount
+    is_open = charge.state.value in ("HELD", "PARTIALLY_CAPTURED")
     document = {"charge": views.charge_view(charge), "replayed": charge.replayed, **more}
     heading = Text.assemble((f" {charge.state.value} ", "bold black on green"), f" {taken}")
     with _saying(manners, f"charge {charge.id} is {charge.state.value}"):
@@ -281,7 +335,8 @@ def _report(manners: Manners, charge: act.Charge, receipt_path: str | None, *, f
             ("charge", charge.id),
             ("payee", charge.payee),
             ("order", charge.order_no),
-            ("held until", instant_text(charge.hold_expires_at) if charge.state.value == "HELD" else None),
+            ("refunded", str(charge.refunded) if charge.refunded is not None else None),
+            ("held until", instant_text(charge.hold_expires_at) if is_open else None),
             ("replayed", "yes: it was decided before, and nothing moved now" if charge.replayed else None),
         )
 

@@ -26,6 +26,7 @@ __all__ = ["status"]
 @options.links
 @options.ledger
 @options.parties
+@options.at("Show what is left at this instant [default: now].")
 @options.json_flag
 @click.pass_obj
 @example("""
@@ -33,7 +34,14 @@ act status mandate.cbor --ledger ledger.db --parties parties.json
 act status mandate.cbor --link courier.cbor \\
   --ledger ledger.db --parties parties.json
 """)
-def status(manners: Manners, mandate_path: str, link_paths: tuple[str, ...], ledger_path: str, parties_path: str) -> Exit:
+def status(
+    manners: Manners,
+    mandate_path: str,
+    link_paths: tuple[str, ...],
+    ledger_path: str,
+    parties_path: str,
+    at: datetime | None,
+) -> Exit:
     """Show what a mandate has left, and its charges.
 
     The mandate must be genuine, and the ledger must be the one it names. Every link that was paid under is shown with what it
@@ -44,12 +52,13 @@ def status(manners: Manners, mandate_path: str, link_paths: tuple[str, ...], led
     credentials, found = read_chain(manners, mandate_path, link_paths)
     mandate: act.Mandate = found.root.content.mandate
     parties = load_parties(parties_path)
-    known = _known(ledger_path, mandate.ledger, parties, credentials[0])
+    moment = at or datetime.now(UTC)
+    known = _known(ledger_path, mandate.ledger, parties, credentials[0], moment)
     chain: act.Chain = found.authenticate(parties)
     terms = {constraint.path: constraint for constraint in mandate.constraints}
     currency, (_, end) = terms["currency"].encode(), terms["validity"].encode()
     state = known.state.value if known is not None else "Active"
-    now = int(datetime.now(UTC).timestamp())
+    now = int(moment.timestamp())
     if state == "Active" and now >= end:
         state = "Expired"
     counters = known.counters if known is not None else ()
@@ -77,7 +86,7 @@ def status(manners: Manners, mandate_path: str, link_paths: tuple[str, ...], led
         shown += _link_shown(link, given.get(link), uses, currency)
     leaf = None
     if chain.links:
-        leaf, line = _leaf(chain, state, [*own, *(use for link in given for use in below[link])], currency)
+        leaf, line = _leaf(chain, state, [*own, *(use for link in given for use in below[link])], currency, now)
         shown += [words.blank(), line]
     if charges:
         shown += [words.blank(), words.charge_table(charges)]
@@ -141,12 +150,12 @@ def _link_shown(name: str, link: Any, uses: list[views.LimitUse], currency: str)
 
 
 def _leaf(
-    chain: act.Chain, state: str, uses: list[views.LimitUse], currency: str
+    chain: act.Chain, state: str, uses: list[views.LimitUse], currency: str, now: int
 ) -> tuple[dict[str, str | None], RenderableType]:
     """What the last agent can still spend: the least that is left in its chain, and nothing unless the chain is in force."""
     title = f"{visible(chain.agent_id)} can still spend "
     _, end = next(each.encode() for each in chain.effective() if each.path == "validity")
-    ended = "its link has ended" if datetime.now(UTC) >= datetime.fromtimestamp(end, UTC) else ""
+    ended = "its link has ended" if now >= end else ""
     over = ended if state == "Active" else f"the mandate is {state}"
     document: dict[str, str | None] = {"agent_id": chain.agent_id, "left": decimal(0, currency), "limit": None}
     if over:
@@ -166,11 +175,12 @@ def _left(use: views.LimitUse) -> int:
     return max(use.cap - use.captured - use.held, 0)
 
 
-def _known(path: str, ledger_id: str, parties: act.Parties, mandate: bytes) -> act.MandateStatus | None:
+def _known(path: str, ledger_id: str, parties: act.Parties, mandate: bytes, at: datetime) -> act.MandateStatus | None:
     """What the ledger knows of the mandate. Nothing is signed here, so the service's own key is not needed."""
     try:
         with contextlib.closing(act.SqliteLedger(path, create=False)) as ledger:
-            service = act.PaymentService(ledger_id, parties=parties, ledger=ledger, signer=act.KeyPair.generate())
+            signer = act.KeyPair.generate()
+            service = act.PaymentService(ledger_id, parties=parties, ledger=ledger, signer=signer, clock=lambda: at)
             return service.status(mandate)
     except act.StoreFault as error:
         raise options.in_ledger(path, error) from None

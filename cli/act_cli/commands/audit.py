@@ -1,0 +1,153 @@
+"""What an auditor or an operator asks of a ledger: what happened under a mandate, and whether everything in the file agrees."""
+
+from __future__ import annotations
+
+import contextlib
+from datetime import UTC, datetime
+from typing import Any
+
+import click
+from rich.console import RenderableType
+from rich.table import Table
+from rich.text import Text
+
+import act
+from act_cli import options, views, words
+from act_cli.files import load_parties
+from act_cli.manners import Exit, Manners, instant_text, money, visible
+from act_cli.objects import read_object
+from act_cli.program import Command, Group, example
+
+__all__ = ["ledger", "statement"]
+
+_STYLES = {"REFUSED": "bold red", "REVOKED": "bold red", "CAPTURED": "bold green", "PARTIALLY_CAPTURED": "green"}
+
+
+@click.command(cls=Command)
+@click.argument("mandate_path", metavar="MANDATE")
+@options.ledger
+@options.parties
+@options.json_flag
+@click.pass_obj
+@example("act statement mandate.cbor --ledger ledger.db --parties parties.json")
+def statement(manners: Manners, mandate_path: str, ledger_path: str, parties_path: str) -> Exit:
+    """Show everything that happened under a mandate.
+
+    One line for each entry of the ledger, refusals included, oldest first. The mandate must be genuine, and the ledger must be
+    the one it names. With --json each entry is the receipt that was made of it.
+    """
+    data, found = read_object(manners, mandate_path, "mandate")
+    parties = load_parties(parties_path)
+    try:
+        with contextlib.closing(act.SqliteLedger(ledger_path, create=False)) as store:
+            signer = act.KeyPair.generate()  # nothing is signed here, so the service's own key is not needed
+            service = act.PaymentService(found.content.mandate.ledger, parties=parties, ledger=store, signer=signer)
+            entries = service.statement(data)
+    except act.StoreFault as error:
+        raise options.in_ledger(ledger_path, error) from None
+    key = views.mandate_key_view(found.content.mandate)
+    title = f"{len(entries)} entries of mandate {words.mandate_id(key['delegation_id'])}"
+    shown: list[RenderableType] = [Text(title, style="bold")]
+    if entries:
+        shown += [words.blank(), _entries(entries)]
+    manners.answer({"outcome": "accepted", "mandate": key, "entries": [views.receipt_view(each) for each in entries]}, shown)
+    return Exit.ACCEPTED
+
+
+def _entries(entries: tuple[act.Receipt, ...]) -> Table:
+    table = Table(box=None, padding=(0, 1, 0, 0), show_edge=False, header_style="dim")
+    table.add_column("when", no_wrap=True)
+    table.add_column("what", no_wrap=True)
+    table.add_column("amount", justify="right", no_wrap=True)
+    table.add_column("payee and order", overflow="fold")
+    for each in entries:
+        what, why = each.kind.value, each.code or each.capture_no or each.refund_no or ""
+        amount = each.amount.text if each.amount is not None else ""
+        about = " ".join(filter(None, (each.audience[0] if each.order_no else "", each.order_no, why)))
+        table.add_row(instant_text(each.issued_at), Text(what, style=_STYLES.get(what, "")), amount, Text(visible(about)))
+    return table
+
+
+ledger = Group(
+    name="ledger",
+    help="Check a whole ledger, and close the holds that have ended.",
+    example="act ledger check ledger.db",
+)
+
+
+@ledger.command(name="check", cls=Command)
+@click.argument("path", metavar="LEDGER")
+@options.json_flag
+@click.pass_obj
+@example("act ledger check ledger.db")
+def check(manners: Manners, path: str) -> Exit:
+    """Prove that everything in a ledger agrees.
+
+    Folds its entries anew and compares counters, charges, requests and receipts with what they add up to. It reads the file as
+    of one moment and changes nothing; nobody has to stop for it. Exit code 1 if anything disagrees.
+    """
+    try:
+        with manners.progress("mandates") as advance:
+            audit = act.SqliteLedger.audit(path, advance)
+    except act.StoreFault as error:
+        raise options.in_ledger(path, error) from None
+    document: dict[str, Any] = {
+        "mandates": audit.mandates,
+        "entries": dict(sorted(audit.entries.items())),
+        "charges": dict(sorted(audit.charges.items())),
+        "disagreements": audit.disagreements,
+    }
+    if audit.disagreements:
+        shown: list[RenderableType] = [Text(" DISAGREES ", style="bold white on red"), words.blank()]
+        shown += [Text(visible(each)) for each in audit.disagreements]
+        manners.answer({"outcome": "refused", **document}, shown)
+        return Exit.REFUSED
+    counted = (f"{sum(found.values())} {name}" for name, found in (("entries", audit.entries), ("charges", audit.charges)))
+    facts = words.facts(("mandates", str(audit.mandates)), *(("counted", each) for each in counted))
+    manners.answer({"outcome": "accepted", **document}, [Text(" AGREES ", style="bold black on green"), facts])
+    return Exit.ACCEPTED
+
+
+@ledger.command(name="expire", cls=Command)
+@options.ledger
+@options.ledger_id
+@options.parties
+@options.signing_key("the payment service")
+@options.at("Close what has ended by this instant [default: now].")
+@options.json_flag
+@click.pass_obj
+@example("""
+act ledger expire --ledger ledger.db --ledger-id psp-1 \\
+  --parties parties.json --key psp.pem
+""")
+def expire(
+    manners: Manners,
+    ledger_path: str,
+    ledger_id: str,
+    parties_path: str,
+    key_path: str,
+    passphrase_path: str | None,
+    at: datetime | None,
+) -> Exit:
+    """Close the holds that have ended, and release them.
+
+    No budget waits for it: a payment closes the ended holds of its own mandate first. It tells payees that nothing is held for
+    them any more.
+    """
+    parties, signer = load_parties(parties_path), options.load_signer(key_path, passphrase_path)
+    expired: list[act.Charge] = []
+    try:
+        with contextlib.closing(act.SqliteLedger(ledger_path, create=False)) as store:
+            service = act.PaymentService(
+                ledger_id, parties=parties, ledger=store, signer=signer, clock=lambda: at or datetime.now(UTC)
+            )
+            while some := service.expire_holds():
+                expired += some
+    except act.StoreFault as error:
+        raise options.in_ledger(ledger_path, error) from None
+    lines = [Text(visible(f"{each.id} {money(each.amount.minor, each.amount.currency)} {each.payee}")) for each in expired]
+    manners.answer(
+        {"outcome": "accepted", "charges": [views.charge_view(each) for each in expired]},
+        [Text(f"{len(expired)} holds had ended", style="bold"), *lines],
+    )
+    return Exit.ACCEPTED
