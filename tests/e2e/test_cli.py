@@ -48,6 +48,18 @@ def _enrol(desk: Desk, party: str, role: str, **more: object) -> dict[str, objec
     return {"id": party, "name": party, "roles": [role], "keys": [{"jwk": shown["key"]["jwk"]} | window], **more}
 
 
+def _capture_and_refund(desk: Desk, charge: str, service: tuple[str, ...], who: tuple[str, ...]) -> None:
+    """Of the 18.00 that are held, 5.00 and then 10.00; and 1.00 back."""
+    part = accepted(desk.spawn("capture", charge, "5.00", "--part", "S-1", *service, "--json"))["charge"]
+    assert (part["state"], part["captured"]) == ("PARTIALLY_CAPTURED", "5.00")
+    captured = desk.spawn("capture", charge, "10.00", *service, "--receipt-out", "captured.cbor")
+    assert captured.code == 0, captured.err
+    refunded = desk.spawn("refund", charge, "1.00", "--refund-no", "R-1", *service, "--receipt-out", "refunded.cbor")
+    assert refunded.code == 0, refunded.err
+    assert desk.spawn("verify", "refunded.cbor", *who).code == 0
+    assert desk.spawn("verify", "captured.cbor", "held.cbor", "--order", "o.cbor", *who).code == 0
+
+
 def test_the_whole_path(tmp_path: Path) -> None:
     desk = Desk(tmp_path / "desk")
     run = desk.spawn
@@ -89,14 +101,7 @@ def test_the_whole_path(tmp_path: Path) -> None:
     assert again["replayed"] is True
     charge = again["charge"]
     assert (charge["state"], charge["amount"], charge["currency"]) == ("HELD", "18.00", "CNY")
-    part = accepted(run("capture", charge["id"], "5.00", "--part", "S-1", *service, *who, "--json"))["charge"]
-    assert (part["state"], part["captured"]) == ("PARTIALLY_CAPTURED", "5.00")
-    captured = run("capture", charge["id"], "10.00", *service, *who, "--receipt-out", "captured.cbor")
-    assert captured.code == 0, captured.err
-    refunded = run("refund", charge["id"], "1.00", "--refund-no", "R-1", *service, *who, "--receipt-out", "refunded.cbor")
-    assert refunded.code == 0, refunded.err
-    assert run("verify", "refunded.cbor", *who).code == 0
-    assert run("verify", "captured.cbor", "held.cbor", "--order", "o.cbor", *who).code == 0
+    _capture_and_refund(desk, charge["id"], (*service, *who), who)
     status = run("status", "m.cbor", "--ledger", "new.db", *who)
     assert status.code == 0
     assert "captured CNY 15.00" in status.out

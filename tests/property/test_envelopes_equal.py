@@ -122,7 +122,7 @@ changes = st.builds(CounterChange, names, *[minors] * 5, st.sampled_from(Unit))
 def entries(draw: st.DrawFn) -> Entry:
     """Entries of a ledger of every kind, each with the fields that its kind has."""
     kind, sequence = draw(st.sampled_from(EntryKind)), draw(st.integers(1, 2) | st.integers(1, MAX_EXACT))
-    of_charge = kind in (EntryKind.RESERVED, EntryKind.CAPTURED, EntryKind.VOIDED)
+    of_charge = kind not in (EntryKind.REFUSED, EntryKind.REVOKED)
     is_decided = kind in (EntryKind.RESERVED, EntryKind.REFUSED)
     entry = Entry(
         MandateKey(draw(names), draw(names), draw(uuids)),
@@ -137,6 +137,8 @@ def entries(draw: st.DrawFn) -> Entry:
         hold_expires_at=draw(instants) if kind is EntryKind.RESERVED else None,
         counters=tuple(draw(st.lists(changes, max_size=4))),
         tzdata_version=draw(st.none() | names) if is_decided else None,
+        capture_no=draw(names) if kind is EntryKind.PARTIALLY_CAPTURED else None,
+        refund_no=draw(names) if kind is EntryKind.REFUNDED else None,
     )
     if kind is EntryKind.REVOKED:
         return entry

@@ -12,7 +12,6 @@ import subprocess
 import sys
 from base64 import urlsafe_b64decode
 from collections.abc import Callable, Iterator, Sequence
-from datetime import UTC, datetime, timedelta
 from functools import cache
 from io import BytesIO
 from pathlib import Path
@@ -30,18 +29,15 @@ import act
 from act.delegation.constraints import REGISTRY, Periods, Schedule
 from act.delegation.conversation import MAX_RAW_BYTES, ConversationDocument, read_conversation_document
 from act.delegation.credential import open_credential
-from act.delegation.limits import Unit
 from act.delegation.mandate import mandate_claims
 from act.delegation.purchase import Purchase
 from act.errors import CODES, ActError, Fault
 from act.keys import PublicKey
-from act.parties import PartiesTable, Role, parse_parties
-from act.payment.receipt import open_receipt, recorded_receipt
+from act.parties import Role, parse_parties
 from act.wire import base64url, cbor
 from act.wire import json as strict_json
-from tests.support.changing import ChangingParties
+from tests.support.sequences import FOLDER, Runner, at, counted, loaded, parties
 
-FOLDER: Final = Path(__file__).resolve().parents[2] / "test-vectors"
 KINDS: Final = (
     "keys", "parties", "wire-cbor", "wire-json", "wire-base64url", "amounts", "calendar", "envelopes", "intents", "mandates",
     "chains", "orders", "payments", "receipts", "sequences", "envelopes-jose", "mandates-jose", "chains-jose", "orders-jose",
@@ -56,27 +52,9 @@ UNPROVOKED: Final = {
 NEVER_ACCEPTED: Final = {"ACT-LED-03": "for the same reason there is no resumed mandate"}
 
 
-@cache
-def loaded(kind: str) -> dict[str, Any]:
-    """A vector file. A missing one is an error, never a skip."""
-    content: dict[str, Any] = json.loads((FOLDER / f"{kind}.json").read_text(encoding="utf-8"))
-    return content
-
-
 def vectors(*kinds: str) -> list[Any]:
     """Every vector of these files as a parameter under its id."""
     return [pytest.param(vector, id=vector["id"]) for kind in kinds for vector in loaded(kind)["vectors"]]
-
-
-@cache
-def parties(name: str) -> PartiesTable:
-    """A parties document by name."""
-    return parse_parties(json.dumps(loaded("parties")["documents"][name]).encode())
-
-
-def at(seconds: int) -> datetime:
-    """An instant of a vector."""
-    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=seconds)
 
 
 def judged(vector: dict[str, Any], call: Callable[[], Any]) -> Any:
@@ -237,11 +215,6 @@ def test_orders(vector: dict[str, Any]) -> None:
         assert order.identity.hex() == vector["identity"]
 
 
-def counted(shown: dict[str, Any], unit: Unit) -> dict[str, Any]:
-    """A limit as vectors show it: its unit where it counts payments."""
-    return shown | ({"unit": "TIMES"} if unit is Unit.TIMES else {})
-
-
 @pytest.mark.parametrize("vector", vectors("payments", "payments-jose"))
 def test_payments(vector: dict[str, Any]) -> None:
     data, known = bytes.fromhex(vector["input"]), parties(vector["parties"])
@@ -345,157 +318,6 @@ def as_json(value: Any) -> Any:
 
 
 # --- sequences ---------------------------------------------------------------------------------------------------------
-
-
-class Runner:
-    """One sequence: a new ledger, a clock set by each step, and everything learnt on the way."""
-
-    def __init__(self, vector: dict[str, Any], folder: Path) -> None:
-        self.objects = {name: bytes.fromhex(data) for name, data in vector["objects"].items()}
-        self.is_jose = vector["id"].startswith("sequences-jose/")
-        self.parties = ChangingParties(parties("standard"))
-        self.ledger = act.SqliteLedger(folder / "ledger.db")
-        pair = next(pair for pair in loaded("keys")["pairs"] if pair["name"] == "psp")
-        self.instant = 0
-        self.service = act.PaymentService(
-            "psp-1",
-            parties=self.parties,
-            ledger=self.ledger,
-            signer=act.KeyPair.unsafe_from_seed(bytes.fromhex(pair["seed"])),
-            clock=lambda: at(self.instant),
-        )
-        self.charges: dict[str, str] = {}
-        self.receipts: dict[tuple[bytes, int], act.Receipt] = {}
-
-    def run(self, step: dict[str, Any]) -> None:
-        """Make the call; compare its answer and what it left behind."""
-        if step["op"] == "parties":
-            self.parties.now = parties(step["parties"])
-            return
-        self.instant = step["at"]
-        expect = step["expect"]
-        if "refuse" in expect:
-            with pytest.raises(act.Refused) as caught:
-                self._call(step)
-            refusal = caught.value
-            found = {name: expect[name] for name in ("refuse", "rule", "where", "replayed")}
-            assert {
-                "refuse": refusal.code,
-                "rule": refusal.rule,
-                "where": refusal.where,
-                "replayed": refusal.replayed,
-            } == found
-            self._require_receipt(expect.get("receipt"), refusal.receipt, refusal.code)
-        else:
-            answer = self._call(step)
-            for expired in expect.get("expired", ()):
-                self._require_expired(expired)
-            if "receipt" not in expect:
-                assert [each.id for each in answer] == [self.charges[each["name"]] for each in expect["expired"]]
-            elif "charge" in expect:
-                self._require_charge(expect["charge"], answer)
-            else:
-                assert {"replayed": answer.replayed} == expect["revoked"]
-                for voided in expect.get("voided", ()):
-                    again = self.service.void(self.charges[voided["name"]])
-                    assert again.replayed
-                    self._require_receipt({"state": "VOIDED", "sequence": voided["sequence"]}, again.receipt, None)
-            if "receipt" in expect:
-                self._require_receipt(expect["receipt"], answer.receipt, None)
-        for name, standing in step["after"].items():
-            assert self._standing(self.objects[name]) == standing, name
-
-    def _call(self, step: dict[str, Any]) -> Any:
-        match step["op"]:
-            case "authorize":
-                return self.service.authorize(self.objects[step["payment"]])
-            case "capture":
-                amount = act.Amount.parse(step["amount"], step["currency"])
-                charge = self.charges.get(step["charge"], step["charge"])
-                return self.service.capture(charge, amount, capture_no=step.get("capture_no"))
-            case "refund":
-                amount = act.Amount.parse(step["amount"], step["currency"])
-                charge = self.charges.get(step["charge"], step["charge"])
-                return self.service.refund(charge, amount, refund_no=step["refund_no"])
-            case "expire":
-                return self.service.expire_holds()
-            case "void":
-                return self.service.void(self.charges.get(step["charge"], step["charge"]))
-            case "revoke":
-                return self.service.revoke(self.objects[step["mandate"]])
-            case unknown:
-                raise ValueError(unknown)
-
-    def _require_charge(self, expect: dict[str, Any], charge: act.Charge) -> None:
-        assert self.charges.setdefault(expect["name"], charge.id) == charge.id
-        assert list(self.charges.values()).count(charge.id) == 1
-        assert {
-            "name": expect["name"],
-            "state": charge.state.value,
-            "amount": charge.amount.text,
-            "captured": charge.captured.text if charge.captured else None,
-            "refunded": charge.refunded.text if charge.refunded else None,
-            "hold_expires_at": charge.hold_expires_at,
-            "replayed": charge.replayed,
-        } == expect
-
-    def _require_expired(self, expect: dict[str, Any]) -> None:
-        """The hold was closed by an entry of its own, and its receipt is part of its mandate's chain."""
-        charge_id = self.charges[expect["name"]]
-        mandate = self.ledger.charge(charge_id).request.mandate
-        recorded = recorded_receipt(self.ledger.receipts(mandate)[expect["sequence"] - 1])
-        assert (recorded.kind.value, recorded.trade_no) == ("EXPIRED", charge_id)
-        self.receipts[recorded.credential, recorded.sequence] = recorded
-
-    def _require_receipt(self, expect: dict[str, Any] | None, data: bytes | None, code: str | None) -> None:
-        """The receipt says what happened, and continues its mandate's chain: sequence, previous, counters."""
-        if expect is None:
-            assert data is None
-            return
-        assert data is not None
-        assert data.startswith(b"e" if self.is_jose else b"\xd2")  # in the envelope of what was presented
-        receipt = open_receipt(data).authenticate(self.parties)
-        assert {"state": receipt.kind.value, "sequence": receipt.sequence} == expect
-        assert receipt.code == code
-        seen = self.receipts.setdefault((receipt.credential, receipt.sequence), receipt)
-        assert seen == receipt
-        before = self.receipts.get((receipt.credential, receipt.sequence - 1))
-        assert receipt.previous == (before.identity if before else None)
-
-    def _standing(self, mandate: bytes) -> dict[str, Any] | None:
-        status = self.service.status(mandate)
-        if status is None:
-            return None
-        last: dict[str, tuple[int, int]] = {}
-        chain = [receipt for (credential, _), receipt in sorted(self.receipts.items()) if credential == status.identity]
-        for receipt in chain:
-            for change in receipt.counters:
-                if "~" in change.name:  # it also moves by time
-                    continue
-                assert (change.held_before, change.captured_before) == last.get(change.name, (0, 0))
-                last[change.name] = change.held, change.captured
-        stored = self.ledger.status(status.key)  # as it is stored: what has ended counts until something closes it
-        assert stored is not None
-        stands = {counter.name: (counter.held, counter.captured) for counter in stored.counters if "~" not in counter.name}
-        open_now = {name: last.get(name, (0, 0)) for name in stands}
-        assert open_now == stands
-        assert stands or set(last.values()) <= {(0, 0)}  # a refusal can come before any charge
-        return {
-            "state": status.state.value,
-            "receipts": len(chain),
-            "counters": [
-                counted(
-                    {
-                        "limit": counter.name,
-                        "cap": counter.cap,
-                        "held": counter.held,
-                        "captured": counter.captured,
-                    },
-                    counter.unit,
-                )
-                for counter in sorted(status.counters, key=lambda each: each.name.rpartition("/")[0])
-            ],
-        }
 
 
 @pytest.mark.parametrize("vector", vectors("sequences", "sequences-jose"))
