@@ -7,6 +7,7 @@ Unprotected headers: none. The algorithm must be the one of the key that verifie
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from hashlib import sha256
 from typing import Any, Final
 
@@ -31,7 +32,12 @@ _headers: dict[bytes, tuple[Algorithm, bytes, Kind]] = {}
 
 def header(kind: Kind, signer: Signer | KeyName) -> bytes:
     """The protected header of every object of this kind that this signer signs."""
-    return cbor.encode({_ALG: signer.alg.cose, _KID: signer.kid, _TYP: kind.cose_typ})
+    return _encode_header(signer.alg.cose, signer.kid, kind.cose_typ)
+
+
+@lru_cache(_MAX_HEADERS)
+def _encode_header(alg: int, kid: bytes, typ: str) -> bytes:
+    return cbor.encode({_ALG: alg, _KID: kid, _TYP: typ})
 
 
 def prepare(protected: bytes, claims: dict[str, Any]) -> Unsigned:

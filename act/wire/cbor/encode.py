@@ -29,8 +29,12 @@ def encode(value: object) -> bytes:
 
 def _encode_item(value: object, write: Callable[[bytes], None], depth: int) -> None:
     kind = type(value)
-    if kind is str or kind is int:
-        write(_encode_scalar(value))
+    if isinstance(value, str) and kind is str:
+        text = value.encode()
+        write(encode_head(0x60, len(text)))
+        write(text)
+    elif isinstance(value, int) and kind is int:
+        write(_encode_integer(value))
     elif isinstance(value, bytes) and kind is bytes:
         write(encode_head(0x40, len(value)))
         write(value)
@@ -40,10 +44,11 @@ def _encode_item(value: object, write: Callable[[bytes], None], depth: int) -> N
         if not depth or len(value) > MAX_MAP_ENTRIES:
             raise InvalidCall("call_invalid", max_depth=MAX_DEPTH, max_entries=MAX_MAP_ENTRIES)
         write(encode_head(0xA0, len(value)))
-        entries = [(_encode_scalar(key), item) for key, item in value.items()]
-        entries.sort(key=_encoded_key)
-        for encoded, item in entries:
-            write(encoded)
+        entries = [(_keys.get(key) if type(key) is str else None, key, item) for key, item in value.items()]
+        encoded = [(known or _encode_key(key), item) for known, key, item in entries]
+        encoded.sort(key=_encoded_key)
+        for head, item in encoded:
+            write(head)
             _encode_item(item, write, depth - 1)
     elif isinstance(value, list) and kind is list:
         if not depth:
@@ -57,29 +62,42 @@ def _encode_item(value: object, write: Callable[[bytes], None], depth: int) -> N
 
 _encoded_key: Final = itemgetter(0)
 
-
-def _encode_scalar(value: object) -> bytes:
-    """Encode an integer or a text: what a map key may be, and most values are."""
-    if isinstance(value, str) and type(value) is str:
-        text = value.encode()
-        size = len(text)
-        return (_SHORT_TEXT[size] if size < 24 else encode_head(0x60, size)) + text
-    if isinstance(value, int) and type(value) is int:
-        if 0 <= value < INT_LIMIT:
-            return encode_head(0x00, value)
-        if -INT_LIMIT <= value < 0:
-            return encode_head(0x20, -1 - value)
-        raise InvalidCall("call_invalid", expected="an integer of 64 bits with a sign")
-    raise InvalidCall("call_invalid", found=type(value).__name__, expected="int or str")
+_MAX_KEYS: Final = 512
+_MAX_KEY_SIZE: Final = 32
+_keys: dict[str, bytes] = {}
+"""Keys that are texts, with their bytes: there are some hundred names in this profile, and every object repeats them."""
 
 
-_SHORT_TEXT: Final = tuple(bytes([0x60 + size]) for size in range(24))
+def _encode_key(key: object) -> bytes:
+    """What a map key may be: an integer or a text. Short texts are remembered."""
+    if isinstance(key, str) and type(key) is str:
+        text = key.encode()
+        encoded = encode_head(0x60, len(text)) + text
+        if len(encoded) <= _MAX_KEY_SIZE:
+            if len(_keys) >= _MAX_KEYS:
+                _keys.clear()
+            _keys[key] = encoded
+        return encoded
+    if isinstance(key, int) and type(key) is int:
+        return _encode_integer(key)
+    raise InvalidCall("call_invalid", found=type(key).__name__, expected="int or str")
+
+
+def _encode_integer(value: int) -> bytes:
+    if 0 <= value < INT_LIMIT:
+        return encode_head(0x00, value)
+    if -INT_LIMIT <= value < 0:
+        return encode_head(0x20, -1 - value)
+    raise InvalidCall("call_invalid", expected="an integer of 64 bits with a sign")
+
+
+_ONE_BYTE: Final = tuple([bytes([value]) for value in range(256)])
 
 
 def encode_head(major: int, argument: int) -> bytes:
     """The shortest head for `argument`; `major` is the major type, already in the high three bits."""
     if argument < 24:
-        return bytes((major + argument,))
+        return _ONE_BYTE[major + argument]
     if argument < 1 << 8:
         return bytes((major + 24, argument))
     if argument < 1 << 16:
