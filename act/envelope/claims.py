@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Any, Final
 
+from act.calendar import LATEST_INSTANT, read_instant
 from act.errors import Refused
 
 __all__ = [
@@ -75,7 +77,11 @@ def read_fields(fields: Fields, value: object, where: str) -> dict[str, Any]:
             if reader is read_text:  # most fields: what `read_text` does, without the call for a plain one
                 is_plain = type(raw) is str and raw and raw.isascii() and raw.isprintable() and len(raw) <= MAX_TEXT
                 read[name] = raw if is_plain else reader(raw)
-            elif reader is read_raw or (reader is read_map and type(raw) is dict):
+            elif (
+                reader is read_raw
+                or (reader is read_map and type(raw) is dict)
+                or (reader is read_instant and type(raw) is int and 0 <= raw <= LATEST_INSTANT)
+            ):
                 read[name] = raw
             else:
                 read[name] = reader(raw)
@@ -162,6 +168,7 @@ def read_raw(value: Any) -> Any:
     return value
 
 
+@lru_cache(4_096)  # a request repeats its mandate's
 def uuid_urn(value: bytes) -> str:
     """`urn:uuid:...`, how an id of 16 bytes is written for people and in JSON (RFC 9562)."""
     text = value.hex()

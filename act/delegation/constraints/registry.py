@@ -155,10 +155,11 @@ def _require_consistent(constraints: Mapping[str, Constraint]) -> None:
     """ADD-INT-ICS: min_single_amount <= max_single_amount <= max_total_amount; no retries after CANCEL."""
     lower: AmountBound | None = None
     for path in _LADDER:
-        bound: object = constraints.get(path)
-        if not isinstance(bound, AmountBound):
-            continue
-        if lower is not None and lower.amount.minor > bound.amount.minor:
-            raise Refused("constraint_conflict", lower.path, above=bound.path)
-        lower = bound
-    require_consistent_behavior(constraints)
+        if path in constraints:
+            bound: object = constraints[path]
+            if isinstance(bound, AmountBound):
+                if lower is not None and lower.amount.minor > bound.amount.minor:
+                    raise Refused("constraint_conflict", lower.path, above=bound.path)
+                lower = bound
+    if MaxRetryCount.path in constraints:
+        require_consistent_behavior(constraints)
