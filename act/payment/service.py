@@ -248,7 +248,8 @@ class PaymentService:
 
     def expire_holds(self, *, most: int = 1_000) -> tuple[Charge, ...]:
         """Closes holds that have ended, at most so many, and releases them. Nobody's budget waits for it: a payment closes the
-        ended holds of its own mandate first. It is for payees, who learn here that nothing is held for them any more."""
+        ended holds of its own mandate first. It is for payees: whose hold is closed here is
+        returned, so that they can be told."""
         if type(most) is not int or most < 1:
             raise InvalidCall("call_invalid", "most", expected="a whole number above 0")
         at = self._now()

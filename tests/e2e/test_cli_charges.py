@@ -116,6 +116,8 @@ def test_a_refund_that_is_not_clear_is_a_wrong_command_line(desk: Desk, argument
 
 def test_the_sweep_closes_what_has_ended(desk: Desk) -> None:
     charge = held(desk)
+    future = desk.call("ledger", "expire", *desk.service_options, "--at", "2999-01-01T00:00:00Z")
+    assert future.code == 2
     early = desk.call("ledger", "expire", *desk.service_options, "--at", AT, "--json")
     assert (early.code, early.document["charges"]) == (0, [])
     done = desk.call("ledger", "expire", *desk.service_options, "--json")

@@ -109,6 +109,8 @@ class Oracle:
     def _judge(self, number: int, asked: dict[str, Any], at: int) -> Answer:
         if number in self.revoked:
             return "refusal", "credential_revoked", "mandate"
+        if any(c.order == asked["order"] and c.captured for c in self.charges.values()):
+            return "refusal", "order_already_paid", "order.act.order_no"
         self.expire(at, order=asked["order"])
         if any(c.order == asked["order"] and c.is_live for c in self.charges.values()):
             return "refusal", "order_already_paid", "order.act.order_no"
@@ -135,7 +137,7 @@ class Oracle:
         is_last = number is None or amount == charge.held
         charge.captured += amount
         charge.state = ChargeState.CAPTURED if is_last else ChargeState.PARTIALLY_CAPTURED
-        charge.last = ("CAPTURED", amount) if is_last else None
+        charge.last = ("CAPTURED" if number is None else "LAST PART", amount) if is_last else None
         if number is not None:
             charge.parts["CAPTURE", number] = amount
         return ("charge", charge_id), False
@@ -258,7 +260,7 @@ class LedgerMachine(RuleBasedStateMachine):
             held = Charge(asked["number"], asked["order"], asked["amount"], self.at + HOLD_SECONDS)
             assert outcome.charge.id not in self.oracle.charges
             self.oracle.charges[outcome.charge.id] = held
-            self._moved({"mandate", "entry", "request", "charge", "debit", "counter"}, among=set())
+            self._moved({"mandate", "entry", "request", "charge", "debit"}, among={"counter"})  # one hold may replace another
         else:
             self._moved({"mandate", "entry", "request"}, among={"charge", "counter"})
         self._learn_expiries()

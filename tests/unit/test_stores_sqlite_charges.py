@@ -308,6 +308,39 @@ def test_an_order_whose_hold_has_ended_may_be_paid_under_another_mandate(ledger:
     assert ledger.expire(END, 10, MAKE_RECEIPT) == ()
 
 
+def test_an_order_captured_in_part_stays_paid_after_its_hold_ended(ledger: SqliteLedger, path: Path) -> None:
+    charge = held(ledger)
+    part(ledger, charge, 500, "S-1")
+    for number, cap in ((2, CAP), (3, 100)):  # whether or not its own limits would hold
+        record = mandate(number)
+        asked = reservation(number, 1_800, of=record, order_no="T-0001", at=END, limits=[limit(cap)])
+        with nothing_moves(path), refused("order_already_paid", "order.act.order_no"):
+            ledger.reserve(asked, record, MAKE_RECEIPT)
+    again = reservation(4, 1_800, order_no="T-0001", at=END, limits=limits_at(END))
+    with nothing_moves(path), refused("order_already_paid", "order.act.order_no"):
+        ledger.reserve(again, mandate(), MAKE_RECEIPT)
+
+
+def test_the_status_knows_what_closing_will_give_back(ledger: SqliteLedger) -> None:
+    """The count of a payment whose part was refunded whole comes back with the end of its hold, recorded or not."""
+    charge = held(ledger, of=RESTORING)
+    part(ledger, charge, 500, "S-1")
+    refund(ledger, charge, 500)
+    assert stands(ledger)[TIMES] == (0, 1)
+    before = stands(ledger, END)
+    ledger.expire(END, 10, MAKE_RECEIPT)
+    assert before == stands(ledger, END)
+    assert before[TIMES] == (0, 0)
+
+
+def test_a_last_part_is_no_capture_without_a_number(ledger: SqliteLedger, path: Path) -> None:
+    charge = held(ledger, 1, 1_000)
+    part(ledger, charge, 400, "S-1")
+    part(ledger, charge, 600, "S-2")
+    with nothing_moves(path), refused("charge_closed", "charge"):
+        ledger.capture(charge.id, 600, NOW_SECONDS, MAKE_RECEIPT)
+
+
 def test_a_repeated_payment_is_told_that_its_hold_expired(ledger: SqliteLedger, path: Path) -> None:
     asked = reservation(1)
     ledger.reserve(asked, mandate(), MAKE_RECEIPT)

@@ -126,6 +126,8 @@ class _Fold:
         self._progress = progress
         self._all = connection.execute
         self._paid: Counter[tuple[str, str]] = Counter()
+        owner = connection.execute("SELECT ledger_id FROM ledger").fetchone()
+        self._owner = None if owner is None else owner[0]
 
     def run(self) -> Iterator[str]:
         """Yields what disagrees, in plain words."""
@@ -156,6 +158,8 @@ class _Fold:
             yield from _unlike(f"entry {number}", _said(entry, mandate, head), receipt)
             if entry["sequence"] != number:
                 yield f"entry {entry['sequence']} stands where {number} belongs"
+            if receipt["iss"] != self._owner:
+                yield f"entry {number}: a receipt of {receipt['iss']}"
             kind = entry["kind"]
             if receipt["credential"] not in ({mandate["identity"]} if kind == "REVOKED" else credentials):
                 yield f"entry {number}: its credential is neither the mandate nor a link below it"
@@ -190,6 +194,8 @@ class _Fold:
         for charge_id in rows.keys() & charges.keys():
             row, charge = rows[charge_id], charges[charge_id]
             yield from _unlike(f"charge {charge_id}", _charge_row(charge, mandate), dict(row))
+            if [row["payee"], row["agent_id"]] != (charge.receipt["aud"] * 2)[:2]:  # one name where both are the same
+                yield f"charge {charge_id}: {row['payee']} and {row['agent_id']} are not whom its receipt is for"
             if row["credential"] not in credentials:
                 yield f"charge {charge_id}: paid under no credential of this mandate"
             self.audit.charges[charge.state] += 1
@@ -260,7 +266,7 @@ def _claims(entry: Row) -> dict[Any, Any]:
 def _receipt(entry: Row) -> dict[str, Any]:
     claims = _claims(entry)
     body: dict[str, Any] = claims[_ACT_CLAIM]
-    return {"iat": claims[6], **body}
+    return {"iss": claims[1], "aud": claims[3], "iat": claims[6], **body}
 
 
 def _identity(entry: Row) -> bytes:
@@ -355,8 +361,9 @@ def _close_or_refund(entry: Row, receipt: dict[str, Any], charge: _Charge) -> It
     left = charge.held
     if minor > left or (kind in ("VOIDED", "EXPIRED") and minor != left) or (kind == "PARTIALLY_CAPTURED" and minor == left):
         yield f"{minor} of a hold of {left}"
-    if kind == "EXPIRED" and entry["at"] < charge.receipt["hold_expires_at"]:
-        yield "expired before its hold ended"
+    ended = entry["at"] >= charge.receipt["hold_expires_at"]
+    if (kind == "EXPIRED" and not ended) or (kind in ("CAPTURED", "PARTIALLY_CAPTURED") and ended):
+        yield "captured after its hold ended" if ended else "expired before its hold ended"
     if kind in ("CAPTURED", "PARTIALLY_CAPTURED"):
         charge.captured += minor
         charge.state = kind

@@ -24,6 +24,7 @@ __all__ = [
     "first_hold_end",
     "insert_charge",
     "insert_part",
+    "is_numbered",
     "open_holds_of",
     "update_charge",
 ]
@@ -175,6 +176,12 @@ def find_part(connection: sqlite3.Connection, charge_id: str, kind: str, number:
         "SELECT amount_minor, sequence FROM part WHERE charge = ? AND kind = ? AND number = ?", (charge_id, kind, number)
     ).fetchone()
     return None if row is None else Part(*row)
+
+
+def is_numbered(connection: sqlite3.Connection, charge_id: str, sequence: int) -> bool:
+    """Whether the entry of that sequence was made under a number of the payee's."""
+    found = connection.execute("SELECT 1 FROM part WHERE charge = ? AND sequence = ?", (charge_id, sequence)).fetchone()
+    return found is not None
 
 
 def insert_part(connection: sqlite3.Connection, charge_id: str, kind: str, number: str, part: Part) -> None:

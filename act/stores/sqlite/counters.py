@@ -10,15 +10,15 @@ import sqlite3
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from act.delegation.limits import Limit, Unit, Usage, judge
-from act.payment.charge import ChargeRecord, usage_of
+from act.delegation.limits import UNUSED, Limit, Unit, Usage, judge
+from act.payment.charge import ChargeRecord, ChargeState, released, usage_of
 from act.payment.ledger import Counter, CounterChange
 from act.stores.sqlite.charges import ChargeRow
 from act.stores.sqlite.mandates import MandateRow
 
 __all__ = ["NOTHING", "counters_of", "debit", "given_back", "judge_limits", "limits_as_they_stand", "move"]
 
-NOTHING: Final[Mapping[str, int]] = {}
+NOTHING: Final[Mapping[str, Usage]] = {}
 
 
 def judge_limits(
@@ -26,16 +26,15 @@ def judge_limits(
     mandate_id: int,
     limits: Sequence[Limit],
     amount_minor: int,
-    given_back: Mapping[str, int] = NOTHING,
+    given_back: Mapping[str, Usage] = NOTHING,
 ) -> tuple[CounterChange, ...]:
     """What a payment would do to every limit; raises the `Refused` of the first it does not fit into. Writes nothing.
 
-    `given_back`, by limit, no longer counts as held.
+    `given_back`, by limit, no longer counts.
     """
     changes = []
     for limit in limits:
-        held, captured = _used(connection, mandate_id, limit)
-        held -= given_back.get(limit.name, 0)
+        held, captured = _without(_used(connection, mandate_id, limit), given_back.get(limit.name))
         judge(limit, Usage(held, captured), amount_minor)
         taken = held + limit.debit(amount_minor)
         changes.append(CounterChange(limit.name, limit.cap, held, captured, taken, captured, limit.unit))
@@ -144,9 +143,9 @@ def move(
 
 def given_back(
     connection: sqlite3.Connection, mandate: MandateRow, ended: Sequence[ChargeRow], at: int | None
-) -> dict[str, int]:
-    """What each limit has held for charges whose holds have ended, as it counts at instant `at`."""
-    back: dict[str, int] = {}
+) -> dict[str, Usage]:
+    """What closing holds that have ended will give back to each limit, as it counts at instant `at`."""
+    back: dict[str, Usage] = {}
     restores = mandate.record.refund_restores
     for row in ended:
         for name, unit, sliding_seconds in connection.execute(
@@ -155,16 +154,23 @@ def given_back(
             (mandate.id, row.record.id),
         ).fetchall():
             if sliding_seconds is None or (at is not None and row.record.reserved_at > at - sliding_seconds):
-                held = usage_of(row.record, Unit(unit), refund_restores=restores).held
-                back[name] = back.get(name, 0) + held
+                was = usage_of(row.record, Unit(unit), refund_restores=restores)
+                closed = released(row.record, ChargeState.EXPIRED)
+                now = usage_of(closed, Unit(unit), refund_restores=restores)
+                before = back.get(name, UNUSED)
+                back[name] = Usage(before.held + was.held - now.held, before.captured + was.captured - now.captured)
     return back
 
 
+def _without(used: tuple[int, int], given_back: Usage | None) -> tuple[int, int]:
+    return used if given_back is None else (used[0] - given_back.held, used[1] - given_back.captured)
+
+
 def counters_of(
-    connection: sqlite3.Connection, mandate_id: int, at: int | None, given_back: Mapping[str, int] = NOTHING
+    connection: sqlite3.Connection, mandate_id: int, at: int | None, given_back: Mapping[str, Usage] = NOTHING
 ) -> tuple[Counter, ...]:
     """The counters of a mandate whose windows have not turned at instant `at`, sliding ones as they stand then; without an
-    instant those of every window there was, and no sliding ones. `given_back`, by limit, no longer counts as held."""
+    instant those of every window there was, and no sliding ones. `given_back`, by limit, no longer counts."""
     found = []
     for name, cap, held, captured, unit, turns_at, sliding_seconds in connection.execute(
         "SELECT name, cap, held, captured, unit, turns_at, sliding_seconds FROM counter WHERE mandate = ? ORDER BY name",
@@ -172,8 +178,8 @@ def counters_of(
     ).fetchall():
         if sliding_seconds is not None:
             if at is not None:
-                slid = _slid(connection, mandate_id, name, at - sliding_seconds)
-                found.append(Counter(name, cap, slid[0] - given_back.get(name, 0), slid[1], Unit(unit)))
+                slid = _without(_slid(connection, mandate_id, name, at - sliding_seconds), given_back.get(name))
+                found.append(Counter(name, cap, *slid, Unit(unit)))
         elif at is None or turns_at is None or at < turns_at:
-            found.append(Counter(name, cap, held - given_back.get(name, 0), captured, Unit(unit), turns_at))
+            found.append(Counter(name, cap, *_without((held, captured), given_back.get(name)), Unit(unit), turns_at))
     return tuple(found)

@@ -146,9 +146,7 @@ class SqliteLedger:
             mandates.require_pinnable(found, mandate, payment.pinned_before)
             if found is not None:
                 require_usable(found.state)
-            paid = charges.find_paid(connection, payment.request.payee, payment.request.order_no)
-            if paid is not None and not paid.has_ended(at):
-                raise moves.order_already_paid()
+            moves.find_payment(connection, payment.request.payee, payment.request.order_no, at)
             if found is not None:
                 given_back = counters.given_back(connection, found, _ended(connection, found, at), at)
                 counters.judge_limits(connection, found.id, limits, payment.request.amount.minor, given_back)

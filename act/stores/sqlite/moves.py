@@ -22,7 +22,7 @@ __all__ = [
     "close_ended_holds",
     "closing_outcome",
     "expire",
-    "order_already_paid",
+    "find_payment",
     "refund",
     "require_order_unpaid",
     "void",
@@ -45,7 +45,7 @@ def capture(
         part = charges.find_part(connection, charge.id, "CAPTURE", capture_no)
         if part is not None:
             return _repeated(connection, row, part, amount_minor, "duplicate_capture")
-    elif row.closed_sequence is not None and _closed_by(connection, row) == (EntryKind.CAPTURED, amount_minor):
+    elif _was_the_end(connection, row, amount_minor):
         return closing_outcome(connection, row)
     require_transition(charge, ChargeState.CAPTURED)
     held_minor = charge.held_minor
@@ -97,18 +97,19 @@ def require_order_unpaid(
     connection: sqlite3.Connection, payee: str, order_no: str, at: int, make_receipt: ReceiptMaker
 ) -> None:
     """Rule ACT-LED-04: raises `Refused` order_already_paid if a live or captured charge has this payee and order number. A hold
-    under another mandate that has ended is closed instead."""
+    under another mandate that has ended, and of which nothing was captured, is closed instead."""
+    paid = find_payment(connection, payee, order_no, at)
+    if paid is not None:
+        expire(connection, paid, at, make_receipt)
+
+
+def find_payment(connection: sqlite3.Connection, payee: str, order_no: str, at: int) -> ChargeRow | None:
+    """The hold that an order still has though it has ended, if that is all that stands against paying it. Raises `Refused`
+    order_already_paid."""
     paid = charges.find_paid(connection, payee, order_no)
-    if paid is None:
-        return
-    if not paid.has_ended(at):
-        raise order_already_paid()
-    expire(connection, paid, at, make_receipt)
-
-
-def order_already_paid() -> Refused:
-    """The refusal of an order that has a charge."""
-    return Refused("order_already_paid", "order.act.order_no")
+    if paid is not None and (not paid.has_ended(at) or paid.record.captured_minor):
+        raise Refused("order_already_paid", "order.act.order_no")
+    return paid
 
 
 def refund(
@@ -138,6 +139,13 @@ def closing_outcome(connection: sqlite3.Connection, row: ChargeRow) -> Outcome:
 def _release(connection: sqlite3.Connection, row: ChargeRow, kind: EntryKind, at: int, make_receipt: ReceiptMaker) -> Outcome:
     charge = row.record
     return _append(connection, row, released(charge, _RELEASES[kind]), kind, charge.held_minor, at, make_receipt)[0]
+
+
+def _was_the_end(connection: sqlite3.Connection, row: ChargeRow, amount_minor: int) -> bool:
+    """Whether a capture of this amount, without a number, is what closed the hold."""
+    if row.closed_sequence is None or charges.is_numbered(connection, row.record.id, row.closed_sequence):
+        return False
+    return _closed_by(connection, row) == (EntryKind.CAPTURED, amount_minor)
 
 
 def _closed_by(connection: sqlite3.Connection, row: ChargeRow) -> tuple[EntryKind, int]:

@@ -131,9 +131,11 @@ def expire(
 ) -> Exit:
     """Close the holds that have ended, and release them.
 
-    No budget waits for it: a payment closes the ended holds of its own mandate first. It tells payees that nothing is held for
-    them any more.
+    No budget waits for it: a payment closes the ended holds of its own mandate first. What is closed here is listed, so that
+    payees can be told.
     """
+    if at is not None and at > datetime.now(UTC):
+        raise click.UsageError("--at must not lie in the future: what it closes stays closed")
     parties, signer = load_parties(parties_path), options.load_signer(key_path, passphrase_path)
     expired: list[act.Charge] = []
     try:

@@ -179,8 +179,8 @@ def refund(
 
 
 def _asked(amount: str | None, charge: Any, left_minor: int) -> act.Amount:
-    """The amount that was typed; with --all what is left, or, where nothing is, the charge's own, which will be refused or is
-    a repetition."""
+    """The amount that was typed; with --all what is left, or, where nothing is, everything that was captured: that repeats a
+    call that took all at once, and is refused otherwise."""
     if amount is not None:
         return options.read_amount(amount, charge.amount.currency, "AMOUNT")
     return act.Amount(left_minor or charge.captured_minor or charge.amount.minor, charge.amount.currency)
@@ -201,7 +201,7 @@ act revoke mandate.cbor --ledger ledger.db --ledger-id psp-1 \\
   --parties parties.json --key psp.pem
 """)
 def revoke(manners: Manners, /, mandate_path: str, receipt_path: str | None, force: bool, **given: Any) -> Exit:
-    """Stop a mandate for good. What is already held stays held.
+    """Stop a mandate for good. What is already held stays held, unless the mandate says otherwise.
 
     The ledger must be there: a revocation in a new file would stop nothing.
     """
