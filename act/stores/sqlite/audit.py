@@ -17,6 +17,7 @@ from typing import Any, Final
 
 from act.errors import Refused, StoreFault
 from act.money import Amount
+from act.stores.sqlite.audit_fold import FoldedCharge, FoldedLimit, move, stand_still, unlike
 from act.stores.sqlite.schema import APPLICATION_ID, SCHEMA_VERSION
 from act.wire import cbor
 
@@ -25,7 +26,6 @@ __all__ = ["Audit", "audit_ledger"]
 _ACT_CLAIM: Final = -70001
 _LIVE: Final = ("HELD", "PARTIALLY_CAPTURED", "CAPTURED")
 _MOVES: Final = ("RESERVED", "PARTIALLY_CAPTURED", "CAPTURED", "VOIDED", "EXPIRED", "REFUNDED")
-_ENDS: Final = ("CAPTURED", "VOIDED", "EXPIRED")
 
 Row = sqlite3.Row
 
@@ -44,52 +44,6 @@ class Audit:
     charges: Counter[str] = field(default_factory=Counter)
     entries: Counter[str] = field(default_factory=Counter)
     disagreements: list[str] = field(default_factory=list)
-
-
-@dataclass(slots=True)
-class _Limit:
-    """A counter. One that slides keeps what each charge stands for now, with the instant at which it was reserved."""
-
-    cap: int
-    unit: str = "AMOUNT"
-    sliding_seconds: int | None = None
-    held: int = 0
-    captured: int = 0
-    charges: dict[str, tuple[int, int, int]] = field(default_factory=dict)
-
-    def at(self, instant: int) -> tuple[int, int]:
-        """Held and captured as they count at an instant: all of it, or what was reserved in the last seconds or later."""
-        if self.sliding_seconds is None:
-            return self.held, self.captured
-        since = instant - self.sliding_seconds
-        counted = [(held, captured) for reserved_at, held, captured in self.charges.values() if reserved_at > since]
-        return sum(held for held, _ in counted), sum(captured for _, captured in counted)
-
-
-@dataclass(slots=True)
-class _Charge:
-    reserved: Row
-    receipt: dict[str, Any]
-    restores: bool
-    state: str = "HELD"
-    captured: int = 0
-    refunded: int = 0
-    closed: int | None = None
-    parts: set[tuple[str, str, int, int]] = field(default_factory=set)  # kind, number, amount, sequence
-
-    @property
-    def held(self) -> int:
-        """What may still be captured."""
-        return self.reserved["amount_minor"] - self.captured if self.closed is None else 0
-
-    def takes(self, unit: str) -> tuple[int, int]:
-        """Held and captured of a limit."""
-        given_back = self.refunded if self.restores else 0
-        if unit == "AMOUNT":
-            return self.held, self.captured - given_back
-        if not self.captured:
-            return int(self.closed is None), 0
-        return 0, int(self.closed is None or given_back < self.captured)
 
 
 def audit_ledger(path: Path, progress: Callable[[int, int], None] | None = None) -> Audit:
@@ -145,8 +99,8 @@ class _Fold:
                 yield f"{table} rows without a mandate"
 
     def _mandate(self, mandate: Row) -> Iterator[str]:
-        limits: dict[str, _Limit] = {}
-        charges: dict[str, _Charge] = {}
+        limits: dict[str, FoldedLimit] = {}
+        charges: dict[str, FoldedCharge] = {}
         asked: dict[int, bytes] = {}
         head: bytes | None = None
         revoked = False
@@ -155,7 +109,7 @@ class _Fold:
         entries = self._all("SELECT * FROM entry WHERE mandate = ? ORDER BY sequence", (mandate["id"],)).fetchall()
         for number, entry in enumerate(entries, 1):
             receipt = _receipt(entry)
-            yield from _unlike(f"entry {number}", _said(entry, mandate, head), receipt)
+            yield from unlike(f"entry {number}", _said(entry, mandate, head), receipt)
             if entry["sequence"] != number:
                 yield f"entry {entry['sequence']} stands where {number} belongs"
             if receipt["iss"] != self._owner:
@@ -172,12 +126,12 @@ class _Fold:
             if kind in ("RESERVED", "REFUSED"):
                 asked[number] = receipt["request"]
             if kind in _MOVES:
-                yield from (f"entry {number}: {problem}" for problem in _move(entry, receipt, charges, limits, mandate))
+                yield from (f"entry {number}: {problem}" for problem in move(entry, receipt, charges, limits, mandate))
             else:
-                yield from (f"entry {number}: {problem}" for problem in _stand_still(receipt, limits))
+                yield from (f"entry {number}: {problem}" for problem in stand_still(receipt, limits))
             head = _identity(entry)
         stands = {"last_sequence": len(entries), "last_receipt": head, "state": "Revoked" if revoked else "Active"}
-        yield from _unlike("row", stands, dict(mandate))
+        yield from unlike("row", stands, dict(mandate))
         ends = [each.receipt["hold_expires_at"] for each in charges.values() if each.closed is None]
         if ends and (mandate["first_hold_end"] is None or min(ends) < mandate["first_hold_end"]):
             yield "row: an open hold ends before first_hold_end"
@@ -185,7 +139,7 @@ class _Fold:
         yield from self._counters(mandate, limits)
         yield from self._requests(mandate, entries, asked)
 
-    def _charges(self, mandate: Row, charges: dict[str, _Charge]) -> Iterator[str]:
+    def _charges(self, mandate: Row, charges: dict[str, FoldedCharge]) -> Iterator[str]:
         rows = {row["id"]: row for row in self._all("SELECT * FROM charge WHERE mandate = ?", (mandate["id"],))}
         links = self._all("SELECT identity FROM link WHERE mandate = ?", (mandate["id"],))
         credentials = {mandate["identity"], *(row["identity"] for row in links)}
@@ -193,7 +147,7 @@ class _Fold:
             yield f"charges without entry or entries without charge: {sorted(rows.keys() ^ charges.keys())}"
         for charge_id in rows.keys() & charges.keys():
             row, charge = rows[charge_id], charges[charge_id]
-            yield from _unlike(f"charge {charge_id}", _charge_row(charge, mandate), dict(row))
+            yield from unlike(f"charge {charge_id}", _charge_row(charge, mandate), dict(row))
             if [row["payee"], row["agent_id"]] != (charge.receipt["aud"] * 2)[:2]:  # one name where both are the same
                 yield f"charge {charge_id}: {row['payee']} and {row['agent_id']} are not whom its receipt is for"
             if row["credential"] not in credentials:
@@ -215,7 +169,7 @@ class _Fold:
         self.audit.captured_minor += sum(each.captured for each in charges.values())
         self.audit.refunded_minor += sum(each.refunded for each in charges.values())
 
-    def _counters(self, mandate: Row, limits: dict[str, _Limit]) -> Iterator[str]:
+    def _counters(self, mandate: Row, limits: dict[str, FoldedLimit]) -> Iterator[str]:
         rows = {row["name"]: row for row in self._all("SELECT * FROM counter WHERE mandate = ?", (mandate["id"],))}
         if rows.keys() != limits.keys():
             yield f"counters {sorted(rows)}, entries count {sorted(limits)}"
@@ -223,11 +177,11 @@ class _Fold:
             row, limit = rows[name], limits[name]
             counted = {"cap": limit.cap, "held": limit.held, "captured": limit.captured}
             kept = {"unit": limit.unit, "sliding_seconds": limit.sliding_seconds}
-            yield from _unlike(f"counter {name}", counted | kept, dict(row))
+            yield from unlike(f"counter {name}", counted | kept, dict(row))
             asked = {"mandate": mandate["id"], "name": name, "restores": mandate["refund_restores"]}
             held, captured = self._all(_TAKEN[limit.unit], asked).fetchone()
             if limit.sliding_seconds is None:
-                yield from _unlike(f"counter {name}", {"held": held or 0, "captured": captured or 0}, dict(row))
+                yield from unlike(f"counter {name}", {"held": held or 0, "captured": captured or 0}, dict(row))
             if row["held"] + row["captured"] > row["cap"]:
                 yield f"counter {name} is above its cap"
         slides = {(row["name"], row["charge"]): tuple(row)[2:] for row in self._all(_SLIDES, (mandate["id"],))}
@@ -291,7 +245,7 @@ def _said(entry: Row, mandate: Row, head: bytes | None) -> dict[str, Any]:
     }
 
 
-def _charge_row(charge: _Charge, mandate: Row) -> dict[str, Any]:
+def _charge_row(charge: FoldedCharge, mandate: Row) -> dict[str, Any]:
     """What the row of a charge has to be."""
     receipt = charge.receipt
     return {
@@ -309,96 +263,3 @@ def _charge_row(charge: _Charge, mandate: Row) -> dict[str, Any]:
         "closed_sequence": charge.closed,
         "tzdata_version": receipt.get("tzdata_version"),
     }
-
-
-def _move(
-    entry: Row, receipt: dict[str, Any], charges: dict[str, _Charge], limits: dict[str, _Limit], mandate: Row
-) -> Iterator[str]:
-    """Applies an entry that moves money; yields what it may not do, or says otherwise than the fold."""
-    if entry["kind"] == "RESERVED":
-        if entry["charge"] in charges:
-            yield "the charge is reserved twice"
-        charge = charges[entry["charge"]] = _Charge(entry, receipt, bool(mandate["refund_restores"]))
-        took = {"AMOUNT": (0, 0), "TIMES": (0, 0)}
-    elif entry["charge"] not in charges:
-        yield "no charge to move"
-        return
-    else:
-        charge = charges[entry["charge"]]
-        took = {unit: charge.takes(unit) for unit in ("AMOUNT", "TIMES")}
-        yield from _close_or_refund(entry, receipt, charge)
-    if not receipt["counters"]:
-        yield "money moved and no counter did"
-    if sorted(change["limit"] for change in receipt["counters"]) != sorted(
-        change["limit"] for change in charge.receipt["counters"]
-    ):
-        yield "other limits than those it was reserved under"
-    for change in receipt["counters"]:
-        limit = limits.setdefault(change["limit"], _limit(change))
-        was_held, was_captured = limit.at(entry["at"])
-        (was, before), (now, after) = took[limit.unit], charge.takes(limit.unit)
-        _count(limit, entry, charge, now - was, after - before)
-        now_held, now_captured = limit.at(entry["at"])
-        said = {"cap": limit.cap, "held_before": was_held, "captured_before": was_captured}
-        yield from _unlike(change["limit"], said | {"held": now_held, "captured": now_captured}, change)
-        if now_held < 0 or (entry["kind"] == "RESERVED" and now_held + now_captured > limit.cap):
-            yield f"{change['limit']}: {now_held} held and {now_captured} captured of {limit.cap}"
-
-
-def _close_or_refund(entry: Row, receipt: dict[str, Any], charge: _Charge) -> Iterator[str]:
-    """What an entry after the reservation does to its charge."""
-    kind, minor = entry["kind"], entry["amount_minor"]
-    number = receipt.get("capture_no") or receipt.get("refund_no")
-    if number is not None:
-        charge.parts.add(("REFUND" if kind == "REFUNDED" else "CAPTURE", number, minor, entry["sequence"]))
-    if kind == "REFUNDED":
-        charge.refunded += minor
-        if charge.refunded > charge.captured:
-            yield f"{charge.refunded} refunded of {charge.captured}"
-        return
-    if charge.closed is not None:
-        yield "no open hold to close"
-    left = charge.held
-    if minor > left or (kind in ("VOIDED", "EXPIRED") and minor != left) or (kind == "PARTIALLY_CAPTURED" and minor == left):
-        yield f"{minor} of a hold of {left}"
-    ended = entry["at"] >= charge.receipt["hold_expires_at"]
-    if (kind == "EXPIRED" and not ended) or (kind in ("CAPTURED", "PARTIALLY_CAPTURED") and ended):
-        yield "captured after its hold ended" if ended else "expired before its hold ended"
-    if kind in ("CAPTURED", "PARTIALLY_CAPTURED"):
-        charge.captured += minor
-        charge.state = kind
-    else:
-        charge.state = "CAPTURED" if charge.captured else kind
-    if kind in _ENDS:
-        charge.closed = entry["sequence"]
-
-
-def _limit(change: dict[str, Any]) -> _Limit:
-    """A counter nothing was counted by yet. A name that ends in seconds is that of a sliding one."""
-    _, slides, seconds = change["limit"].partition("~")
-    return _Limit(change["cap"], change.get("unit", "AMOUNT"), int(seconds) if slides else None)
-
-
-def _count(limit: _Limit, entry: Row, charge: _Charge, held: int, captured: int) -> None:
-    if limit.sliding_seconds is None:
-        limit.held += held
-        limit.captured += captured
-    else:
-        _, was_held, was_captured = limit.charges.get(entry["charge"], (0, 0, 0))
-        limit.charges[entry["charge"]] = (charge.reserved["at"], was_held + held, was_captured + captured)
-
-
-def _stand_still(receipt: dict[str, Any], limits: dict[str, _Limit]) -> Iterator[str]:
-    """What a receipt that moves no money says of the counters: how they stand, twice."""
-    for change in receipt["counters"]:
-        limit = limits.get(change["limit"]) or _limit(change)
-        held, captured = limit.at(receipt["iat"])
-        stands = {"cap": limit.cap, "held": held, "captured": captured, "held_before": held, "captured_before": captured}
-        yield from _unlike(change["limit"], stands, change)
-
-
-def _unlike(what: str, expected: dict[str, Any], found: dict[str, Any]) -> Iterator[str]:
-    """The fields in which a record is not what it has to be; a field that is None may be absent."""
-    for name, value in expected.items():
-        if found.get(name) != value:
-            yield f"{what}: {name} is {found.get(name)!r}, not {value!r}"
