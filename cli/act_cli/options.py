@@ -28,6 +28,7 @@ __all__ = [
     "parse_instant",
     "parties",
     "passphrase_file",
+    "payment_service",
     "read_amount",
     "read_instant",
     "read_request_id",
@@ -197,6 +198,13 @@ def require_holder(chain: Any, signer: act.KeyPair, key_path: str) -> None:
     if signer.kid != chain.holder.kid:
         named = {"link_key" if chain.links else "agent_key": chain.holder.kid.hex()}
         raise act.InvalidCall("draft_invalid", key_path, **named, this=signer.kid.hex())
+
+
+def payment_service(function: F) -> F:
+    """What every command of a payment service says of it: --ledger, --ledger-id, --parties, --key, --retired-key."""
+    for option in (retired_keys, signing_key("the payment service"), parties, ledger_id, ledger):
+        function = option(function)
+    return function
 
 
 def at(help_text: str) -> Callable[[F], F]:

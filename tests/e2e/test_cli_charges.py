@@ -118,6 +118,9 @@ def test_the_sweep_closes_what_has_ended(desk: Desk) -> None:
     charge = held(desk)
     future = desk.call("ledger", "expire", *desk.service_options, "--at", "2999-01-01T00:00:00Z")
     assert future.code == 2
+    stranger = desk.call("ledger", "expire", *LEDGER, "--ledger-id", PSP, "--key", "thief.pem", *PARTIES)
+    assert stranger.code == 2
+    assert "--key thief.pem" in one_line(stranger)
     early = desk.call("ledger", "expire", *desk.service_options, "--at", AT, "--json")
     assert (early.code, early.document["charges"]) == (0, [])
     done = desk.call("ledger", "expire", *desk.service_options, "--json")

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from act.payment.service import PaymentService
-from tests.support.world import World
+from act.stores.sqlite import SqliteLedger
+from tests.support.fold import audit
+from tests.support.world import PSP, World
 
 
 @pytest.fixture
@@ -18,6 +21,16 @@ def world() -> World:
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     return tmp_path / "ledger.db"
+
+
+@pytest.fixture
+def ledger(path: Path) -> Iterator[SqliteLedger]:
+    """A store that is asked without a service; what is in it agrees when the test is done."""
+    ledger = SqliteLedger(path)
+    ledger.bind(PSP)
+    yield ledger
+    audit(path)
+    ledger.close()
 
 
 @pytest.fixture

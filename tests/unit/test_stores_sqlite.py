@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
 from contextlib import closing
 from itertools import product
 from pathlib import Path
@@ -18,26 +17,11 @@ from act.payment.charge import CHARGE_TRANSITIONS, HOLD_SECONDS, ChargeRecord, C
 from act.payment.ledger import Counter, Entry, EntryKind, Outcome
 from act.payment.verifier import RequestKey
 from act.stores.sqlite import SqliteLedger
-from tests.support.fold import audit
 from tests.support.reservations import MAKE_RECEIPT, TOTAL, digest, limit, mandate, reservation
 from tests.support.world import AGENT, NOW_SECONDS, OTHER_AGENT, OTHER_SHOP, PSP, SHOP, nothing_moves, refused, snapshot
 
 CAP = 20_000
 LATER = NOW_SECONDS + 60
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "ledger.db"
-
-
-@pytest.fixture
-def ledger(path: Path) -> Iterator[SqliteLedger]:
-    ledger = SqliteLedger(path)
-    ledger.bind(PSP)
-    yield ledger
-    audit(path)
-    ledger.close()
 
 
 def reserve(ledger: SqliteLedger, *args: Any, **kwargs: Any) -> Outcome:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -16,9 +15,8 @@ from act.payment.charge import HOLD_SECONDS, ChargeRecord, ChargeState, usage_of
 from act.payment.ledger import EntryKind, MandateRecord, Outcome
 from act.payment.receipt import recorded_receipt
 from act.stores.sqlite import SqliteLedger
-from tests.support.fold import audit
 from tests.support.reservations import MAKE_RECEIPT, TOTAL, limit, mandate, reservation
-from tests.support.world import NOW_SECONDS, PSP, nothing_moves, refused
+from tests.support.world import NOW_SECONDS, nothing_moves, refused
 
 CAP: Final = 20_000
 END: Final = NOW_SECONDS + HOLD_SECONDS
@@ -39,20 +37,6 @@ def limits_at(at: int = NOW_SECONDS) -> list[Limit]:
         Limit(PERIOD, 9_000, "period_amount_exceeded", Unit.AMOUNT, window),
         Limit(SLIDING, 9_000, "period_amount_exceeded", Unit.AMOUNT, None, 60, at - 60),
     ]
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "ledger.db"
-
-
-@pytest.fixture
-def ledger(path: Path) -> Iterator[SqliteLedger]:
-    ledger = SqliteLedger(path)
-    ledger.bind(PSP)
-    yield ledger
-    audit(path)
-    ledger.close()
 
 
 def held(ledger: SqliteLedger, number: int = 1, amount: int = 1_800, of: MandateRecord | None = None) -> ChargeRecord:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import Any, Final
 
 from act.delegation.limits import UNUSED, Limit, Unit, Usage, judge
 from act.payment.charge import ChargeRecord, ChargeState, released, usage_of
@@ -16,9 +16,9 @@ from act.payment.ledger import Counter, CounterChange
 from act.stores.sqlite.charges import ChargeRow
 from act.stores.sqlite.mandates import MandateRow
 
-__all__ = ["NOTHING", "counters_of", "debit", "given_back", "judge_limits", "limits_as_they_stand", "move"]
+__all__ = ["counters_of", "debit", "given_back", "judge_limits", "limits_as_they_stand", "move"]
 
-NOTHING: Final[Mapping[str, Usage]] = {}
+_NOTHING: Final[Mapping[str, Usage]] = {}
 
 
 def judge_limits(
@@ -26,7 +26,7 @@ def judge_limits(
     mandate_id: int,
     limits: Sequence[Limit],
     amount_minor: int,
-    given_back: Mapping[str, Usage] = NOTHING,
+    given_back: Mapping[str, Usage] = _NOTHING,
 ) -> tuple[CounterChange, ...]:
     """What a payment would do to every limit; raises the `Refused` of the first it does not fit into. Writes nothing.
 
@@ -118,11 +118,7 @@ def move(
     It moves in the windows it was reserved in, whether or not they have turned since.
     """
     changes = []
-    for name, cap, unit, sliding_seconds, held, captured in connection.execute(
-        "SELECT counter.name, cap, unit, sliding_seconds, held, captured FROM debit "
-        "JOIN counter ON counter.mandate = ? AND counter.name = debit.name WHERE debit.charge = ?",
-        (mandate_id, before.id),
-    ).fetchall():
+    for name, cap, unit, sliding_seconds, held, captured in _debited(connection, mandate_id, before.id):
         was = usage_of(before, Unit(unit), refund_restores=refund_restores)
         now = usage_of(after, Unit(unit), refund_restores=refund_restores)
         if sliding_seconds is None:
@@ -148,11 +144,7 @@ def given_back(
     back: dict[str, Usage] = {}
     restores = mandate.record.refund_restores
     for row in ended:
-        for name, unit, sliding_seconds in connection.execute(
-            "SELECT counter.name, unit, sliding_seconds FROM debit "
-            "JOIN counter ON counter.mandate = ? AND counter.name = debit.name WHERE debit.charge = ?",
-            (mandate.id, row.record.id),
-        ).fetchall():
+        for name, _, unit, sliding_seconds, _, _ in _debited(connection, mandate.id, row.record.id):
             if sliding_seconds is None or (at is not None and row.record.reserved_at > at - sliding_seconds):
                 was = usage_of(row.record, Unit(unit), refund_restores=restores)
                 closed = released(row.record, ChargeState.EXPIRED)
@@ -162,12 +154,21 @@ def given_back(
     return back
 
 
+def _debited(connection: sqlite3.Connection, mandate_id: int, charge_id: str) -> list[tuple[Any, ...]]:
+    """The counters a charge was debited to: name, cap, unit, sliding_seconds, held, captured."""
+    return connection.execute(
+        "SELECT counter.name, cap, unit, sliding_seconds, held, captured FROM debit "
+        "JOIN counter ON counter.mandate = ? AND counter.name = debit.name WHERE debit.charge = ?",
+        (mandate_id, charge_id),
+    ).fetchall()
+
+
 def _without(used: tuple[int, int], given_back: Usage | None) -> tuple[int, int]:
     return used if given_back is None else (used[0] - given_back.held, used[1] - given_back.captured)
 
 
 def counters_of(
-    connection: sqlite3.Connection, mandate_id: int, at: int | None, given_back: Mapping[str, Usage] = NOTHING
+    connection: sqlite3.Connection, mandate_id: int, at: int | None, given_back: Mapping[str, Usage] = _NOTHING
 ) -> tuple[Counter, ...]:
     """The counters of a mandate whose windows have not turned at instant `at`, sliding ones as they stand then; without an
     instant those of every window there was, and no sliding ones. `given_back`, by limit, no longer counts."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from datetime import UTC, datetime
 from typing import Any
 
@@ -17,6 +16,7 @@ from act_cli.files import load_parties
 from act_cli.manners import Exit, Manners, instant_text, money, visible
 from act_cli.objects import read_object
 from act_cli.program import Command, Group, example
+from act_cli.service import reading_service, signing_service
 
 __all__ = ["ledger", "statement"]
 
@@ -38,13 +38,8 @@ def statement(manners: Manners, mandate_path: str, ledger_path: str, parties_pat
     """
     data, found = read_object(manners, mandate_path, "mandate")
     parties = load_parties(parties_path)
-    try:
-        with contextlib.closing(act.SqliteLedger(ledger_path, create=False)) as store:
-            signer = act.KeyPair.generate()  # nothing is signed here, so the service's own key is not needed
-            service = act.PaymentService(found.content.mandate.ledger, parties=parties, ledger=store, signer=signer)
-            entries = service.statement(data)
-    except act.StoreFault as error:
-        raise options.in_ledger(ledger_path, error) from None
+    with reading_service(ledger_path, found.content.mandate.ledger, parties) as service:
+        entries = service.statement(data)
     key = views.mandate_key_view(found.content.mandate)
     title = f"{len(entries)} entries of mandate {words.mandate_id(key['delegation_id'])}"
     shown: list[RenderableType] = [Text(title, style="bold")]
@@ -109,10 +104,7 @@ def check(manners: Manners, path: str) -> Exit:
 
 
 @ledger.command(name="expire", cls=Command)
-@options.ledger
-@options.ledger_id
-@options.parties
-@options.signing_key("the payment service")
+@options.payment_service
 @options.at("Close what has ended by this instant [default: now].")
 @options.json_flag
 @click.pass_obj
@@ -120,15 +112,7 @@ def check(manners: Manners, path: str) -> Exit:
 act ledger expire --ledger ledger.db --ledger-id psp-1 \\
   --parties parties.json --key psp.pem
 """)
-def expire(
-    manners: Manners,
-    ledger_path: str,
-    ledger_id: str,
-    parties_path: str,
-    key_path: str,
-    passphrase_path: str | None,
-    at: datetime | None,
-) -> Exit:
+def expire(manners: Manners, /, at: datetime | None, **given: Any) -> Exit:
     """Close the holds that have ended, and release them.
 
     No budget waits for it: a payment closes the ended holds of its own mandate first. What is closed here is listed, so that
@@ -136,17 +120,10 @@ def expire(
     """
     if at is not None and at > datetime.now(UTC):
         raise click.UsageError("--at must not lie in the future: what it closes stays closed")
-    parties, signer = load_parties(parties_path), options.load_signer(key_path, passphrase_path)
     expired: list[act.Charge] = []
-    try:
-        with contextlib.closing(act.SqliteLedger(ledger_path, create=False)) as store:
-            service = act.PaymentService(
-                ledger_id, parties=parties, ledger=store, signer=signer, clock=lambda: at or datetime.now(UTC)
-            )
-            while some := service.expire_holds():
-                expired += some
-    except act.StoreFault as error:
-        raise options.in_ledger(ledger_path, error) from None
+    with signing_service(**given, at=at) as (service, _):
+        while some := service.expire_holds():
+            expired += some
     lines = [Text(visible(f"{each.id} {money(each.amount.minor, each.amount.currency)} {each.payee}")) for each in expired]
     manners.answer(
         {"outcome": "accepted", "charges": [views.charge_view(each) for each in expired]},

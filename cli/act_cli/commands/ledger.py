@@ -5,8 +5,8 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from collections.abc import Iterator
+from datetime import datetime
 from typing import Any
 
 import click
@@ -14,22 +14,19 @@ from rich.text import Text
 
 import act
 from act_cli import options, views, words
-from act_cli.files import STANDARD, load_parties, write_output
+from act_cli.files import STANDARD, write_output
 from act_cli.manners import Exit, Manners, discard_stdout, error_document, facts_in_words, instant_text
 from act_cli.objects import as_file, read_object
 from act_cli.outputs import require_output
 from act_cli.program import Command, example
+from act_cli.service import signing_service
 
 __all__ = ["authorize", "capture", "refund", "revoke", "void"]
 
 
 @click.command(cls=Command)
 @click.argument("payment_path", metavar="PAYMENT")
-@options.ledger
-@options.ledger_id
-@options.parties
-@options.signing_key("the payment service")
-@options.retired_keys
+@options.payment_service
 @options.receipt_out
 @options.at("Decide as of this instant [default: now].")
 @options.json_flag
@@ -51,7 +48,7 @@ def authorize(
     manners.currency = _currency_of(payment)
     ledger_path = given["ledger_path"]
     is_new = not os.path.exists(ledger_path)
-    with _service(**given, create=True, at=at) as (service, _):
+    with signing_service(**given, create=True, at=at) as (service, _):
         decided: act.Charge | act.Refused
         try:
             decided = service.authorize(payment)
@@ -70,11 +67,7 @@ def authorize(
 @click.argument("amount", metavar="[AMOUNT]", required=False)
 @click.option("--all", "everything", is_flag=True, help="Take all that is held.")
 @click.option("--part", "capture_no", metavar="NO", help="Take a part, known by this number; the rest stays held.")
-@options.ledger
-@options.ledger_id
-@options.parties
-@options.signing_key("the payment service")
-@options.retired_keys
+@options.payment_service
 @options.receipt_out
 @options.json_flag
 @click.pass_obj
@@ -103,7 +96,7 @@ def capture(
     if (amount is None) is not everything:
         raise click.UsageError("Give either AMOUNT or --all")
     require_output(manners, receipt_path, "--receipt-out", force=force)
-    with _service(**given) as (service, ledger):
+    with signing_service(**given) as (service, ledger):
         known = ledger.charge(charge_id)
         manners.currency = known.amount.currency
         charge = service.capture(charge_id, _asked(amount, known, known.held_minor), capture_no=capture_no)
@@ -112,11 +105,7 @@ def capture(
 
 @click.command(cls=Command)
 @click.argument("charge_id", metavar="CHARGE")
-@options.ledger
-@options.ledger_id
-@options.parties
-@options.signing_key("the payment service")
-@options.retired_keys
+@options.payment_service
 @options.receipt_out
 @options.json_flag
 @click.pass_obj
@@ -130,7 +119,7 @@ def void(manners: Manners, /, charge_id: str, receipt_path: str | None, force: b
     The mandate has it left again. A hold closes once; the same void again changes nothing.
     """
     require_output(manners, receipt_path, "--receipt-out", force=force)
-    with _service(**given) as (service, _):
+    with signing_service(**given) as (service, _):
         charge = service.void(charge_id)
     return _report(manners, charge, receipt_path, force=force)
 
@@ -140,11 +129,7 @@ def void(manners: Manners, /, charge_id: str, receipt_path: str | None, force: b
 @click.argument("amount", metavar="[AMOUNT]", required=False)
 @click.option("--all", "everything", is_flag=True, help="Give back all that was captured and not refunded yet.")
 @click.option("--refund-no", metavar="NO", required=True, help="The payee's number for this refund.")
-@options.ledger
-@options.ledger_id
-@options.parties
-@options.signing_key("the payment service")
-@options.retired_keys
+@options.payment_service
 @options.receipt_out
 @options.json_flag
 @click.pass_obj
@@ -171,7 +156,7 @@ def refund(
     if (amount is None) is not everything:
         raise click.UsageError("Give either AMOUNT or --all")
     require_output(manners, receipt_path, "--receipt-out", force=force)
-    with _service(**given) as (service, ledger):
+    with signing_service(**given) as (service, ledger):
         known = ledger.charge(charge_id)
         manners.currency = known.amount.currency
         charge = service.refund(charge_id, _asked(amount, known, known.refundable_minor), refund_no=refund_no)
@@ -188,11 +173,7 @@ def _asked(amount: str | None, charge: Any, left_minor: int) -> act.Amount:
 
 @click.command(cls=Command)
 @click.argument("mandate_path", metavar="MANDATE")
-@options.ledger
-@options.ledger_id
-@options.parties
-@options.signing_key("the payment service")
-@options.retired_keys
+@options.payment_service
 @options.receipt_out
 @options.json_flag
 @click.pass_obj
@@ -207,7 +188,7 @@ def revoke(manners: Manners, /, mandate_path: str, receipt_path: str | None, for
     """
     require_output(manners, receipt_path, "--receipt-out", force=force)
     data, _ = read_object(manners, mandate_path, "mandate")
-    with _service(**given) as (service, _):
+    with signing_service(**given) as (service, _):
         revocation = service.revoke(data)
     key = revocation.mandate
     with _saying(manners, f"the mandate {words.mandate_id(key.delegation_id)} is stopped"):
@@ -220,47 +201,6 @@ def revoke(manners: Manners, /, mandate_path: str, receipt_path: str | None, for
             ("means", f"no payment under it is authorized by {given['ledger_id']} any more; what is held stays held"),
             ("replayed", "yes: it was stopped before, and nothing changed now" if revocation.replayed else None),
         )
-
-
-@contextlib.contextmanager
-def _service(
-    *,
-    ledger_path: str,
-    ledger_id: str,
-    parties_path: str,
-    key_path: str,
-    passphrase_path: str | None,
-    retired_paths: tuple[str, ...],
-    create: bool = False,
-    at: datetime | None = None,
-) -> Iterator[tuple[act.PaymentService, act.SqliteLedger]]:
-    """The payment service that the options describe, and its ledger; what is wrong with it is said of the option or file."""
-    parties = load_parties(parties_path)
-    signer = options.load_signer(key_path, passphrase_path)
-    retired = options.load_retired(retired_paths, passphrase_path)
-    try:
-        with contextlib.closing(act.SqliteLedger(ledger_path, create=create)) as ledger:
-            yield (
-                act.PaymentService(
-                    ledger_id, parties=parties, ledger=ledger, signer=signer, retired_signers=retired, clock=_clock(at)
-                ),
-                ledger,
-            )
-    except act.InvalidCall as error:
-        if error.where == "signer":
-            reason = f"the parties file does not enrol this key as psp for {ledger_id}, or not at this time"
-            raise act.InvalidCall(error.code, f"--key {key_path}", reason=reason) from None
-        if error.where == "retired_signers":
-            kid = error.facts.get("kid", "")
-            reason = f"the receipt of what was done before was made with the key {kid}: give that key with --retired-key"
-            raise act.InvalidCall(error.code, "--retired-key", reason=reason) from None
-        raise
-    except act.StoreFault as error:
-        raise options.in_ledger(ledger_path, error) from None
-
-
-def _clock(at: datetime | None) -> Callable[[], datetime]:
-    return (lambda: datetime.now(UTC)) if at is None else (lambda: at)
 
 
 def _currency_of(payment: act.Payment) -> str | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from datetime import UTC, datetime
 from typing import Any
 
@@ -17,6 +16,7 @@ from act_cli.files import STANDARD, load_parties
 from act_cli.manners import Exit, Manners, decimal, instant_text, money, visible
 from act_cli.objects import read_chain
 from act_cli.program import Command, example
+from act_cli.service import reading_service
 
 __all__ = ["status"]
 
@@ -53,7 +53,8 @@ def status(
     mandate: act.Mandate = found.root.content.mandate
     parties = load_parties(parties_path)
     moment = at or datetime.now(UTC)
-    known = _known(ledger_path, mandate.ledger, parties, credentials[0], moment)
+    with reading_service(ledger_path, mandate.ledger, parties, moment) as service:
+        known = service.status(credentials[0])
     chain: act.Chain = found.authenticate(parties)
     terms = {constraint.path: constraint for constraint in mandate.constraints}
     currency, (_, end) = terms["currency"].encode(), terms["validity"].encode()
@@ -173,14 +174,3 @@ def _called(chain: act.Chain, name: str) -> str:
 
 def _left(use: views.LimitUse) -> int:
     return max(use.cap - use.captured - use.held, 0)
-
-
-def _known(path: str, ledger_id: str, parties: act.Parties, mandate: bytes, at: datetime) -> act.MandateStatus | None:
-    """What the ledger knows of the mandate. Nothing is signed here, so the service's own key is not needed."""
-    try:
-        with contextlib.closing(act.SqliteLedger(path, create=False)) as ledger:
-            signer = act.KeyPair.generate()
-            service = act.PaymentService(ledger_id, parties=parties, ledger=ledger, signer=signer, clock=lambda: at)
-            return service.status(mandate)
-    except act.StoreFault as error:
-        raise options.in_ledger(path, error) from None
