@@ -260,9 +260,9 @@ class LedgerMachine(RuleBasedStateMachine):
             held = Charge(asked["number"], asked["order"], asked["amount"], self.at + HOLD_SECONDS)
             assert outcome.charge.id not in self.oracle.charges
             self.oracle.charges[outcome.charge.id] = held
-            self._moved({"mandate", "entry", "request", "charge", "debit"}, among={"counter"})  # one hold may replace another
+            self._moved({"mandate", "entry", "request", "charge"}, among={"account", "counter"})  # one hold may replace another
         else:
-            self._moved({"mandate", "entry", "request"}, among={"charge", "counter"})
+            self._moved({"mandate", "entry", "request"}, among={"account", "charge", "counter"})
         self._learn_expiries()
 
     @precondition(lambda self: self.oracle.charges)
@@ -345,7 +345,7 @@ class LedgerMachine(RuleBasedStateMachine):
             self._nothing_moved()
         else:
             self.oracle.expire(self.at, [number])
-            self._moved({"mandate", "entry"}, among={"charge", "counter"})
+            self._moved({"mandate", "entry"}, among={"account", "charge", "counter"})
             self._learn_expiries()
 
     @rule(seconds=st.sampled_from([1, 3_600, HOLD_SECONDS // 2, HOLD_SECONDS - 1]))

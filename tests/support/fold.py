@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from act.stores.sqlite.audit import Audit, audit_ledger
+from act.stores.sql.audit import Audit
+from act.stores.sqlite.audit import audit_file
 
 __all__ = ["Audit", "audit", "disagreements"]
 
 
 def audit(path: Path) -> Audit:
     """The totals of a ledger in which everything agrees; fails with the list of what does not."""
-    found = audit_ledger(path)
+    found = audit_file(path)
     assert not found.disagreements, "\n".join(found.disagreements)
     return found
 
 
 def disagreements(path: Path) -> list[str]:
     """Everything in the file that is not what its entries say."""
-    return audit_ledger(path).disagreements
+    return audit_file(path).disagreements

@@ -495,7 +495,7 @@ def test_receipts_follow_one_another(ledger: SqliteLedger) -> None:
         ("UPDATE mandate SET state = 'Expired'", "CHECK constraint failed"),
         ("INSERT INTO ledger VALUES (2, 'psp-2')", "CHECK constraint failed"),
         (
-            "INSERT INTO request SELECT mandate, agent_id, holder, request_id, x'00', sequence FROM request",
+            "INSERT INTO request SELECT account, mandate, agent_id, holder, request_id, x'00', sequence FROM request",
             "UNIQUE constraint failed",
         ),
     ],
