@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from act.errors import Refused, StoreFault
-from act.stores.sqlite.group_commit import GroupCommit, _Ticket
+from act.stores.sql.batches import Ticket
+from act.stores.sqlite.group_commit import GroupCommit
 
 Work = Callable[[sqlite3.Connection], Any]
 
@@ -58,12 +59,12 @@ class Desk:
 
         threads = [threading.Thread(target=lead)]
         threads[0].start()
-        while not self.group._is_taken:
+        while not self.group._works._is_taken:
             pass
         for place in range(len(works)):
             threads.append(threading.Thread(target=ask, args=(place,)))
             threads[-1].start()
-            while len(self.group._queue) <= place:
+            while len(self.group._works._queue) <= place:
                 pass
         gate.set()
         for thread in threads:
@@ -141,10 +142,12 @@ def test_a_leader_that_is_interrupted_leaves_the_others_work_to_the_next(desk: D
     def stop(connection: sqlite3.Connection) -> None:
         raise _Stop
 
-    other, own = _Ticket(put(1)), _Ticket(stop)
+    works = desk.group._works
+    other, own = Ticket[Work](put(1)), Ticket[Work](stop)
+    works._queue.extend([other, own])
     with pytest.raises(_Stop):
-        desk.group._commit([other, own], own)
-    assert desk.group._queue == [other]
+        works._wait_or_lead(own)
+    assert works._queue == [other]
     assert other.is_waiting
     assert desk.numbers() == []
     assert desk.group.run(put(2)) == 2
@@ -156,7 +159,7 @@ def test_nothing_begins_while_it_is_paused(desk: Desk) -> None:
     with desk.group.paused():
         thread = threading.Thread(target=lambda: desk.group.run(put(1)))
         thread.start()
-        while not desk.group._queue:
+        while not desk.group._works._queue:
             pass
         assert desk.begun == 0
     thread.join(30)

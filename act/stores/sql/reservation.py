@@ -17,7 +17,7 @@ from act.stores.sql import charges, counters, mandates, moves
 from act.stores.sql.mandates import MandateRow
 from act.stores.sql.transaction import Transaction
 
-__all__ = ["RECORDED_REFUSALS", "reserve", "stored_outcome"]
+__all__ = ["RECORDED_REFUSALS", "debits_of", "new_charge", "reserve", "reserved_entry", "stored_outcome"]
 
 RECORDED_REFUSALS: Final = frozenset(
     {
@@ -86,7 +86,9 @@ def _record_refusal(
 ) -> Outcome:
     stands = counters.limits_as_they_stand(tx, row.id, request.limits)
     entry = replace(
-        _entry_of(row, request, EntryKind.REFUSED),
+        _entry_of(row.record, request, EntryKind.REFUSED),
+        sequence=row.last_sequence + 1,
+        previous=row.last_receipt,
         code=refusal.code,
         counters=stands,
         tzdata_version=request.tzdata_version,
@@ -103,30 +105,11 @@ def _record_reservation(
     changes: tuple[CounterChange, ...],
     make_receipt: ReceiptMaker,
 ) -> Outcome:
-    charge = ChargeRecord(
-        f"ch_{secrets.token_hex(16)}",
-        request.request,
-        request.request_identity,
-        request.credential,
-        request.payee,
-        request.order_no,
-        request.order,
-        request.amount,
-        0,
-        ChargeState.HELD,
-        request.at,
-        min(request.at + HOLD_SECONDS, LATEST_INSTANT),
-        request.tzdata_version,
-    )
-    debits = sorted([limit.name for limit in request.limits])
-    charges.insert_charge(tx, row.id, row.last_sequence + 1, charge, debits)
+    charge = new_charge(request)
+    charges.insert_charge(tx, row.id, row.last_sequence + 1, charge, debits_of(request))
     counters.debit(tx, row.id, charge, request.limits, changes)
     entry = replace(
-        _entry_of(row, request, EntryKind.RESERVED),
-        charge_id=charge.id,
-        hold_expires_at=charge.hold_expires_at,
-        counters=changes,
-        tzdata_version=charge.tzdata_version,
+        reserved_entry(row.record, request, charge), sequence=row.last_sequence + 1, previous=row.last_receipt, counters=changes
     )
     receipt = mandates.append(tx, row, entry, make_receipt)
     _remember(tx, row, request)
@@ -142,13 +125,47 @@ def _remember(tx: Transaction, row: MandateRow, request: ReservationRequest) -> 
     )
 
 
-def _entry_of(row: MandateRow, request: ReservationRequest, kind: EntryKind) -> Entry:
+def new_charge(request: ReservationRequest) -> ChargeRecord:
+    """The charge that a request gets if everything has room. Its id is not to be guessed."""
+    return ChargeRecord(
+        f"ch_{secrets.token_hex(16)}",
+        request.request,
+        request.request_identity,
+        request.credential,
+        request.payee,
+        request.order_no,
+        request.order,
+        request.amount,
+        0,
+        ChargeState.HELD,
+        request.at,
+        min(request.at + HOLD_SECONDS, LATEST_INSTANT),
+        request.tzdata_version,
+    )
+
+
+def debits_of(request: ReservationRequest) -> list[str]:
+    """The names of the limits that its charge counts in, in the order in which they are kept."""
+    return sorted([limit.name for limit in request.limits])
+
+
+def reserved_entry(mandate: MandateRecord, request: ReservationRequest, charge: ChargeRecord) -> Entry:
+    """The entry of a reservation, but for what only the mandate's row knows: sequence, previous receipt and counters."""
+    return replace(
+        _entry_of(mandate, request, EntryKind.RESERVED),
+        charge_id=charge.id,
+        hold_expires_at=charge.hold_expires_at,
+        tzdata_version=charge.tzdata_version,
+    )
+
+
+def _entry_of(mandate: MandateRecord, request: ReservationRequest, kind: EntryKind) -> Entry:
     return Entry(
-        row.record.key,
-        row.record.identity,
+        mandate.key,
+        mandate.identity,
         request.request.agent_id,
-        row.last_sequence + 1,
-        row.last_receipt,
+        0,
+        None,
         kind,
         request.at,
         request.request_identity,
@@ -156,5 +173,5 @@ def _entry_of(row: MandateRow, request: ReservationRequest, kind: EntryKind) -> 
         request.order_no,
         request.order,
         amount=request.amount,
-        format=row.record.format,
+        format=mandate.format,
     )
