@@ -80,6 +80,10 @@ class SchemaPlace:
         """A connection that looks names up where the ledger does."""
         return psycopg.connect(self.address, **connect_kwargs(self.schema))
 
+    def drop(self) -> None:
+        """Forgets it."""
+        self.write(f'DROP SCHEMA "{self.schema}" CASCADE')
+
     def snapshot(self) -> Rows:
         """See `Place.snapshot`."""
         every = "SELECT table_name FROM information_schema.tables WHERE table_schema = %s AND table_name <> 'schema_version'"

@@ -9,18 +9,20 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from hashlib import sha256
 from typing import Any, Final
 
+from act.envelope.claims import delegation_id_claim
+from act.envelope.kinds import RECEIPT
+from act.envelope.objects import open_object, rebuild
+from act.envelope.opened import encode_signed
 from act.errors import Refused
+from act.keys import SIGNATURE_SIZE
 from act.money import Amount
 from act.stores.sql.audit_fold import FoldedCharge, FoldedLimit, Row, move, stand_still, unlike
 from act.stores.sql.transaction import Transaction, named_rows
-from act.wire import cbor
 
 __all__ = ["Audit", "audit_ledger"]
 
-_ACT_CLAIM: Final = -70001
 _LIVE: Final = ("HELD", "PARTIALLY_CAPTURED", "CAPTURED")
 _MOVES: Final = ("RESERVED", "PARTIALLY_CAPTURED", "CAPTURED", "VOIDED", "EXPIRED", "REFUNDED")
 
@@ -110,7 +112,7 @@ class _Fold:
                 yield from (f"entry {number}: {problem}" for problem in move(entry, receipt, charges, limits, mandate))
             else:
                 yield from (f"entry {number}: {problem}" for problem in stand_still(receipt, limits))
-            head = _identity(entry)
+            head = receipt["identity"]
         stands = {"last_sequence": len(entries), "last_receipt": head, "state": "Revoked" if revoked else "Active"}
         yield from unlike("row", stands, mandate)
         ends = [each.receipt["hold_expires_at"] for each in charges.values() if each.closed is None]
@@ -177,7 +179,7 @@ class _Fold:
             yield "requests and the entries that answer them are not the same"
         agents = {row["sequence"]: row["agent_id"] for row in rows}
         for entry in entries:
-            if entry["sequence"] in asked and agents.get(entry["sequence"]) not in _claims(entry)[3]:
+            if entry["sequence"] in asked and agents.get(entry["sequence"]) not in _receipt(entry)["aud"]:
                 yield f"entry {entry['sequence']} answers another agent's request"
 
 
@@ -200,21 +202,13 @@ def _taken(charges: list[Row], unit: str, *, restores: bool) -> dict[str, int]:
     }
 
 
-def _claims(entry: Row) -> dict[Any, Any]:
-    claims = cbor.decode(entry["receipt_payload"])
-    if not isinstance(claims, dict):
-        raise TypeError("a stored receipt is no map of claims")
-    return claims
-
-
 def _receipt(entry: Row) -> dict[str, Any]:
-    claims = _claims(entry)
-    body: dict[str, Any] = claims[_ACT_CLAIM]
-    return {"iss": claims[1], "aud": claims[3], "iat": claims[6], **body}
-
-
-def _identity(entry: Row) -> bytes:
-    return sha256(cbor.sig_structure(entry["receipt_protected"], entry["receipt_payload"])).digest()
+    """What an entry's receipt claims, whichever envelope it stands in, and its identity."""
+    unsigned = rebuild(entry["receipt_protected"], entry["receipt_payload"])
+    opened = open_object(encode_signed(unsigned, bytes(SIGNATURE_SIZE)), RECEIPT)
+    claims = opened.claims
+    body: dict[str, Any] = claims["act"]
+    return {"iss": claims["iss"], "aud": claims["aud"], "iat": claims["iat"], "identity": opened.identity, **body}
 
 
 def _said(entry: Row, mandate: Row, head: bytes | None) -> dict[str, Any]:
@@ -226,7 +220,7 @@ def _said(entry: Row, mandate: Row, head: bytes | None) -> dict[str, Any]:
         "state": entry["kind"],
         "previous": head,
         "delegator_identity": mandate["delegator_identity"],
-        "delegation_id": bytes.fromhex(mandate["delegation_id"].removeprefix("urn:uuid:").replace("-", "")),
+        "delegation_id": delegation_id_claim(mandate["delegation_id"]),
         "credential": mandate["identity"],
         "trade_no": entry["charge"],
         "amount": None if minor is None else Amount(minor, mandate["currency"]).text,
