@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -169,7 +170,7 @@ def test_who_may_cause_what(issuer: str, action: LifecycleAction) -> None:
     data = _about_credential(action.value, issuer, (IAC, LINK))
     if CAUSERS[issuer] in LIFECYCLE_CAUSERS[action]:
         found = _verify(data, IAC, LINK)
-        assert (found.causer, found.identity) == (CAUSERS[issuer], identity_of(data))
+        assert (found.causer, found.identity, found.kid) == (CAUSERS[issuer], identity_of(data), key(issuer).kid)
         assert found.chain is not None
         return
     with refused("instruction_not_allowed", "instruction.act.action") as caught:
@@ -245,6 +246,16 @@ def test_a_wallet_speaks_for_its_own_delegators_only() -> None:
         open_instruction(_about_credential("suspend")).authenticate(world.parties, before)
 
 
+def test_a_wallet_that_is_its_own_ledger_speaks_for_the_principal() -> None:
+    world = _world()
+    both = enrolled(WALLET, Role.ISSUER, namespaces=["user:"]).party
+    world.parties.change(WALLET, party=replace(both, roles=(Role.ISSUER, Role.PSP)))
+    iac = world.mint(ledger=WALLET)
+    for action in LifecycleAction:
+        data = _about_credential(action.value, chain=(iac,))
+        assert _verify(data, iac, world=world, ledger=WALLET).causer is Causer.PRINCIPAL
+
+
 def test_an_agent_with_a_wallets_name_is_told_apart_by_its_key() -> None:
     agents = act.KeyPair.generate()
     iac = WORLD.mint(agent_id=WALLET, holder=agents.public_key)
@@ -261,7 +272,7 @@ def test_an_agent_with_a_wallets_name_is_told_apart_by_its_key() -> None:
 def test_the_payee_instructs_about_its_own_charges(action: str) -> None:
     data = _about_charge(action)
     found = _verify(data, payee=SHOP)
-    assert (found.causer, found.chain) == (Causer.PAYEE, None)
+    assert (found.causer, found.kid, found.chain) == (Causer.PAYEE, key(SHOP).kid, None)
     assert _verify(data).causer is Causer.PAYEE  # whose the charge is, nobody said
     with refused("instruction_not_allowed", "instruction.iss"):
         _verify(data, payee=OTHER_SHOP)

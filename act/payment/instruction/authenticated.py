@@ -28,6 +28,7 @@ class AuthenticatedInstruction:
     """An instruction signed by somebody who may give it, as `causer`. Whether it is in time, and whether the ledger still can
     obey, are other questions.
 
+    `kid` is the thumbprint of the key that signed, whatever the header calls it: within that key the instruction id is unique.
     `chain` is the mandate and links down to the credential it is about, None where it is about a charge: then whether the
     payee is the charge's is for `require_payee`.
     """
@@ -35,6 +36,7 @@ class AuthenticatedInstruction:
     instruction: Instruction
     identity: bytes
     causer: Causer
+    kid: bytes
     chain: Chain | None
 
     def require_in_time(self, ledger: str, at: int) -> None:
@@ -89,27 +91,27 @@ class UnverifiedInstruction:
         if isinstance(said.about, ChargeTerms):
             if chain is not None:
                 raise InvalidCall("call_invalid", "chain", expected="none: the instruction is about a charge")
-            return AuthenticatedInstruction(said, self.identity, self._causer_of_charge(parties), None)
+            return AuthenticatedInstruction(said, self.identity, *self._causer_of_charge(parties), None)
         if chain is None:
             raise InvalidCall("call_invalid", "chain", expected="the mandate, and the links down to the credential it is about")
-        causer = self._causer_of_credential(parties, chain)
+        causer, kid = self._causer_of_credential(parties, chain)
         _require_about(said.about, chain)
-        return AuthenticatedInstruction(said, self.identity, causer, chain)
+        return AuthenticatedInstruction(said, self.identity, causer, kid, chain)
 
-    def _causer_of_charge(self, parties: Parties) -> Causer:
+    def _causer_of_charge(self, parties: Parties) -> tuple[Causer, bytes]:
         said = self.instruction
         is_own = said.issuer == said.audience
-        self._check_party(parties, Role.PSP if is_own else Role.PAYEE)
+        kid = self._check_party(parties, Role.PSP if is_own else Role.PAYEE)
         causer = Causer.PSP if is_own else Causer.PAYEE
         if isinstance(said.action, ChargeAction) and causer not in CHARGE_CAUSERS[said.action]:
             raise Refused("instruction_not_allowed", "instruction.act.action", action=said.action.value, causer=causer.value)
-        return causer
+        return causer, kid
 
-    def _causer_of_credential(self, parties: Parties, chain: Chain) -> Causer:
+    def _causer_of_credential(self, parties: Parties, chain: Chain) -> tuple[Causer, bytes]:
         """As whom the signer may speak about this credential: the agent of it or of one above by its key, parties by name."""
         said, mandate = self.instruction, chain.root.mandate
         holders = {chain.root.mandate.agent_id: chain.root.holder} | {each.link.agent_id: each.holder for each in chain.links}
-        roles = {
+        roles = {  # a party that is both the ledger and the issuer speaks for the principal: the later entry stands
             mandate.ledger: (Role.PSP, Causer.RISK_CONTROL),
             mandate.delegator_identity: (Role.PRINCIPAL, Causer.PRINCIPAL),
         }
@@ -118,18 +120,19 @@ class UnverifiedInstruction:
         holder = holders.get(said.issuer)
         if holder is not None and (holder.kid == self.opened.kid or said.issuer not in roles):
             self.opened.check_signature(holder, "instruction_signature_invalid")
-            causer = Causer.AGENT
+            causer, kid = Causer.AGENT, holder.kid
         elif said.issuer in roles:
             role, causer = roles[said.issuer]
-            self._check_party(parties, role, mandate.delegator_identity)
+            kid = self._check_party(parties, role, mandate.delegator_identity)
         else:
             raise Refused("instruction_not_allowed", "instruction.iss", named=said.issuer)
         if isinstance(said.action, LifecycleAction):
             require_may_cause(said.action, causer)
-        return causer
+        return causer, kid
 
-    def _check_party(self, parties: Parties, role: Role, delegator_identity: str | None = None) -> None:
-        """The signer's own key in this role, in force when it signed, not compromised; an issuer speaks for its delegators."""
+    def _check_party(self, parties: Parties, role: Role, delegator_identity: str | None = None) -> bytes:
+        """The thumbprint of the key that signed: the signer's own in this role, in force at the time, and not compromised. An
+        issuer still speaks for the delegator."""
         said = self.instruction
         try:
             enrolled = parties.find(self.opened.kid, role, said.issued_at)
@@ -142,6 +145,7 @@ class UnverifiedInstruction:
         self.opened.check_signature(enrolled.public_key, "instruction_signature_invalid", enrolled.alias)
         if enrolled.compromised_at is not None:  # an instruction lives for a day: none is worth keeping a lost key for
             raise Refused("key_compromised", "instruction.iss", compromised_at=enrolled.compromised_at)
+        return enrolled.public_key.kid
 
 
 def _require_about(named: CredentialName, chain: Chain) -> None:
