@@ -7,8 +7,7 @@ marks, its bytes are the pieces; what belongs between them, in the order of the 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
 from act.delegation.limits import Limit
@@ -37,16 +36,20 @@ class ReceiptForm(NamedTuple):
     holes: tuple[int | None, ...]
 
 
-def receipt_form(entry: Entry, limits: Sequence[Limit], make_receipt: ReceiptMaker) -> ReceiptForm:
-    """The form of the receipt that `make_receipt` would make of this entry. Its own sequence, previous and counters do not
-    matter. Raises what `make_receipt` raises, for a receipt that would be too large as well."""
+EntryMaker = Callable[[int, bytes, tuple[CounterChange, ...]], Entry]
+"""Makes an entry of what only the mandate's row knows: sequence, previous receipt, counters."""
+
+
+def receipt_form(make_entry: EntryMaker, limits: Sequence[Limit], make_receipt: ReceiptMaker) -> ReceiptForm:
+    """The form of the receipt that `make_receipt` makes of such an entry. Raises what `make_receipt` raises, for a receipt that
+    would be too large as well."""
     while True:
-        form = _cut(entry, limits, make_receipt)
+        form = _cut(make_entry, limits, make_receipt)
         if form is not None:
             return form
 
 
-def _cut(entry: Entry, limits: Sequence[Limit], make_receipt: ReceiptMaker) -> ReceiptForm | None:
+def _cut(make_entry: EntryMaker, limits: Sequence[Limit], make_receipt: ReceiptMaker) -> ReceiptForm | None:
     """None if a mark occurs in the receipt by chance: draw again."""
     count = 1 + 4 * len(limits)
     first = _NUMBERS_FROM + secrets.randbelow(_NUMBERS_FROM - count)
@@ -55,7 +58,7 @@ def _cut(entry: Entry, limits: Sequence[Limit], make_receipt: ReceiptMaker) -> R
         CounterChange(limit.name, limit.cap, numbers[at + 2], numbers[at + 3], numbers[at], numbers[at + 1], limit.unit)
         for at, limit in zip(range(1, count, 4), limits, strict=True)
     )
-    receipt = make_receipt(replace(entry, sequence=first, previous=previous, counters=changes))
+    receipt = make_receipt(make_entry(first, previous, changes))
     if receipt.format is Format.JOSE:
         marks = [base64url_encode(previous).encode("ascii"), *(str(number).encode("ascii") for number in numbers)]
         sig_protected = receipt.protected

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from typing import Any, Final, NamedTuple
 
 import psycopg
@@ -39,7 +40,7 @@ class Reservation(NamedTuple):
 def prepare(request: ReservationRequest, mandate: MandateRecord, make_receipt: ReceiptMaker) -> Reservation:
     """Everything that the database needs to judge and record a reservation by itself. Raises what `make_receipt` raises."""
     charge = new_charge(request)
-    form = receipt_form(reserved_entry(mandate, request, charge), request.limits, make_receipt)
+    form = receipt_form(partial(reserved_entry, mandate, request, charge), request.limits, make_receipt)
     limits = request.limits
     asked = {
         "issuer": mandate.key.issuer,

@@ -4,7 +4,6 @@ transaction."""
 from __future__ import annotations
 
 import secrets
-from dataclasses import replace
 from typing import Final
 
 from act.calendar import LATEST_INSTANT
@@ -85,8 +84,10 @@ def _record_refusal(
     tx: Transaction, row: MandateRow, request: ReservationRequest, refusal: Refused, make_receipt: ReceiptMaker
 ) -> Outcome:
     stands = counters.limits_as_they_stand(tx, row.id, request.limits)
-    entry = replace(
-        _entry_of(row.record, request, EntryKind.REFUSED),
+    entry = _entry_of(
+        row.record,
+        request,
+        EntryKind.REFUSED,
         sequence=row.last_sequence + 1,
         previous=row.last_receipt,
         code=refusal.code,
@@ -108,9 +109,7 @@ def _record_reservation(
     charge = new_charge(request)
     charges.insert_charge(tx, row.id, row.last_sequence + 1, charge, debits_of(request))
     counters.debit(tx, row.id, charge, request.limits, changes)
-    entry = replace(
-        reserved_entry(row.record, request, charge), sequence=row.last_sequence + 1, previous=row.last_receipt, counters=changes
-    )
+    entry = reserved_entry(row.record, request, charge, row.last_sequence + 1, row.last_receipt, changes)
     receipt = mandates.append(tx, row, entry, make_receipt)
     _remember(tx, row, request)
     return Outcome(receipt, charge)
@@ -149,29 +148,58 @@ def debits_of(request: ReservationRequest) -> list[str]:
     return sorted([limit.name for limit in request.limits])
 
 
-def reserved_entry(mandate: MandateRecord, request: ReservationRequest, charge: ChargeRecord) -> Entry:
-    """The entry of a reservation, but for what only the mandate's row knows: sequence, previous receipt and counters."""
-    return replace(
-        _entry_of(mandate, request, EntryKind.RESERVED),
+def reserved_entry(
+    mandate: MandateRecord,
+    request: ReservationRequest,
+    charge: ChargeRecord,
+    sequence: int,
+    previous: bytes | None,
+    changes: tuple[CounterChange, ...],
+) -> Entry:
+    """The entry of a reservation. The last three are what only the mandate's row knows."""
+    return _entry_of(
+        mandate,
+        request,
+        EntryKind.RESERVED,
+        sequence=sequence,
+        previous=previous,
         charge_id=charge.id,
         hold_expires_at=charge.hold_expires_at,
+        counters=changes,
         tzdata_version=charge.tzdata_version,
     )
 
 
-def _entry_of(mandate: MandateRecord, request: ReservationRequest, kind: EntryKind) -> Entry:
+def _entry_of(
+    mandate: MandateRecord,
+    request: ReservationRequest,
+    kind: EntryKind,
+    *,
+    sequence: int,
+    previous: bytes | None,
+    counters: tuple[CounterChange, ...],
+    tzdata_version: str | None,
+    charge_id: str | None = None,
+    code: str | None = None,
+    hold_expires_at: int | None = None,
+) -> Entry:
     return Entry(
         mandate.key,
         mandate.identity,
         request.request.agent_id,
-        0,
-        None,
+        sequence,
+        previous,
         kind,
         request.at,
         request.request_identity,
         request.payee,
         request.order_no,
         request.order,
-        amount=request.amount,
-        format=mandate.format,
+        charge_id,
+        request.amount,
+        code,
+        hold_expires_at,
+        counters,
+        tzdata_version,
+        mandate.format,
     )
