@@ -155,7 +155,8 @@ class FileDatabase:
             with contextlib.closing(sqlite3.connect(draft, isolation_level=None)) as connection:
                 connection.executescript(
                     f"PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; BEGIN; {SCHEMA} "
-                    f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;"
+                    f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {SCHEMA_VERSION}; COMMIT; "
+                    "PRAGMA wal_checkpoint(TRUNCATE)"  # closing does the same, and tells nobody when it fails
                 )
             with contextlib.suppress(FileExistsError):  # another process was first: its file is as good
                 os.link(draft, self._absolute)
