@@ -155,15 +155,12 @@ class FileDatabase:
             with contextlib.closing(sqlite3.connect(draft, isolation_level=None)) as connection:
                 connection.executescript(
                     f"PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; BEGIN; {SCHEMA} "
-                    f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;"
+                    f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {SCHEMA_VERSION}; COMMIT; "
+                    "PRAGMA wal_checkpoint(TRUNCATE)"  # closing does the same, and tells nobody when it fails
                 )
             with contextlib.suppress(FileExistsError):  # another process was first: its file is as good
                 os.link(draft, self._absolute)
-            folder = os.open(self._absolute.parent, os.O_RDONLY | os.O_DIRECTORY)
-            try:
-                os.fsync(folder)
-            finally:
-                os.close(folder)
+            _sync(self._absolute.parent)
         finally:
             for rest in ("", "-journal", "-wal", "-shm"):
                 draft.with_name(f"{draft.name}{rest}").unlink(missing_ok=True)
@@ -177,6 +174,7 @@ class FileDatabase:
         )
         try:
             self._require_ledger(connection)
+            self._sync_recovered()
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute("PRAGMA foreign_keys = ON")
             connection.execute("PRAGMA trusted_schema = OFF")
@@ -186,10 +184,26 @@ class FileDatabase:
             raise
         return connection
 
+    def _sync_recovered(self) -> None:
+        """A writer that was killed before its fsync leaves a commit which whoever opens the file next reads, and which the disk
+        may not have. Nobody is told of it before it lasts: this comes after the first read, and before the first answer.
+        (SQLite locks other files than this one, so closing it here lets no lock go.)"""
+        with contextlib.suppress(FileNotFoundError):  # the last one to use the file has closed it
+            _sync(self._absolute.with_name(f"{self.path.name}-wal"))
+        _sync(self._absolute.parent)
+
     def _require_ledger(self, connection: sqlite3.Connection) -> None:
         found = _pragma(connection, "application_id"), _pragma(connection, "user_version")
         if found != (APPLICATION_ID, SCHEMA_VERSION):
             raise StoreFault("store_unknown_version", self.place, found_version=found[1], known_version=SCHEMA_VERSION)
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _empty() -> Connection:
