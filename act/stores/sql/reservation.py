@@ -127,7 +127,7 @@ def _remember(tx: Transaction, row: MandateRow, request: ReservationRequest) -> 
 def new_charge(request: ReservationRequest) -> ChargeRecord:
     """The charge that a request gets if everything has room. Its id is not to be guessed."""
     return ChargeRecord(
-        f"ch_{secrets.token_hex(16)}",
+        f"ch_{request.at:010x}{secrets.token_hex(11)}",
         request.request,
         request.request_identity,
         request.credential,
