@@ -19,20 +19,23 @@ from act.delegation.limits import Limit, Usage, judge
 from act.delegation.purchase import Purchase
 from act.errors import CODES
 from act.money import MINOR_LIMIT
-from tests.support.purchases import purchases_for, purchases_near
-from tests.support.strategies import cbor_values, constraints, currencies
+from tests.support.choices import Choices, built
+from tests.support.purchases import purchase_for, purchase_near
+from tests.support.strategies import cbor_values, constraints, currency_of
 
 paths = st.sampled_from(list(REGISTRY))
 
 
-@st.composite
-def judged(draw: st.DrawFn) -> tuple[tuple[Constraint, ...], Purchase]:
+currencies = built(currency_of)
+
+
+def judged(choices: Choices) -> tuple[tuple[Constraint, ...], Purchase]:
     """A mandate's constraints, and a purchase that they might allow."""
-    every = draw(constraints())
+    every = constraints(choices)
     currency = next(each.encode() for each in every if each.path == "currency")
-    if draw(st.integers(0, 4)) == 0:
-        return every, draw(purchases_near(every, draw(currencies)))
-    return every, draw(purchases_for(every, every, currency))
+    if choices.rarely(5):
+        return every, purchase_near(choices, every, currency_of(choices))
+    return every, purchase_for(choices, every, every, currency)
 
 
 def _permitted(by_path: dict[str, Any], purchase: Purchase) -> bool:
@@ -127,7 +130,7 @@ def _delivered(by_path: dict[str, Any], purchase: Purchase) -> bool:
 _LISTS = ("allowed_merchants", "forbidden_merchants", "allowed_categories", "forbidden_categories")
 
 
-@given(judged())
+@given(built(judged))
 def test_a_purchase_is_permitted_exactly_when_every_bound_holds(case: tuple[tuple[Constraint, ...], Purchase]) -> None:
     every, purchase = case
     refusals = []
@@ -142,7 +145,7 @@ def test_a_purchase_is_permitted_exactly_when_every_bound_holds(case: tuple[tupl
     assert codes == sorted(codes, key=order.index)  # the order of judgement is the order of the table
 
 
-@given(constraints())
+@given(built(constraints))
 def test_what_is_written_is_read_back(every: tuple[Constraint, ...]) -> None:
     window = next(each.encode() for each in every if each.path == "validity")
     assert read_constraints(write_constraints(every, None), window, DEFAULTS, "") == (every, None)

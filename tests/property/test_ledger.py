@@ -22,6 +22,7 @@ from act.payment.charge import HOLD_SECONDS, ChargeRecord, ChargeState
 from act.payment.ledger import EntryKind, MandateRecord, Outcome
 from act.payment.receipt import recorded_receipt
 from act.stores.sqlite import SqliteLedger
+from tests.support.choices import promised
 from tests.support.fold import audit
 from tests.support.reservations import MAKE_RECEIPT, TOTAL, digest, limit, mandate, reservation
 from tests.support.world import AGENT, NOW_SECONDS, OTHER_AGENT, OTHER_SHOP, PSP, SHOP, snapshot
@@ -386,7 +387,5 @@ def _stands(charge: ChargeRecord) -> tuple[ChargeState, int, int, int, tuple[str
 
 
 # An example here is a whole history of steps: 200,000 of them where other properties have 100,000 examples.
-LedgerMachine.TestCase.settings = settings(
-    max_examples=max(200, settings().max_examples * 2 // STEPS), stateful_step_count=STEPS
-)
+LedgerMachine.TestCase.settings = settings(max_examples=max(200, promised.max_examples * 2 // STEPS), stateful_step_count=STEPS)
 test_the_ledger_and_the_oracle_agree = LedgerMachine.TestCase
