@@ -23,17 +23,17 @@ def pair(choices: Choices, path: str) -> tuple[Constraint, Constraint, str]:
     currency = currency_of(choices)
     draws = DRAWS[path]
     above = draws.values(choices, currency)
-    below = draws.values(choices, currency) if choices.rarely(6) else draws.near(choices, above, currency)
+    below = draws.values(choices, currency) if choices.rarely(5) else draws.near(choices, above, currency)
     return read_drawn(path, above, currency), read_drawn(path, below, currency), currency
 
 
 def family(choices: Choices, path: str) -> tuple[Constraint, Constraint, Purchase]:
-    """Such a pair, parent first, and a purchase near both, which the child mostly permits in every other one."""
+    """Such a pair, parent first, and a purchase near both, which the child mostly permits in two of three."""
     parent, child, currency = pair(choices, path)
     if isinstance(parent, Currency) and isinstance(child, Currency):
         currency = choices.pick((child.code, parent.code, currency))
     both = [child, parent]
-    purchase = purchase_for(choices, both, [child], currency) if choices.coin() else purchase_near(choices, both, currency)
+    purchase = purchase_near(choices, both, currency) if choices.rarely(3) else purchase_for(choices, both, [child], currency)
     return parent, child, purchase
 
 

@@ -233,8 +233,8 @@ def _minutes(stretch: str) -> tuple[int, int]:
 
 
 def _near_schedule(choices: Choices, parent: dict[str, Any]) -> dict[str, Any]:
-    """In the parent's zone: some of its days, and its times, some left out, some shorter, at times a minute longer."""
-    near: dict[str, Any] = {"time_zone": parent["time_zone"]}
+    """Mostly in the parent's zone: some of its days and times, some left out, some shorter, at times a minute longer."""
+    near: dict[str, Any] = {"time_zone": zone_of(choices) if choices.rarely(8) else parent["time_zone"]}
     if "weekdays" in parent:
         near["weekdays"] = weekdays(choices) if choices.rarely(3) else choices.some(parent["weekdays"])
     elif choices.coin():
@@ -291,10 +291,10 @@ _CHANGES: Final = ("keep", "keep", "keep", "shift", "drop", "any")
 
 
 def _near_entry(choices: Choices, written: dict[str, Any], currency: str) -> dict[str, Any]:
-    """The same items or some of them, with caps that are mostly as low or a little lower."""
+    """The same items or some of them, seldom others, with caps that are mostly as low or a little lower."""
     near = dict(written)
     for name in _SELECTORS:
-        if name not in near and choices.rarely(4):
+        if choices.rarely(12 if name in near else 4):
             near[name] = few_name(choices)
     for name in (*_PRICES, "max_quantity"):
         change = choices.pick(_CHANGES)
