@@ -124,6 +124,7 @@ class _Searched(Choices):
 
 # --- from one seed ------------------------------------------------------------------------------------------------------------
 
+_seeds: Final = st.binary(min_size=8, max_size=8)  # not integers: of those Hypothesis draws small ones again and again
 _WIDE: Final = 1 << 10
 _ASCII: Final = "".join(map(chr, range(0x21, 0x7F)))
 
@@ -204,8 +205,13 @@ def searched(make: Callable[Concatenate[Choices, P], T], *args: P.args, **kwargs
 
 
 def seeded(make: Callable[Concatenate[Choices, P], T], *args: P.args, **kwargs: P.kwargs) -> st.SearchStrategy[T]:
-    """What a generator makes of one seed: bytes, because Hypothesis prefers small integers to others."""
-    return st.binary(min_size=8, max_size=8).map(lambda seed: make(_Seeded(seed), *args, **kwargs))
+    """What a generator makes of one seed."""
+
+    @st.composite
+    def drawn(draw: st.DrawFn) -> T:
+        return make(_Seeded(draw(_seeds)), *args, **kwargs)
+
+    return drawn()
 
 
 Way = Callable[..., st.SearchStrategy[Any]]
