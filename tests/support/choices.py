@@ -5,8 +5,8 @@
     @given(built(pair, 100))
 
 By default Hypothesis makes every choice (`searched`), so that it can shrink each of them. Under the slow profile it draws one
-seed for all of them (`seeded`): it then reports a failing value as large as it found it, but makes twenty times as many. What
-a generator can reach is the same, because it is the same function.
+seed for all of them (`seeded`): it then reports a failing value as large as it found it, but makes ten to twenty times as many
+in the same time. What a generator can reach is the same, because it is the same function.
 """
 
 from __future__ import annotations
