@@ -28,6 +28,7 @@ from act.errors import Refused
 from act.payment.charge import HOLD_SECONDS, ChargeRecord, ChargeState
 from act.payment.ledger import EntryKind, MandateRecord, Outcome
 from act.payment.receipt import recorded_receipt
+from tests.support.choices import promised
 from tests.support.fold import audit
 from tests.support.places import FilePlace, Place, SchemaPlace
 from tests.support.postgres import PostgresServer
@@ -420,7 +421,7 @@ class PostgresMachine(LedgerMachine):
 
 def _settings(fewest: int) -> settings:
     """An example here is a whole history of steps: 200,000 of them where other properties have 100,000 examples."""
-    examples = max(fewest, settings().max_examples * 2 // STEPS) if settings().max_examples > 1_000 else fewest
+    examples = promised.max_examples * 2 // STEPS if promised.max_examples > 1_000 else fewest
     return settings(max_examples=examples, stateful_step_count=STEPS)
 
 
