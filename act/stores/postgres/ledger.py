@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, Final
 
 import psycopg
@@ -12,7 +11,6 @@ from act.payment.verifier import ReservationRequest
 from act.stores.postgres.connection import PostgresDatabase
 from act.stores.postgres.reserving import Reservation, prepare, reserve_batch
 from act.stores.sql import reservation
-from act.stores.sql.audit import Audit, audit_ledger
 from act.stores.sql.batches import Batches, Ticket
 from act.stores.sql.ledger import SqlLedger
 
@@ -42,11 +40,6 @@ class PostgresLedger(SqlLedger):
             return super().reserve(request, mandate, make_receipt)
         outcome: Outcome = self._reservations.run(prepare(request, mandate, make_receipt))
         return outcome
-
-    def audit(self, progress: Callable[[int, int], None] | None = None) -> Audit:
-        """Folds the entries anew and compares everything in the schema with them; see `act.stores.sql.audit`. It changes
-        nothing. `progress` is told how many mandates of how many are done."""
-        return self._database.read(lambda tx: audit_ledger(tx, progress))
 
     def _reserve_all(self, batch: list[Ticket[Reservation]]) -> None:
         """Each is judged on its own, as if one came after the other in the batch's order. Where something stands in the way of
