@@ -19,6 +19,9 @@ __all__ = ["BATCH_SIZE", "PostgresLedger"]
 BATCH_SIZE: Final = 100
 """At most so many reservations are one call: the first of them waits for the last, and so does whoever needs their mandates."""
 
+_OF_ONE: Final = (psycopg.DataError, psycopg.IntegrityError)
+"""What the database refuses of one reservation, and of the call that it came with: the others are not to blame."""
+
 
 class PostgresLedger(SqlLedger):
     """A ledger for any number of processes and machines, in `schema` of the database at `address` (libpq's URL or keywords).
@@ -50,8 +53,9 @@ class PostgresLedger(SqlLedger):
             try:
                 outcomes = self._reserve_free([ticket.asked for ticket in left])
             except Exception as error:  # noqa: BLE001 - it belongs to each thread that asked, and none was acknowledged
+                is_of_one = isinstance(error.__cause__, _OF_ONE)
                 for ticket in left:
-                    ticket.fail(error)
+                    self._reserve_alone(ticket) if is_of_one else ticket.fail(error)
                 return
             for ticket, outcome in zip(left, outcomes, strict=False):
                 ticket.result = outcome
