@@ -107,6 +107,12 @@ class PostgresServer:
         self._drain.join()
         self._process = None
 
+    def restart(self, **settings: str) -> None:
+        """Starts it with other settings."""
+        self.kill()
+        self._settings = settings
+        self.start()
+
     def stop(self) -> None:
         """Stops it and removes its folder."""
         if self._process is not None:
