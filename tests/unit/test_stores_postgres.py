@@ -386,6 +386,22 @@ def test_who_may_only_read_reads(ledger: PostgresLedger, schema: SchemaPlace, po
         found.execute("DROP OWNED BY reader")
 
 
+def test_who_pays_need_not_own_the_schema(ledger: PostgresLedger, schema: SchemaPlace, postgres: PostgresServer) -> None:
+    reserve(ledger)
+    role(postgres, "payer", f"GRANT USAGE ON SCHEMA {schema.schema} TO payer")
+    role(postgres, "payer", f"GRANT SELECT, INSERT, UPDATE ON ALL TABLES IN SCHEMA {schema.schema} TO payer")
+    with PostgresLedger(f"{schema.address} user=payer", schema=schema.schema) as payer:
+        for number in (1, 2, 4):  # a known mandate, and new ones
+            charge = reserve(payer, 1 + number, of=mandate(number)).charge
+            assert charge is not None
+            payer.capture(charge.id, 100, NOW_SECONDS, MAKE_RECEIPT)
+            payer.refund(charge.id, 50, "R-1", NOW_SECONDS, MAKE_RECEIPT)
+        payer.revoke(mandate(1), NOW_SECONDS, MAKE_RECEIPT)
+        payer.expire(NOW_SECONDS + 9_000_000, 10, MAKE_RECEIPT)
+    with psycopg.connect(postgres.address) as found:
+        found.execute("DROP OWNED BY payer")
+
+
 # --- connections that end --------------------------------------------------------------------------------------------
 
 
