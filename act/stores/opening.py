@@ -22,7 +22,7 @@ def open_ledger(address: str | os.PathLike[str], *, create: bool = True) -> SqlL
     what the stores raise; a missing extra is a `StoreFault`. Errors never show a password.
     """
     text = os.fspath(address)
-    if not text.startswith(_SCHEMES):
+    if not text.lower().startswith(_SCHEMES):  # libpq knows them in small letters only; no file is meant by the others
         return SqliteLedger(text, create=create)
     try:
         from act.stores.postgres import PostgresLedger  # the extra's: whoever keeps a file needs none of it

@@ -189,6 +189,7 @@ def test_a_server_that_is_not_there_is_one_line(tmp_path: Path) -> None:
         f"postgresql://act:x@{SECRET}@h/db",
         f"postgresql://act:{SECRET}@h/db?nosuch=1",
         f"postgresql://act:{SECRET}@h:port/db",
+        f"PostgreSQL://act:{SECRET}@h/db",
         f"postgresql://act:{SECRET}@h/db?schema=a&schema=b",
         f"postgresql://act:{SECRET}@h/db?schema=",
         f"postgresql://act:{SECRET}@h/db?schema=pg_x",

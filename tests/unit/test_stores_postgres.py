@@ -194,13 +194,14 @@ def race(schema: SchemaPlace, first: dict[str, Any], second: dict[str, Any]) -> 
         return early.result(30), late
 
 
-@pytest.mark.parametrize("is_known", [False, True])
-def test_one_order_reserved_at_once_is_paid_once(ledger: PostgresLedger, schema: SchemaPlace, is_known: bool) -> None:
-    """A known mandate is reserved under by the function, a new one by the shared transaction: both wait for the index."""
+@pytest.mark.parametrize("where", ["new mandate", "function", "shared transaction"])
+def test_one_order_reserved_at_once_is_paid_once(ledger: PostgresLedger, schema: SchemaPlace, where: str) -> None:
+    """The later one waits for the account's row, or for the index: in the function, or in the transaction behind it."""
     reserve(ledger, 8, of=mandate(8))  # the account is known to both
-    if is_known:
+    if where != "new mandate":
         reserve(ledger, 9, of=mandate(2))
-    early, late = race(schema, {"number": 1, "of": mandate(1)}, {"number": 1, "of": mandate(2)})
+    more = {"pinned_before": NOW_SECONDS + 1} if where == "shared transaction" else {}
+    early, late = race(schema, {"number": 1, "of": mandate(1)}, {"number": 1, "of": mandate(2), **more})
     assert early.charge is not None
     with refused("order_already_paid"):
         late.result()
