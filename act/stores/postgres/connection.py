@@ -164,7 +164,8 @@ class PostgresDatabase:
             connection.execute("INSERT INTO schema_version VALUES (1, 0)")
         version = self._version(connection)
         if version < SCHEMA_VERSION and self._create:
-            connection.execute("LOCK TABLE schema_version")  # whoever else brings it up comes before or after
+            # Whoever else brings it up comes before or after. Both have read it, which this lock must not wait for.
+            connection.execute("LOCK TABLE schema_version IN SHARE ROW EXCLUSIVE MODE")
             version = self._version(connection)
         if version > SCHEMA_VERSION or (version < SCHEMA_VERSION and not self._create):
             raise StoreFault("store_unknown_version", self.place, found_version=version, known_version=SCHEMA_VERSION)
