@@ -16,8 +16,9 @@ from act.payment.ledger import MandateStatus
 from act.payment.receipt import Receipt, verify_receipt
 from act.payment.recognize import recognize
 from act.payment.request import Payment, sign_payment
-from act.payment.service import Charge, PaymentService, Revocation
+from act.payment.service import Charge, PaymentService
 from act.payment.verifier import ReservationRequest, explain, verify_payment
+from act.stores.opening import open_ledger
 from act.stores.sqlite import SqliteLedger
 
 __version__ = "0.1.0"
@@ -43,7 +44,6 @@ __all__ = [
     "Receipt",
     "Refused",
     "ReservationRequest",
-    "Revocation",
     "Signer",
     "SqliteLedger",
     "StoreFault",
@@ -52,6 +52,7 @@ __all__ = [
     "load_private",
     "load_public",
     "mint",
+    "open_ledger",
     "pre_check",
     "recognize",
     "save_private",

@@ -2,26 +2,37 @@
 
 from __future__ import annotations
 
-import sqlite3
-from contextlib import closing
+import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from act.payment.charge import HOLD_SECONDS
-from act.stores.sqlite import SqliteLedger
 from tests.support.fold import audit, disagreements
+from tests.support.places import FilePlace, Place, SchemaPlace
 from tests.support.reservations import MAKE_RECEIPT, limit, mandate, reservation
 from tests.support.world import NOW_SECONDS, PSP
 
 BEFORE = NOW_SECONDS - HOLD_SECONDS
 
 
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    """A ledger with charges in every state, a refund, a refusal and a revocation."""
-    path = tmp_path / "ledger.db"
-    with closing(SqliteLedger(path)) as ledger:
+@pytest.fixture(params=["sqlite", "postgres"])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
+    """A ledger with charges in every state, a refund, a refusal and a revocation, in a file or a schema."""
+    schema = None
+    if request.param == "postgres":
+        schema = SchemaPlace(request.getfixturevalue("postgres"))
+    place: Place = schema or FilePlace(tmp_path / "ledger.db")
+    use(place)
+    yield place
+    if schema is not None:
+        schema.drop()
+
+
+def use(place: Place) -> None:
+    """Everything that the audit has to tell apart."""
+    with place.open() as ledger:
         ledger.bind(PSP)
         for number in (1, 2, 3):
             limits = [limit(20_000), limit(9_000, "ext.quota.day")]
@@ -45,11 +56,10 @@ def path(tmp_path: Path) -> Path:
         ledger.capture(charge.id, 250, NOW_SECONDS, MAKE_RECEIPT, capture_no="S-1")
         ledger.reserve(reservation(5, of=mandate(2)), mandate(2), MAKE_RECEIPT)
         ledger.revoke(mandate(2), NOW_SECONDS, MAKE_RECEIPT)
-    return path
 
 
-def test_a_ledger_that_was_only_used_agrees_with_itself(path: Path) -> None:
-    found = audit(path)
+def test_a_ledger_that_was_only_used_agrees_with_itself(place: Place) -> None:
+    found = audit(place)
     assert (found.held_minor, found.captured_minor, found.refunded_minor) == (3_000 + 1_800 + 650, 400 + 300 + 250, 100)
     assert found.charges == {"CAPTURED": 2, "VOIDED": 1, "EXPIRED": 1, "HELD": 2, "PARTIALLY_CAPTURED": 1}
     assert found.entries == {
@@ -71,7 +81,7 @@ def test_a_ledger_that_was_only_used_agrees_with_itself(path: Path) -> None:
         "UPDATE counter SET captured = captured + 1 WHERE mandate = 1 AND name = 'ext.quota.day'",
         "UPDATE counter SET cap = cap + 1 WHERE mandate = 2",
         "DELETE FROM counter WHERE mandate = 1 AND name = 'ext.quota.day'",
-        "INSERT INTO counter VALUES (1, 2, 'ext.quota.day', 10, 0, 0, 'AMOUNT', NULL, NULL)",
+        "INSERT INTO counter SELECT account, 2, 'ext.quota.day', 10, 0, 0, 'AMOUNT', NULL, NULL FROM mandate WHERE number = 1",
         "UPDATE charge SET amount_minor = amount_minor + 1 WHERE state = 'HELD' AND mandate = 1",
         "UPDATE charge SET captured_minor = captured_minor - 1 WHERE state = 'CAPTURED'",
         "UPDATE charge SET state = 'HELD', closed_sequence = NULL WHERE state = 'VOIDED'",
@@ -99,7 +109,7 @@ def test_a_ledger_that_was_only_used_agrees_with_itself(path: Path) -> None:
         "UPDATE entry SET code = 'credential_revoked' WHERE kind = 'REFUSED'",
         "UPDATE entry SET kind = 'VOIDED' WHERE kind = 'CAPTURED'",
         "UPDATE entry SET receipt_protected = x'a0' WHERE sequence = 1",
-        "UPDATE entry SET receipt_payload = (SELECT receipt_payload FROM entry WHERE sequence = 3) WHERE sequence = 1",
+        "UPDATE entry SET receipt_payload = (SELECT last_receipt FROM mandate WHERE number = 2) WHERE sequence = 1",
         "UPDATE entry SET sequence = 99 WHERE kind = 'REVOKED'",
         "DELETE FROM entry WHERE kind = 'REFUSED'",
         "DELETE FROM entry WHERE kind = 'REVOKED'",
@@ -114,23 +124,28 @@ def test_a_ledger_that_was_only_used_agrees_with_itself(path: Path) -> None:
         "UPDATE request SET identity = zeroblob(32) WHERE mandate = 2",
         "UPDATE request SET sequence = 1 WHERE sequence = 3",
         "UPDATE request SET agent_id = 'agent:other' WHERE mandate = 2",
-        "INSERT INTO request VALUES (1, 1, 'agent:tea-runner', zeroblob(32), zeroblob(16), zeroblob(32), 1)",
+        "INSERT INTO request SELECT id, 1, 'agent:tea-runner', zeroblob(32), zeroblob(16), zeroblob(32), 1 FROM account",
     ],
 )
-def test_whatever_is_changed_afterwards_is_found(path: Path, statement: str) -> None:
-    with closing(sqlite3.connect(path)) as connection, connection:
+def test_whatever_is_changed_afterwards_is_found(place: Place, statement: str) -> None:
+    if isinstance(place, SchemaPlace):
+        place.write("DROP TRIGGER entry_is_never_changed ON entry")
+        statement = re.sub(
+            r"x'(\w+)'", r"decode('\1', 'hex')", re.sub(r"zeroblob\((\d+)\)", r"decode(repeat('00', \1), 'hex')", statement)
+        )
+    else:
         for trigger in ("changed", "deleted", "replaced"):
-            connection.execute(f"DROP TRIGGER entry_is_never_{trigger}")
-        assert connection.execute(statement).rowcount > 0
-    assert disagreements(path)
+            place.write(f"DROP TRIGGER entry_is_never_{trigger}")
+    before = place.snapshot()
+    place.write(statement)
+    assert place.snapshot() != before
+    assert disagreements(place)
 
 
-def test_an_order_paid_twice_is_found(path: Path) -> None:
-    with closing(sqlite3.connect(path)) as connection, connection:
-        connection.execute("DROP INDEX one_charge_per_order")
-    with closing(SqliteLedger(path)) as ledger:
-        ledger.reserve(reservation(9, 1, order_no="T-0099", of=mandate(3)), mandate(3), MAKE_RECEIPT)
-        ledger.reserve(reservation(10, 1, order_no="T-0098", of=mandate(3)), mandate(3), MAKE_RECEIPT)
-    with closing(sqlite3.connect(path)) as connection, connection:
-        connection.execute("UPDATE charge SET order_no = 'T-0099' WHERE order_no = 'T-0098'")
-    assert any("paid 2 times" in line for line in disagreements(path))
+def test_an_order_paid_twice_is_found(place: Place) -> None:
+    place.write("DROP INDEX one_charge_per_order")
+    with place.open() as ledger:
+        for number, order_no in ((9, "T-0099"), (10, "T-0098")):
+            ledger.reserve(reservation(number, 1, order_no=order_no, of=mandate(3)), mandate(3), MAKE_RECEIPT)
+    place.write("UPDATE charge SET order_no = 'T-0099' WHERE order_no = 'T-0098'")
+    assert any("paid 2 times" in line for line in disagreements(place))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final, Self
 
 from act.delegation.constraints import VOID
@@ -14,6 +15,7 @@ from act.payment.charge import ChargeRecord, ChargeState, released
 from act.payment.ledger import CounterChange, Entry, EntryKind, MandateRecord, MandateStatus, Outcome, ReceiptMaker
 from act.payment.verifier import AuthenticatedPayment, RequestKey, ReservationRequest
 from act.stores.sql import charges, counters, mandates, moves, reservation
+from act.stores.sql.audit import Audit, audit_ledger
 from act.stores.sql.charges import ChargeRow
 from act.stores.sql.mandates import MandateId, MandateRow
 from act.stores.sql.transaction import Database, Transaction
@@ -27,6 +29,11 @@ class SqlLedger:
     def __init__(self, database: Database) -> None:
         self._database: Final = database
         self._owner: str | None = None  # who it was bound to never changes
+
+    @property
+    def place(self) -> str:
+        """What errors call it: its path, or its address without anything secret."""
+        return self._database.place
 
     def close(self) -> None:
         """Ends every connection; the ledger cannot be used afterwards."""
@@ -140,6 +147,11 @@ class SqlLedger:
     def status(self, mandate: MandateKey, at: int | None = None) -> MandateStatus | None:
         """See `Ledger.status`."""
         return self._database.read(lambda tx: _status(tx, mandate, at))
+
+    def audit(self, progress: Callable[[int, int], None] | None = None) -> Audit:
+        """Folds the entries anew and compares everything that is stored with them; see `act.stores.sql.audit`. It changes
+        nothing. `progress` is told how many mandates of how many are done."""
+        return self._database.read(lambda tx: audit_ledger(tx, progress))
 
 
 def _revoke(tx: Transaction, mandate: MandateRecord, at: int, make_receipt: ReceiptMaker, pinned_before: int | None) -> Outcome:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from pathlib import Path
+from typing import Final
 
 from act.stores.sql.audit import Audit
 from act.stores.sql.ledger import SqlLedger
@@ -23,10 +23,9 @@ class SqliteLedger(SqlLedger):
     """
 
     def __init__(self, path: str | os.PathLike[str], *, create: bool = True) -> None:
-        super().__init__(FileDatabase(path, create=create))
+        self._file: Final = FileDatabase(path, create=create)
+        super().__init__(self._file)
 
-    @staticmethod
-    def audit(path: str | os.PathLike[str], progress: Callable[[int, int], None] | None = None) -> Audit:
-        """Folds a file's entries anew and compares everything in it with them; see `act.stores.sql.audit`. It needs no open
-        ledger and changes nothing. `progress` is told how many mandates of how many are done. Raises `StoreFault`."""
-        return audit_file(Path(path), progress)
+    def audit(self, progress: Callable[[int, int], None] | None = None) -> Audit:
+        """See `SqlLedger.audit`; the file's own checks as well."""
+        return audit_file(self._file.path, progress)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import sys
 from collections.abc import Iterator
 from datetime import datetime
@@ -46,17 +45,16 @@ def authorize(
     require_output(manners, receipt_path, "--receipt-out", force=force)
     _, payment = read_object(manners, payment_path, "payment")
     manners.currency = _currency_of(payment)
-    ledger_path = given["ledger_path"]
-    is_new = not os.path.exists(ledger_path)
-    with signing_service(**given, create=True, at=at) as (service, _):
+    with signing_service(**given, create=True, at=at) as (service, ledger):
+        is_new = ledger.owner() is None
         decided: act.Charge | act.Refused
         try:
             decided = service.authorize(payment)
         except act.Refused as refusal:
             decided = refusal
-    created = is_new and os.path.exists(ledger_path)
+        created = is_new and ledger.owner() is not None
     if created:
-        manners.note(f"{ledger_path}: new ledger of {given['ledger_id']}", always=True)
+        manners.note(f"{ledger.place}: new ledger of {given['ledger_id']}", always=True)
     if isinstance(decided, act.Refused):
         return _refuse(manners, decided, receipt_path, force=force, ledger_created=created)
     return _report(manners, decided, receipt_path, force=force, ledger_created=created)
