@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import random
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -104,14 +106,10 @@ def _of_processes(store: Store, seeds: range, kill: random.Random | None) -> Ite
     with Workers(store.name) as workers:
         for seed in seeds:
             with store.place() as place:
-                with opened(store, place):
-                    pass
-                yield workers.run(place, seed, kill=kill)
-
-
-def _methods(*names: str) -> Defect:
-    """No defect, but the same waiting."""
-    return lambda patch, pause: seeded.pause_before_writing(patch, pause, *names)
+                with opened(store, place) as (ledger,):
+                    history = workers.run(place, seed, kill=kill)
+                    history.settle(ledger)
+                yield history
 
 
 def hunt(defect: Defect, most: int) -> Iterator[tuple[History, Violation[State, Call] | None]]:
@@ -138,5 +136,48 @@ def test_a_defect_is_stopped_by_the_tables(defect: Defect) -> None:
 
 
 def test_without_a_defect_the_same_waiting_finds_nothing() -> None:
-    waiting = _methods("reserve", "capture", "void", "refund", "status")
+    def waiting(patch: pytest.MonkeyPatch, pause: Pause) -> None:
+        seeded.pause_before_writing(patch, pause, "reserve", "capture", "void", "refund", "status")
+
     require_linearizable(history for history, _ in hunt(waiting, FEW))
+
+
+def test_histories_meet_what_they_are_for(store: Store) -> None:
+    events = [each for seed in range(FEW) for each in sorted(of_threads(store, seed).events, key=lambda each: each.start)]
+    heard = Counter((type(each.call).__name__, *_essence(each.answer)) for each in events if each.end is not None)
+    assert {name for name, count in heard.items() if count >= 3} >= MET
+    meet = sum(one.end is None or one.end > other.start for one, other in pairwise(events))
+    assert meet > len(events) // 10
+    assert sum(each.end is None for each in events) > FEW
+
+
+def _essence(answer: tuple[Any, ...]) -> tuple[Any, ...]:
+    """A charge's state and whether it was told again, a refusal's code, a revocation's being told again."""
+    return {"charge": (answer[2:3] + answer[-1:]), "refused": answer[1:2], "revoked": answer[1:]}.get(answer[0], ())
+
+
+MET: Final = {
+    ("Reserve", "HELD", False),
+    ("Reserve", "HELD", True),
+    ("Reserve", "CAPTURED", True),
+    ("Reserve", "VOIDED", True),
+    ("Reserve", "total_limit_exceeded"),
+    ("Reserve", "period_amount_exceeded"),
+    ("Reserve", "times_limit_exceeded"),
+    ("Reserve", "order_already_paid"),
+    ("Reserve", "duplicate_request"),
+    ("Reserve", "credential_conflict"),
+    ("Reserve", "credential_revoked"),
+    ("Capture", "PARTIALLY_CAPTURED", False),
+    ("Capture", "CAPTURED", False),
+    ("Capture", "charge_closed"),
+    ("Void", "VOIDED", False),
+    ("Void", "charge_closed"),
+    ("Refund", "CAPTURED", False),
+    ("Refund", "refund_exceeds_captured"),
+    ("Revoke", False),
+    ("Revoke", True),
+    ("Status",),
+    ("Expire",),
+}
+"""What some fifty histories have to have met."""

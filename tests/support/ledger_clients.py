@@ -179,7 +179,7 @@ def _caps(number: int, agent: str) -> tuple[Cap, ...]:
         caps = (Cap(TOTAL, 1_500), noon)
         return caps if agent == AGENT else (*caps, Cap(f"{_LINK}/{TOTAL}", 500))
     if number == 2:
-        times = Cap("ext.quota.times_limit", 4, "times_limit_exceeded", counts_payments=True)
+        times = Cap("ext.quota.times_limit", 3, "times_limit_exceeded", counts_payments=True)
         hour = Cap("ext.quota.periods[0].max_amount~3600", 400, "period_amount_exceeded", sliding=3_600)
         return Cap(TOTAL, 1_200), hour, times
     return (Cap(TOTAL, 600),)
@@ -352,6 +352,16 @@ class History:
 
         return begun, heard
 
+    def settle(self, ledger: Ledger) -> None:
+        """Asks, once all clients have gone, how everything stands and what became of payments whose answer nobody heard."""
+        begun, heard = self.client(1 + max(each.client for each in self.events))
+        asked: list[Call] = [model.Status(number) for number in sorted({_mandate_of(each.call) for each in self.events} - {0})]
+        unheard = [each.call for each in self.events if each.end is None and isinstance(each.call, Reserve)]
+        asked += [model.Find(each.mandate, each.agent, each.number, each.identity) for each in unheard]
+        for call in asked:
+            begun(call, time.monotonic_ns())
+            heard(ask(ledger, call), time.monotonic_ns())
+
     def parts(self) -> list[list[Event[Call]]]:
         """The history cut into what does not touch each other: mandates meet only where they pay the same orders."""
         events = _named(list(_cut(self.events)))
@@ -450,4 +460,5 @@ def run_threads(plan: Plan, ledgers: Sequence[Ledger], around: Callable[[], Any]
     if failures:
         raise failures[0]
     history.faults = sum(client.faults for client in clients)
+    history.settle(ledgers[0])
     return history

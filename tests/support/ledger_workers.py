@@ -104,7 +104,9 @@ class _Worker:
         self.is_dead = False
 
     def kill(self) -> None:
-        """Ends it with SIGKILL. What it had said can still be read."""
+        """Ends it with SIGKILL, if it has not ended yet. What it had said can still be read."""
+        if self.is_dead:
+            return
         assert self.process.pid is not None
         os.kill(self.process.pid, signal.SIGKILL)
         self.process.join()
