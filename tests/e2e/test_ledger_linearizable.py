@@ -10,7 +10,7 @@ import random
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, suppress
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -20,7 +20,7 @@ import pytest
 from tests.support import seeded
 from tests.support.ledger_clients import History, draw_plan, run_threads
 from tests.support.ledger_workers import STORES, Workers
-from tests.support.linearize import Violation
+from tests.support.linearize import Undecided, Violation
 from tests.support.model import Call, State
 from tests.support.seeded import Defect, Pause
 from tests.support.world import PSP
@@ -28,7 +28,7 @@ from tests.support.world import PSP
 FEW: Final = 50
 MANY: Final = 2_000
 MOST_HUNTED: Final = 500
-"""In how many histories a defect has to show. Most show in one of the first five."""
+"""In how many histories a defect has to show. The rarest shows in one of fifteen."""
 
 
 MEMORY: Final = Path("/dev/shm")
@@ -112,34 +112,40 @@ def _of_processes(store: Store, seeds: range, kill: random.Random | None) -> Ite
                 yield history
 
 
-def hunt(defect: Defect, most: int) -> Iterator[tuple[History, Violation[State, Call] | None]]:
-    """Histories of the SQLite ledger with a defect in it, and what was found in each."""
-    store = Store("sqlite", _file)
+def hunt(defect: Defect, most: int) -> Iterator[History]:
+    """Histories of the SQLite ledger with a defect in it."""
     for seed in range(most):
         pause = Pause()
         with pytest.MonkeyPatch.context() as patch:
             defect(patch, pause)
-            history = of_threads(store, seed, pause=pause)
-        yield history, history.violation()
+            history = of_threads(Store("sqlite", _file), seed, pause=pause)
+        yield history
+
+
+def _found(history: History) -> Violation[State, Call] | None:
+    """What is wrong with a history of a defective ledger. One that is hard to decide is left for an easier one."""
+    with suppress(Undecided):
+        return history.violation(seconds=5)
+    return None
 
 
 @pytest.mark.parametrize("defect", seeded.DEFECTS, ids=lambda defect: defect.__name__)
 def test_a_defect_is_found(defect: Defect) -> None:
-    found = next((violation for _, violation in hunt(defect, MOST_HUNTED) if violation is not None), None)
+    found = next(filter(None, map(_found, hunt(defect, MOST_HUNTED))), None)
     assert found is not None, defect.__doc__
     assert str(found).startswith(f"not linearizable: no order fits these {len(found.events)} calls")
 
 
 @pytest.mark.parametrize("defect", seeded.STOPPED_BY_THE_SCHEMA, ids=lambda defect: defect.__name__)
 def test_a_defect_is_stopped_by_the_tables(defect: Defect) -> None:
-    assert any(history.faults for history, _ in hunt(defect, FEW))
+    assert any(history.faults for history in hunt(defect, FEW))
 
 
 def test_without_a_defect_the_same_waiting_finds_nothing() -> None:
     def waiting(patch: pytest.MonkeyPatch, pause: Pause) -> None:
         seeded.pause_before_writing(patch, pause, "reserve", "capture", "void", "refund", "status")
 
-    require_linearizable(history for history, _ in hunt(waiting, FEW))
+    require_linearizable(hunt(waiting, FEW))
 
 
 def test_histories_meet_what_they_are_for(store: Store) -> None:

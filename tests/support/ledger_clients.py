@@ -381,10 +381,10 @@ class History:
             found.setdefault(root(_mandate_of(each.call)), []).append(each)
         return list(found.values())
 
-    def violation(self) -> Violation[State, Call] | None:
-        """The first part that fits no order, if there is one."""
+    def violation(self, seconds: int = SECONDS_TO_CHECK) -> Violation[State, Call] | None:
+        """The first part that fits no order, if there is one. Raises `Undecided` when a part takes longer."""
         for part in self.parts():
-            found = find_violation(part, model.step, State(), SECONDS_TO_CHECK)
+            found = find_violation(part, model.step, State(), seconds)
             if found is not None:
                 return found
         return None
