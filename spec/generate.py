@@ -22,6 +22,7 @@ from rule_texts import (
     CHAIN,
     CHARGES,
     CONSTRAINTS,
+    INSTRUCTIONS,
     LEDGER,
     NARROWING,
     NARROWING_RULES,
@@ -41,7 +42,7 @@ from act.delegation.constraints.items import MAX_ENTRIES
 from act.delegation.conversation import MAX_MESSAGES, MAX_RAW_BYTES, MAX_RAW_BYTES_IN_MANDATE
 from act.delegation.credential import MAX_MANDATE_SECONDS
 from act.delegation.intent import MAX_ISR_BYTES
-from act.delegation.lifecycle import TRANSITIONS
+from act.delegation.lifecycle import LIFECYCLE_CAUSERS, TRANSITIONS, Causer
 from act.envelope.claims import MAX_LIST, MAX_TEXT
 from act.envelope.kinds import KINDS
 from act.envelope.objects import MAX_JOSE_BYTES, MAX_OBJECT_BYTES
@@ -49,7 +50,8 @@ from act.errors import CODES
 from act.iso4217 import EXPONENTS
 from act.keys import Algorithm
 from act.parties import MAX_FILE_BYTES
-from act.payment.charge import CHARGE_TRANSITIONS, HOLD_SECONDS
+from act.payment.charge import CHARGE_CAUSERS, CHARGE_TRANSITIONS, HOLD_SECONDS
+from act.payment.instruction import MAX_INSTRUCTION_SECONDS
 from act.payment.request import MAX_CHAIN, MAX_JSON_PAYMENT_BYTES, MAX_LIFETIME_SECONDS, MAX_PAYMENT_BYTES
 from act.payment.verifier import RULES_BY_SCENARIO
 from act.wire import cbor, json
@@ -99,8 +101,9 @@ def rules() -> str:
         ("6. The mandate's constraints, in the registry's order", tuple(_constraints())),
         ("7. What the ledger remembers, in one transaction", LEDGER),
         ("8. Capture and void", CHARGES),
-        ("9. A receipt, as the payee judges it", RECEIPTS),
-        ("10. Outside of any object: the call and the store", OUTSIDE),
+        ("9. An instruction", INSTRUCTIONS),
+        ("10. A receipt, as the payee judges it", RECEIPTS),
+        ("11. Outside of any object: the call and the store", OUTSIDE),
     )
     known = {each for _, rows in stages for rule, _, _ in rows for each in rule.split()}
     missing = {row.rule for row in CODES.values()} ^ known
@@ -181,6 +184,7 @@ def bounds() -> str:
         ("entries of `ext.items`", f"1 to {MAX_ENTRIES}"),
         ("a mandate's life", f"{MAX_MANDATE_SECONDS:,} seconds (400 days), unless the payment service says otherwise"),
         ("a request's life", f"{MAX_LIFETIME_SECONDS} seconds"),
+        ("an instruction's life", f"{MAX_INSTRUCTION_SECONDS:,} seconds (a day)"),
         ("a clock ahead of the verifier's", f"{FUTURE_TOLERANCE_SECONDS} seconds for nbf and iat, none for exp"),
         ("a hold", f"{HOLD_SECONDS:,} seconds (7 days)"),
     )
@@ -206,6 +210,13 @@ def mandate_states() -> str:
     return _diagram(TRANSITIONS)
 
 
+def instructions() -> str:
+    """Who may cause what, a row for each action."""
+    tables = (*LIFECYCLE_CAUSERS.items(), *CHARGE_CAUSERS.items())
+    rows = [(f"`{action.value}`", *("yes" if each in causers else "-" for each in Causer)) for action, causers in tables]
+    return _table(("action", *(f"`{each.value}`" for each in Causer)), rows)
+
+
 BLOCKS: Final[Mapping[str, Callable[[], str]]] = {
     "rules": rules,
     "refusals": refusals,
@@ -217,6 +228,7 @@ BLOCKS: Final[Mapping[str, Callable[[], str]]] = {
     "bounds": bounds,
     "charge states": charge_states,
     "mandate states": mandate_states,
+    "instructions": instructions,
 }
 _BLOCK: Final = re.compile(r"(<!-- generated: ([a-z ]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 

@@ -98,6 +98,24 @@ CHARGES: Final = (
     ),
     ("ACT-LED-11", OURS, "A refund's number is new for its charge, or stands for the same amount."),
 )
+INSTRUCTIONS: Final = (
+    ("ACT-INS-01", OURS, "The instruction is signed by the key of whoever it names: a party, or an agent of the chain."),
+    ("ACT-INS-05", "ADD-IAC-LCM", "Whoever signed it may give it, by the table of [instruction.md](instruction.md)."),
+    ("ACT-INS-06", OURS, "The credential presented is the one the instruction names, below the mandate it names."),
+    ("ACT-INS-02", OURS, "The instruction's iat <= now + 10."),
+    ("ACT-INS-03", OURS, "now < the instruction's exp."),
+    ("ACT-INS-04", OURS, "The instruction lives for 1 to 86,400 seconds."),
+    (
+        "ACT-LED-12",
+        OURS,
+        "The instruction's id is new, or stands for this very instruction, whose stored outcome is the answer.",
+    ),
+    (
+        "ACT-LED-13",
+        "ADD-IAC-LCM",
+        "Nothing leaves Revoked or Expired, and a resume lifts the suspension of whoever gives it.",
+    ),
+)
 RECEIPTS: Final = (
     ("ACT-RCT-01", "PSD-PAY-DEL", "The receipt's signature verifies."),
     ("ACT-RCT-02", OURS, "The receipt is about this order, for this payee, over this amount, and not from the future."),

@@ -10,10 +10,13 @@ Environment:
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+from tests.support.postgres import PostgresServer
 
 ROOT = Path(__file__).resolve().parent.parent
 IN_CI = os.environ.get("CI", "").lower() in {"1", "true"}
@@ -49,6 +52,14 @@ def edge_vectors() -> Path:
 def act_artifacts() -> Path:
     """The folder of the schemas and examples that ACT publishes."""
     return _shared_folder("ACT_ARTIFACTS", "act-artifacts")
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """A PostgreSQL server for the tests of one process."""
+    server = PostgresServer()
+    yield server
+    server.stop()
 
 
 def _shared_folder(variable: str, name: str) -> Path:

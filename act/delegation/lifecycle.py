@@ -1,13 +1,26 @@
-"""ADD-IAC-LCM: the states of a mandate in the ledger, as a table. Nothing leaves a terminal state."""
+"""ADD-IAC-LCM: the states of a mandate in the ledger, as a table, and who may cause what. Nothing leaves a terminal state.
+
+The same holds for each link below a mandate (open profile): a credential is usable while it and everything above it are Active.
+"""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
 from act.errors import Refused
 
-__all__ = ["TRANSITIONS", "MandateState", "require_usable"]
+__all__ = [
+    "LIFECYCLE_CAUSERS",
+    "TRANSITIONS",
+    "Causer",
+    "LifecycleAction",
+    "MandateState",
+    "Standing",
+    "require_may_cause",
+    "require_usable",
+]
 
 
 class MandateState(StrEnum):
@@ -38,3 +51,78 @@ def require_usable(state: MandateState) -> None:
     code = _REFUSALS.get(state)
     if code is not None:
         raise Refused(code, "mandate")
+
+
+class LifecycleAction(StrEnum):
+    """What somebody may instruct about a credential. It expires by itself, by time."""
+
+    SUSPEND = "suspend"
+    RESUME = "resume"
+    REVOKE = "revoke"
+
+
+class Causer(StrEnum):
+    """As whom somebody instructs a payment service: the first three about a credential, the others about a charge."""
+
+    PRINCIPAL = "principal"  # the principal itself, or the wallet that issued its mandate
+    AGENT = "agent"  # who holds the key of the credential, or of one above it
+    RISK_CONTROL = "risk_control"  # the payment service, about a credential
+    PAYEE = "payee"  # who is paid by the charge
+    PSP = "psp"  # the payment service, about a charge
+
+
+LIFECYCLE_CAUSERS: Final[dict[LifecycleAction, frozenset[Causer]]] = {
+    LifecycleAction.SUSPEND: frozenset({Causer.PRINCIPAL, Causer.RISK_CONTROL}),
+    LifecycleAction.RESUME: frozenset({Causer.PRINCIPAL, Causer.RISK_CONTROL}),
+    LifecycleAction.REVOKE: frozenset({Causer.PRINCIPAL, Causer.AGENT}),
+}
+"""Who may cause what, as ACT has it."""
+
+_LEADS_TO: Final = {
+    LifecycleAction.SUSPEND: MandateState.SUSPENDED,
+    LifecycleAction.RESUME: MandateState.ACTIVE,
+    LifecycleAction.REVOKE: MandateState.REVOKED,
+}
+
+
+def require_may_cause(action: LifecycleAction, causer: Causer) -> None:
+    """Returns if the table allows it; raises `Refused` instruction_not_allowed otherwise (ACT-INS-05)."""
+    if causer not in LIFECYCLE_CAUSERS[action]:
+        raise Refused("instruction_not_allowed", "instruction.act.action", action=action.value, causer=causer.value)
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What a ledger stores of one credential's state: whether it was revoked, and whose suspensions stand.
+
+    A suspension stands per causer, so that neither the principal nor risk control can undo the other's stop.
+    """
+
+    is_revoked: bool = False
+    suspended_by: frozenset[Causer] = frozenset()
+
+    @property
+    def state(self) -> MandateState:
+        """The stored state: Active only while no suspension stands."""
+        if self.is_revoked:
+            return MandateState.REVOKED
+        return MandateState.SUSPENDED if self.suspended_by else MandateState.ACTIVE
+
+    def after(self, action: LifecycleAction, causer: Causer, *, is_expired: bool = False) -> Standing:
+        """How it stands once `causer` has done it; the same where that repeats a stop that stands.
+
+        `is_expired` tells that the credential's window has ended. Raises `Refused` instruction_not_allowed, and
+        transition_not_allowed (ACT-LED-13) for what would leave a terminal state, or lift a suspension of somebody else's.
+        """
+        require_may_cause(action, causer)
+        state = MandateState.EXPIRED if is_expired and not self.is_revoked else self.state
+        if action is LifecycleAction.REVOKE and state is MandateState.REVOKED:
+            return self
+        lifts_nothing = action is LifecycleAction.RESUME and causer not in self.suspended_by
+        to = _LEADS_TO[action]
+        if lifts_nothing or (to is not state and to not in TRANSITIONS[state]):
+            raise Refused("transition_not_allowed", "mandate", state=state.value, action=action.value, causer=causer.value)
+        if action is LifecycleAction.REVOKE:
+            return Standing(is_revoked=True)
+        own = frozenset({causer})
+        return Standing(suspended_by=self.suspended_by | own if action is LifecycleAction.SUSPEND else self.suspended_by - own)

@@ -11,7 +11,7 @@ from typing import Final
 
 from act.envelope.forms import DELEGATION_ID, DIGEST, ID, KEY, Form
 
-__all__ = ["BY_COSE_TYP", "BY_JOSE_TYP", "KINDS", "LINK", "MANDATE", "ORDER", "RECEIPT", "REQUEST", "Kind"]
+__all__ = ["BY_COSE_TYP", "BY_JOSE_TYP", "INSTRUCTION", "KINDS", "LINK", "MANDATE", "ORDER", "RECEIPT", "REQUEST", "Kind"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +56,20 @@ RECEIPT: Final = Kind(
         "act.previous": DIGEST,
         "act.request": DIGEST,
         "act.order": DIGEST,
+        "act.instruction": DIGEST,
+        "act.link": DIGEST,
     },
 )
+INSTRUCTION: Final = Kind(
+    "instruction",
+    "application/act1-instruction+cwt",
+    "act1-instruction+jwt",
+    "who may give it: the principal, an agent, the payee or the payment service",
+    {"cti": ID, "act.delegation_id": DELEGATION_ID, "act.credential": DIGEST, "act.fulfilment": DIGEST},
+)
 
-KINDS: Final = (MANDATE, LINK, ORDER, REQUEST, RECEIPT)
-"""Every kind this version opens. Confirmations, instructions and status lists join it with the code that judges them."""
+KINDS: Final = (MANDATE, LINK, ORDER, REQUEST, INSTRUCTION, RECEIPT)
+"""Every kind this version opens. Confirmations and status lists join it with the code that judges them."""
 
 BY_COSE_TYP: Final = {kind.cose_typ: kind for kind in KINDS}
 

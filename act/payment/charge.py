@@ -10,16 +10,19 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
 
+from act.delegation.lifecycle import Causer
 from act.delegation.limits import Unit, Usage
 from act.errors import Refused
 from act.money import Amount
 from act.payment.verifier import RequestKey
 
 __all__ = [
+    "CHARGE_CAUSERS",
     "CHARGE_TRANSITIONS",
     "HOLD_SECONDS",
     "LIVE_STATES",
     "OPEN_STATES",
+    "ChargeAction",
     "ChargeRecord",
     "ChargeState",
     "released",
@@ -58,6 +61,22 @@ OPEN_STATES: Final = frozenset({ChargeState.HELD, ChargeState.PARTIALLY_CAPTURED
 
 LIVE_STATES: Final = OPEN_STATES | {ChargeState.CAPTURED}
 """At most one charge per (payee, order_no) is in one of these (ACT-LED-04)."""
+
+
+class ChargeAction(StrEnum):
+    """What somebody may instruct about a charge."""
+
+    CAPTURE = "capture"
+    VOID = "void"
+    REFUND = "refund"
+
+
+CHARGE_CAUSERS: Final[dict[ChargeAction, frozenset[Causer]]] = {
+    ChargeAction.CAPTURE: frozenset({Causer.PAYEE}),
+    ChargeAction.VOID: frozenset({Causer.PAYEE, Causer.PSP}),
+    ChargeAction.REFUND: frozenset({Causer.PAYEE}),
+}
+"""Who may cause what: the payee takes and gives back money; letting go of a hold is also the payment service's to do."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from act.delegation.constraints import HONOR
-from act.delegation.lifecycle import MandateState
+from act.delegation.lifecycle import Causer, MandateState
 from act.delegation.limits import Limit, Unit
 from act.delegation.mandate import MandateKey
 from act.envelope.objects import Format, Unsigned
@@ -46,6 +46,8 @@ class EntryKind(StrEnum):
     EXPIRED = "EXPIRED"
     REFUNDED = "REFUNDED"
     REVOKED = "REVOKED"
+    SUSPENDED = "SUSPENDED"
+    RESUMED = "RESUMED"
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +90,9 @@ class Entry:
     `credential` is the mandate's identity, whoever paid: the receipts of one mandate are one chain. Which link was used is what
     the request signs. `amount` is what this entry moved. `capture_no` and `refund_no` are the payee's numbers for
     a part that it captured and for a refund.
+    `instruction` is the identity of the instruction that caused it. Of a lifecycle entry `caused_by` says as whom it was
+    given, `link` is the identity of the link it is about (None: the mandate), and `credential_state` how that stands after a
+    suspension was lifted.
     """
 
     mandate: MandateKey
@@ -110,6 +115,10 @@ class Entry:
     format: Format = Format.COSE
     capture_no: str | None = None
     refund_no: str | None = None
+    instruction: bytes | None = None
+    caused_by: Causer | None = None
+    link: bytes | None = None
+    credential_state: MandateState | None = None
 
 
 @dataclass(frozen=True, slots=True)

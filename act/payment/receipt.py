@@ -12,6 +12,7 @@ from typing import Any, ClassVar, Final
 
 from act.calendar import FUTURE_TOLERANCE_SECONDS, instant, read_instant
 from act.commerce.cart import open_order
+from act.delegation.lifecycle import Causer, MandateState
 from act.delegation.limits import Unit
 from act.envelope.claims import (
     Fields,
@@ -42,7 +43,8 @@ PAID_KINDS: Final = frozenset({EntryKind.RESERVED, EntryKind.PARTIALLY_CAPTURED,
 class Receipt:
     """A receipt whose signature holds. Fields that its kind of entry does not have are None; amounts are positive.
 
-    `audience` names whom it is for: the payee and the agent, or for a revocation the issuer and the agent.
+    `audience` names whom it is for: the payee and the agent, or of a lifecycle entry the issuer and the agent. `instruction`
+    is the identity of what was instructed: for whoever signed that, this is the acknowledgement.
     """
 
     issuer: str
@@ -66,6 +68,10 @@ class Receipt:
     tzdata_version: str | None = None
     capture_no: str | None = None
     refund_no: str | None = None
+    instruction: bytes | None = None
+    caused_by: Causer | None = None
+    link: bytes | None = None
+    credential_state: MandateState | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +127,10 @@ def _claims(ledger_id: str, issuer: str, entry: Entry) -> dict[str, Any]:
         "tzdata_version": entry.tzdata_version,
         "capture_no": entry.capture_no,
         "refund_no": entry.refund_no,
+        "instruction": entry.instruction,
+        "caused_by": entry.caused_by.value if entry.caused_by else None,
+        "link": entry.link,
+        "credential_state": entry.credential_state.value if entry.credential_state else None,
     }
     body = {
         "delegator_identity": entry.mandate.delegator_identity,
@@ -177,6 +187,18 @@ def _read_code(value: Any) -> str:
     return value
 
 
+def _read_causer(value: Any) -> Causer:
+    if value not in _LIFECYCLE_CAUSERS:
+        raise Refused("claim_invalid", expected="principal, agent or risk_control")
+    return Causer(value)
+
+
+def _read_credential_state(value: Any) -> MandateState:
+    if value not in (MandateState.ACTIVE.value, MandateState.SUSPENDED.value):
+        raise Refused("claim_invalid", expected="Active or Suspended")
+    return MandateState(value)
+
+
 def _read_counters(value: Any) -> tuple[CounterChange, ...]:
     if type(value) is not list:
         raise Refused("claim_invalid", expected="a list")
@@ -188,6 +210,7 @@ def _read_counters(value: Any) -> tuple[CounterChange, ...]:
     return tuple(changes)
 
 
+_LIFECYCLE_CAUSERS: Final = (Causer.PRINCIPAL.value, Causer.AGENT.value, Causer.RISK_CONTROL.value)
 _COUNTER_ORDER: Final = ("limit", "cap", "held_before", "captured_before", "held", "captured")
 _COUNTER: Final = Fields({"limit": read_text} | dict.fromkeys(_COUNTER_ORDER[1:], _read_minor), {"unit": _read_unit})
 _CLAIMS: Final = Fields({"iss": read_text, "aud": read_texts, "iat": read_instant, "act": read_map})
@@ -213,6 +236,10 @@ _ACT: Final = Fields(
         "tzdata_version": read_text,
         "capture_no": read_text,
         "refund_no": read_text,
+        "instruction": read_digest,
+        "caused_by": _read_causer,
+        "link": read_digest,
+        "credential_state": _read_credential_state,
     },
 )
 
@@ -255,10 +282,15 @@ def _read_receipt(opened: Opened) -> Receipt:
         body.get("tzdata_version"),
         body.get("capture_no"),
         body.get("refund_no"),
+        body.get("instruction"),
+        body.get("caused_by"),
+        body.get("link"),
+        body.get("credential_state"),
     )
 
 
 _OF_PAYMENT: Final = frozenset({"request", "order", "order_no", "amount", "currency"})
+_OF_LIFECYCLE: Final = frozenset({"instruction", "caused_by"})
 _SHAPES: Final[Mapping[EntryKind, frozenset[str]]] = {
     EntryKind.RESERVED: _OF_PAYMENT | {"trade_no", "hold_expires_at"},
     EntryKind.REFUSED: _OF_PAYMENT | {"code"},
@@ -268,28 +300,36 @@ _SHAPES: Final[Mapping[EntryKind, frozenset[str]]] = {
     EntryKind.EXPIRED: _OF_PAYMENT | {"trade_no"},
     EntryKind.REFUNDED: _OF_PAYMENT | {"trade_no", "refund_no"},
     EntryKind.REVOKED: frozenset(),
+    EntryKind.SUSPENDED: _OF_LIFECYCLE,
+    EntryKind.RESUMED: _OF_LIFECYCLE | {"credential_state"},
 }
 """Which of the optional fields each kind has: exactly these, and what `_OPTIONAL` allows."""
 
-_OPTIONAL: Final[Mapping[EntryKind, str]] = {
-    EntryKind.RESERVED: "tzdata_version",  # where a zone decided anything
-    EntryKind.REFUSED: "tzdata_version",
-    EntryKind.CAPTURED: "capture_no",  # where the last part had a number, too
+_OPTIONAL: Final[Mapping[EntryKind, frozenset[str]]] = {
+    EntryKind.RESERVED: frozenset({"tzdata_version"}),  # where a zone decided anything
+    EntryKind.REFUSED: frozenset({"tzdata_version"}),
+    EntryKind.PARTIALLY_CAPTURED: frozenset({"instruction"}),  # where the payee signed it
+    EntryKind.CAPTURED: frozenset({"capture_no", "instruction"}),  # where the last part had a number, too
+    EntryKind.VOIDED: frozenset({"instruction"}),  # of the void, or of the revocation that voided it
+    EntryKind.EXPIRED: frozenset(),
+    EntryKind.REFUNDED: frozenset({"instruction"}),
+    EntryKind.REVOKED: _OF_LIFECYCLE | {"link"},
+    EntryKind.SUSPENDED: frozenset({"link"}),
+    EntryKind.RESUMED: frozenset({"link"}),
 }
 
 
 def _require_shape(body: dict[str, Any]) -> None:
     if (body["sequence"] == 1) == ("previous" in body):
         raise Refused("claim_invalid", "receipt.act.previous", expected="present from the second receipt on")
+    state: EntryKind = body["state"]
     present = body.keys() - _ACT.required - {"previous"}
-    if body["state"] in _OPTIONAL:
-        present -= {_OPTIONAL[body["state"]]}
-    if present != _SHAPES[body["state"]]:
+    unfitting = (present - _OPTIONAL[state]) ^ _SHAPES[state]
+    if state is EntryKind.REVOKED and not unfitting and "caused_by" not in body:  # called, not instructed: about a mandate
+        unfitting = present
+    if unfitting or ("caused_by" in body and "instruction" not in body):
         raise Refused(
-            "claim_invalid",
-            "receipt.act",
-            state=body["state"].value,
-            unexpected_or_missing=min(present ^ _SHAPES[body["state"]]),
+            "claim_invalid", "receipt.act", state=state.value, unexpected_or_missing=min(unfitting or {"instruction"})
         )
 
 

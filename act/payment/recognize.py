@@ -10,15 +10,24 @@ from act.commerce.cart import UnverifiedOrder, open_order
 from act.delegation.chain import UnverifiedChain, open_chain
 from act.delegation.credential import UnverifiedCredential, open_credential
 from act.delegation.link import UnverifiedLink, open_link
-from act.envelope.kinds import LINK, MANDATE, ORDER, RECEIPT, REQUEST, Kind
+from act.envelope.kinds import INSTRUCTION, LINK, MANDATE, ORDER, RECEIPT, REQUEST, Kind
 from act.envelope.objects import open_object
 from act.errors import InvalidCall
+from act.payment.instruction import UnverifiedInstruction, open_instruction
 from act.payment.receipt import UnverifiedReceipt, open_receipt
 from act.payment.request import Payment, UnverifiedRequest, open_request
 
 __all__ = ["Unverified", "recognize"]
 
-Unverified = UnverifiedCredential | UnverifiedLink | UnverifiedOrder | UnverifiedRequest | UnverifiedReceipt | Payment
+Unverified = (
+    UnverifiedCredential
+    | UnverifiedLink
+    | UnverifiedOrder
+    | UnverifiedRequest
+    | UnverifiedInstruction
+    | UnverifiedReceipt
+    | Payment
+)
 
 _SIGNED: Final = (b"\xd2", b"e")  # a COSE_Sign1, a compact JWS: what does not begin like them can only be a payment
 
@@ -27,6 +36,7 @@ _OPENERS: Final[dict[Kind, Callable[[bytes], Any]]] = {
     LINK: open_link,
     ORDER: open_order,
     REQUEST: open_request,
+    INSTRUCTION: open_instruction,
     RECEIPT: open_receipt,
 }
 
@@ -40,7 +50,7 @@ def recognize(data: Sequence[bytes]) -> UnverifiedChain: ...
 
 
 def recognize(data: bytes | Sequence[bytes]) -> Unverified | UnverifiedChain:
-    """Decodes a mandate, a link, an order, a payment request, a receipt or a payment, strictly, and believes nothing of it.
+    """Decodes a mandate, link, order, payment request, instruction, receipt or payment, strictly, and believes nothing of it.
 
     A list or tuple of a mandate and the links below it, root first, is a chain: its `authority()` tells what it claims to give
     its last agent. Raises `Refused` for everything else.

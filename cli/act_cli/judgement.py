@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Literal
 
 import act
+from act_cli.instructions import LIFECYCLE, sentence, spoken
 from act_cli.manners import error_document, instant_text
 from act_cli.objects import recognized
 
@@ -83,6 +84,8 @@ def judge(data: bytes, question: Question) -> Verdict:
             return _order(data, question)
         if kind == "receipt":
             return _receipt(data, found, question)
+        if kind == "instruction":
+            return _instruction(found, question)
         return Verdict(
             kind,
             "incomplete",
@@ -229,6 +232,54 @@ def _read_payment(payment: act.Payment) -> tuple[act.Mandate | None, str | None,
     return mandate, bound, asked
 
 
+def _instruction(found: Any, question: Question) -> Verdict:
+    """An instruction, with the credential it is about. Of a charge only the ledger knows whom it pays."""
+    said = found.instruction
+    credential, chain = None, None
+    if said.action.value in LIFECYCLE:
+        credential = said.about.credential
+        parts = question.chains.get(credential)
+        if parts is None:
+            return Verdict(
+                "instruction",
+                "incomplete",
+                needs="the mandate, and the links down to the credential it is about, root first, before it among the files: "
+                f"that has identity {credential.hex()}",
+            )
+        unverified: Any = act.recognize(list(parts))
+        chain = unverified.authenticate(question.parties)
+    authentic = found.authenticate(question.parties, chain)
+    _require_current(question)
+    authentic.require_in_time(question.ledger_id or said.audience, _seconds(question))
+    causer = authentic.causer.value
+    if credential is not None:
+        allowed, unproven = ", and may give it", "whether the state of the credential still allows it"
+    elif causer == "payee":
+        allowed, unproven = "", f"whether there is such a charge, whether it pays {said.issuer}, and how it stands"
+    else:
+        allowed, unproven = "", "whether there is such a charge, and how it stands"
+    return Verdict(
+        "instruction",
+        "accepted",
+        (
+            f"{said.issuer} signed it, {spoken(causer)}{allowed}",
+            f"it says: {sentence(said)}",
+            f"it is for {said.audience}",
+            f"it is in force at {_moment(question)}, until just before {instant_text(said.expires_at)}",
+        ),
+        (unproven, f"whether it was obeyed: only a receipt of {said.audience} says so"),
+    )
+
+
+def _seconds(question: Question) -> int:
+    return (question.at - _EPOCH) // timedelta(seconds=1)
+
+
+def _require_current(question: Question) -> None:
+    if _seconds(question) >= question.parties.expires_at:
+        raise act.Refused("parties_expired", "parties", ended_at=question.parties.expires_at)
+
+
 FUTURE_TOLERANCE_SECONDS: Final = 10
 """How far a receipt's time may lie ahead, as `act.verify_receipt` grants it."""
 
@@ -262,9 +313,8 @@ def _statement(found: Any, paid: bool, currency: str | None, question: Question)
     that need no order are repeated here; without them a statement would pass that was signed in the future, by a service
     nobody asked about, or judged with parties that are out of date.
     """
-    now = (question.at - _EPOCH) // timedelta(seconds=1)
-    if now >= question.parties.expires_at:
-        raise act.Refused("parties_expired", "parties", ended_at=question.parties.expires_at)
+    now = _seconds(question)
+    _require_current(question)
     receipt: act.Receipt = found.authenticate(question.parties)
     if receipt.issued_at > now + FUTURE_TOLERANCE_SECONDS:
         raise act.Refused("receipt_mismatch", "receipt.iat", issued_at=receipt.issued_at)
@@ -280,6 +330,8 @@ def _statement(found: Any, paid: bool, currency: str | None, question: Question)
         )
     code = f" ({receipt.code})" if receipt.code is not None else ""
     unproven = "that anything is held or paid: it says that nothing is"
+    if receipt.caused_by is not None:
+        unproven = "what is held or paid: it says what became of a credential"
     if receipt.kind.value == "REFUNDED":
         unproven = "what is still held or paid: it says what was given back"
     return Verdict(

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final, Literal, NamedTuple
 
 import act
+from act_cli.instructions import cause_view, instruction_view
 from act_cli.manners import decimal, instant_text
 
 __all__ = [
@@ -218,7 +219,8 @@ def receipt_view(receipt: act.Receipt) -> dict[str, Any]:
         }
         for change in receipt.counters
     ]
-    return {name: value for name, value in document.items() if value is not None} | {"counters": counters}
+    said = {name: value for name, value in document.items() if value is not None}
+    return said | cause_view(receipt) | {"counters": counters}
 
 
 def _counted(number: int, unit: str, currency: str | None) -> str:
@@ -274,6 +276,8 @@ def object_view(data: bytes, found: Any) -> dict[str, Any]:
         return document | {"issued_at": instant_text(found.issued_at), "order": order_view(found.order)}
     if kind == "receipt":
         return document | {"receipt": receipt_view(found.receipt)}
+    if kind == "instruction":
+        return document | {"instruction": instruction_view(found.instruction)}
     return document | {"request": request_view(found.request)}
 
 

@@ -16,6 +16,7 @@ from rich.text import Text
 from rich.tree import Tree
 
 import act
+from act_cli.instructions import cause_facts, instruction_facts
 from act_cli.manners import decimal, instant_text, money, visible
 from act_cli.views import Language, key_name, payment_parts, plain
 
@@ -231,6 +232,8 @@ def content(found: Any, kind: str, language: Language, indent: int = 2) -> list[
         return [_items(found.order), blank(), facts(*_order_facts(found.order, found.issued_at), *signature, indent=indent)]
     if kind == "receipt":
         return [facts(*_receipt_facts(found.receipt), *signature, indent=indent), *_counters(found.receipt)]
+    if kind == "instruction":
+        return [facts(*instruction_facts(found.instruction), *signature, indent=indent)]
     return [facts(*_request_facts(found.request), *signature, indent=indent)]
 
 
@@ -337,6 +340,7 @@ def _receipt_facts(receipt: act.Receipt) -> list[Fact]:
         ("charge", receipt.trade_no),
         ("part", receipt.capture_no),
         ("refund", receipt.refund_no),
+        *cause_facts(receipt),
         ("held until", instant_text(receipt.hold_expires_at) if receipt.hold_expires_at is not None else None),
         ("ledger", receipt.issuer),
         ("for", ", ".join(receipt.audience)),

@@ -41,6 +41,7 @@ _TYPS: Final = {
     "application/act1-order+cwt": "act1-order+jwt",
     "application/act1-payment+cwt": "act1-payment+jwt",
     "application/act1-receipt+cwt": "act1-receipt+jwt",
+    "application/act1-instruction+cwt": "act1-instruction+jwt",
 }
 
 
@@ -169,9 +170,10 @@ def payload_of(claims: Mapping[str, Any], identities: Mapping[bytes, bytes], typ
         payload["jti"] = _urn(raw) if typ == "act1-link+jwt" else _text_of(raw)
     if "cnf" in payload:
         payload["cnf"] = _cnf(payload["cnf"])
-    table = dict.fromkeys(("credential", "order", "request", "previous", "parent"), identity) | {
+    table = dict.fromkeys(("credential", "order", "request", "previous", "parent", "instruction", "link"), identity) | {
         "delegation_id": _urn,
         "delivery_address": _text_of,
+        "fulfilment": _text_of,
         "ext": {"fulfillment": {"delivery_address": _text_of}},
     }
     payload = _written(payload, {"act": table})
@@ -304,6 +306,8 @@ def _converted_vector(kind: str, vector: Vector, identities: dict[bytes, bytes])
     if kind == "sequences":
         return converted_sequence(vector, identities)
     fields: dict[str, Any] = {}
+    if "chain" in vector:  # before what is about it: that names its twin
+        fields["chain"] = [converted(bytes.fromhex(each), identities).hex() for each in vector["chain"]]
     if "order" in vector:
         fields["order"] = converted(bytes.fromhex(vector["order"]), identities).hex()
     convert = converted_payment if kind == "payments" else converted

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from act import Payment
 from act.wire.json import canonicalize
-from vector_sets import chains, mandates, orders, payments, receipts, sequences, world
+from vector_sets import chains, instructions, mandates, orders, payments, receipts, sequences, world
 from vector_sets.envelopes_jose import envelopes_jose_file
 from vector_sets.jose import compact, converted, header, identity_of, segment, sign, twins, vc_payload_of
 from vector_sets.linked import link, plain_root
@@ -362,6 +362,11 @@ def payments_jose_file() -> dict[str, Any]:
     return _twinned("payments", payments.payments_file, _payments())
 
 
+def instructions_jose_file() -> dict[str, Any]:
+    """instructions-jose.json."""
+    return _twinned("instructions", instructions.instructions_file)
+
+
 def receipts_jose_file() -> dict[str, Any]:
     """receipts-jose.json."""
     return _twinned("receipts", receipts.receipts_file)
@@ -378,6 +383,7 @@ FILES: Final = (
     chains_jose_file,
     orders_jose_file,
     payments_jose_file,
+    instructions_jose_file,
     receipts_jose_file,
     sequences_jose_file,
 )

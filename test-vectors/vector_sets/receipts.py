@@ -78,6 +78,12 @@ _REVOKED: Final = {"aud": ["wallet.example", "agent:tea-runner"], "act.state": "
     f"act.{name}": REMOVED for name in ("request", "order", "order_no", "trade_no", "amount", "currency", "hold_expires_at")
 }
 
+_INSTRUCTED: Final = {"act.instruction": bytes(range(32))}
+_BY_PRINCIPAL: Final = _INSTRUCTED | {"act.caused_by": "principal"}
+_SUSPENDED: Final = _REVOKED | _BY_PRINCIPAL | {"act.state": "SUSPENDED"}
+_RESUMED: Final = _REVOKED | _BY_PRINCIPAL | {"act.state": "RESUMED", "act.credential_state": "Active"}
+_OF_LINK: Final = {"act.link": bytes(range(32, 64))}
+
 
 def _good(name: str, why: str, rules: list[str], data: bytes, *, at: int = NOW, shown: bool = True) -> Vector:
     more = {"intermediate": intermediate(data)} if shown else {}
@@ -107,6 +113,9 @@ def _accepted() -> list[Vector]:
         _good("captured-less", "The payee captured less than was held: its own doing.", ["ACT-RCT-02"], receipt(less)),
         _good("part", "A part is captured, under the payee's number; the rest stays held.", ["ACT-RCT-03"], receipt(_PART)),
         _good("last-part", "The last part had a number, too.", ["ACT-RCT-03"], receipt(_LAST_PART)),
+        _good("captured-instructed", "The payee signed for it: its instruction is acknowledged.", ["ACT-RCT-03"],
+              receipt(_CAPTURED | _INSTRUCTED)),
+        _good("part-instructed", "So is that of a part.", ["ACT-RCT-03"], receipt(_PART | _INSTRUCTED)),
         _good("es256", "ES256.", ["ACT-RCT-01"], es256),
         _good("es256-high-s", "The same receipt with (r, n - s): the chain's links do not depend on signature bytes.",
               ["ACT-RCT-01"], world.high_s(es256)),
@@ -134,6 +143,16 @@ def _judged() -> list[Vector]:
              receipt({"act.currency": "USD"})),
         _bad("revoked", "The receipt of a revocation is about no order.", "receipt_mismatch", "receipt.act.order",
              receipt(_REVOKED)),
+        _bad("revoked-instructed", "A revocation that the principal signed for.", "receipt_mismatch", "receipt.act.order",
+             receipt(_REVOKED | _BY_PRINCIPAL)),
+        _bad("revoked-link", "A revocation of one link.", "receipt_mismatch", "receipt.act.order",
+             receipt(_REVOKED | _BY_PRINCIPAL | _OF_LINK)),
+        _bad("suspended", "A suspension is about no order.", "receipt_mismatch", "receipt.act.order", receipt(_SUSPENDED)),
+        _bad("suspended-link", "Nor is that of one link.", "receipt_mismatch", "receipt.act.order",
+             receipt(_SUSPENDED | _OF_LINK)),
+        _bad("resumed", "Nor is its end.", "receipt_mismatch", "receipt.act.order", receipt(_RESUMED)),
+        _bad("resumed-still-suspended", "One suspension ends while another stands.", "receipt_mismatch", "receipt.act.order",
+             receipt(_RESUMED | {"act.credential_state": "Suspended"})),
         _bad("issued-plus-11", "A receipt from the future.", "receipt_mismatch", "receipt.iat", receipt({"iat": NOW + 11})),
         _bad("voided", "The hold was released.", "receipt_not_paid", "receipt.act.state", receipt(_VOIDED)),
         _bad("expired", "The hold has ended, and was released.", "receipt_not_paid", "receipt.act.state", receipt(_EXPIRED)),
@@ -178,6 +197,26 @@ _SHAPES: tuple[tuple[str, str, str, str, Mapping[str, Any]], ...] = (
     ("reserved-with-code", "A reservation has no refusal code.", "claim_invalid", "act", {"act.code": "total_limit_exceeded"}),
     ("reserved-without-charge", "A reservation names its charge.", "claim_invalid", "act", {"act.trade_no": REMOVED}),
     ("reserved-without-end", "A hold has an end.", "claim_invalid", "act", {"act.hold_expires_at": REMOVED}),
+    ("reserved-instructed", "Nobody instructs a reservation.", "claim_invalid", "act", _INSTRUCTED),
+    ("captured-caused-by", "Who captures is the payee.", "claim_invalid", "act",
+     {**_CAPTURED, **_BY_PRINCIPAL}),
+    ("captured-link", "A capture is about no link.", "claim_invalid", "act", {**_CAPTURED, **_INSTRUCTED, **_OF_LINK}),
+    ("suspended-without-instruction", "Somebody signed for every suspension.", "claim_invalid", "act",
+     {**_REVOKED, "act.state": "SUSPENDED", "act.caused_by": "principal"}),
+    ("suspended-without-causer", "A suspension stands for whoever caused it.", "claim_invalid", "act",
+     {**_REVOKED, "act.state": "SUSPENDED", **_INSTRUCTED}),
+    ("suspended-state", "A suspended credential is Suspended, and nothing says so twice.", "claim_invalid", "act",
+     {**_SUSPENDED, "act.credential_state": "Suspended"}),
+    ("resumed-without-state", "Another suspension may stand: the receipt says whether.", "claim_invalid", "act",
+     {**_REVOKED, "act.state": "RESUMED", **_BY_PRINCIPAL}),
+    ("resumed-revoked", "What is Revoked is not resumed.", "claim_invalid", "act.credential_state",
+     {**_RESUMED, "act.credential_state": "Revoked"}),
+    ("causer-payee", "A payee suspends nothing.", "claim_invalid", "act.caused_by", {**_SUSPENDED, "act.caused_by": "payee"}),
+    ("revoked-without-causer", "An instructed revocation says by whom.", "claim_invalid", "act", {**_REVOKED, **_INSTRUCTED}),
+    ("revoked-without-instruction", "Whoever caused it signed something.", "claim_invalid", "act",
+     {**_REVOKED, "act.caused_by": "agent"}),
+    ("revoked-link-without-instruction", "A link is revoked by instruction alone.", "claim_invalid", "act",
+     {**_REVOKED, **_OF_LINK}),
     ("code-unknown", "A refusal code that is not in the table.", "claim_invalid", "act.code", {**_REFUSED,
      "act.code": "no_mood"}),
     ("code-list", "A refusal code is a text.", "claim_invalid", "act.code", {**_REFUSED, "act.code": []}),

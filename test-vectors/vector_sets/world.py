@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from act import KeyPair, to_jwk
 from act.calendar import iso
-from act.envelope.kinds import LINK, MANDATE, ORDER, RECEIPT, REQUEST, Kind
+from act.envelope.kinds import INSTRUCTION, LINK, MANDATE, ORDER, RECEIPT, REQUEST, Kind
 from act.envelope.objects import seal
 from act.wire import cbor
 
@@ -301,7 +301,7 @@ def paid(
 
 # --- forgeries ---------------------------------------------------------------------------------------------------------
 
-KINDS: Final[Mapping[str, Kind]] = {kind.name: kind for kind in (MANDATE, LINK, ORDER, REQUEST, RECEIPT)}
+KINDS: Final[Mapping[str, Kind]] = {kind.name: kind for kind in (MANDATE, LINK, ORDER, REQUEST, INSTRUCTION, RECEIPT)}
 
 
 def header(signer: str, typ: str = MANDATE.cose_typ) -> dict[int | str, Any]:

@@ -17,14 +17,17 @@ from act.delegation.constraints import Constraint
 from act.delegation.constraints.amounts import MaxTotalAmount
 from act.delegation.constraints.quota import Periods
 from act.delegation.credential import open_credential
+from act.delegation.lifecycle import Causer, LifecycleAction, MandateState
 from act.delegation.limits import Unit
 from act.delegation.link import link_claims, open_link
 from act.delegation.mandate import MandateKey
 from act.delegation.purchase import Purchase
-from act.envelope.kinds import LINK
+from act.envelope.kinds import INSTRUCTION, LINK
 from act.envelope.objects import Format, open_object, seal
 from act.errors import CODES, Refused
 from act.parties import Role
+from act.payment.charge import ChargeAction
+from act.payment.instruction import ChargeTerms, CredentialName, Instruction, instruction_claims, open_instruction
 from act.payment.ledger import CounterChange, Entry, EntryKind
 from act.payment.receipt import open_receipt, receipt_maker
 from act.payment.request import open_request
@@ -122,7 +125,10 @@ changes = st.builds(CounterChange, names, *[minors] * 5, st.sampled_from(Unit))
 def entries(draw: st.DrawFn) -> Entry:
     """Entries of a ledger of every kind, each with the fields that its kind has."""
     kind, sequence = draw(st.sampled_from(EntryKind)), draw(st.integers(1, 2) | st.integers(1, MAX_EXACT))
-    of_charge = kind not in (EntryKind.REFUSED, EntryKind.REVOKED)
+    of_lifecycle = kind in (EntryKind.REVOKED, EntryKind.SUSPENDED, EntryKind.RESUMED)
+    of_charge = kind is not EntryKind.REFUSED and not of_lifecycle
+    is_caused = kind in (EntryKind.SUSPENDED, EntryKind.RESUMED) or draw(st.booleans())
+    is_moved = of_charge and kind not in (EntryKind.RESERVED, EntryKind.EXPIRED)
     is_decided = kind in (EntryKind.RESERVED, EntryKind.REFUSED)
     entry = Entry(
         MandateKey(draw(names), draw(names), draw(uuids)),
@@ -139,8 +145,12 @@ def entries(draw: st.DrawFn) -> Entry:
         tzdata_version=draw(st.none() | names) if is_decided else None,
         capture_no=draw(names) if kind is EntryKind.PARTIALLY_CAPTURED else None,
         refund_no=draw(names) if kind is EntryKind.REFUNDED else None,
+        instruction=draw(digests) if is_caused and (of_lifecycle or is_moved) else None,
+        caused_by=draw(st.sampled_from([*Causer][:3])) if is_caused and of_lifecycle else None,
+        link=draw(st.none() | digests) if is_caused and of_lifecycle else None,
+        credential_state=draw(st.sampled_from([*MandateState][:2])) if kind is EntryKind.RESUMED else None,
     )
-    if kind is EntryKind.REVOKED:
+    if of_lifecycle:
         return entry
     amount = draw(currencies.flatmap(amounts_in))
     payment: dict[str, Any] = {
@@ -176,8 +186,39 @@ def test_receipts_open_to_equal_values(entry: Entry, ledger: str, signer: act.Ke
         assert (receipt.request, receipt.order, receipt.order_no) == (entry.request_identity, entry.order, entry.order_no)
         assert (receipt.trade_no, receipt.amount, receipt.code) == (entry.charge_id, entry.amount, entry.code)
         assert (receipt.hold_expires_at, receipt.tzdata_version) == (entry.hold_expires_at, entry.tzdata_version)
+        assert (receipt.instruction, receipt.caused_by) == (entry.instruction, entry.caused_by)
+        assert (receipt.link, receipt.credential_state) == (entry.link, entry.credential_state)
         receipts.append(replace(receipt, identity=b""))
     assert receipts[0] == receipts[1]
+
+
+@st.composite
+def instructions(draw: st.DrawFn) -> Instruction:
+    """Instructions of every action, each with fields that its action has."""
+    action = draw(st.sampled_from([*LifecycleAction, *ChargeAction]))
+    about: CredentialName | ChargeTerms
+    if isinstance(action, LifecycleAction):
+        about = CredentialName(draw(names), draw(uuids), draw(digests))
+    else:
+        is_capture, is_refund = action is ChargeAction.CAPTURE, action is ChargeAction.REFUND
+        about = ChargeTerms(
+            draw(names),
+            draw(currencies.flatmap(amounts_in)) if is_capture or is_refund else None,
+            draw(st.none() | names) if is_capture else None,
+            draw(names) if is_refund else None,
+            draw(st.none() | digests) if is_capture else None,
+        )
+    times = draw(instants), draw(instants)
+    return Instruction(draw(st.binary(min_size=16, max_size=16)), draw(names), draw(names), action, about, *times,
+                       draw(st.none() | names))  # fmt: skip
+
+
+@given(instructions(), signers)
+def test_instructions_open_to_equal_values(instruction: Instruction, signer: act.KeyPair) -> None:
+    for envelope in Format:
+        opened = open_instruction(seal(INSTRUCTION, instruction_claims(instruction), signer, envelope))
+        assert opened.instruction == instruction
+        opened.opened.check_signature(signer.public_key, "instruction_signature_invalid")
 
 
 # --- one payment under one chain ------------------------------------------------------------------------------------------

@@ -9,20 +9,28 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 
 from act.errors import Refused
 from act.payment.charge import HOLD_SECONDS
 from act.payment.ledger import EntryKind, Outcome
 from act.payment.receipt import recorded_receipt
-from act.stores.sqlite import SqliteLedger
 from tests.support.fold import audit
 from tests.support.ledger_clients import ask, record_of, request_of, status_told, told
 from tests.support.model import Call, Cap, Capture, Charge, Expire, Mandate, Refund, Reserve, Revoke, State, Status, Void, step
+from tests.support.places import FilePlace, Place, SchemaPlace
+from tests.support.postgres import PostgresServer
 from tests.support.reservations import MAKE_RECEIPT, TOTAL, digest, mandate
 from tests.support.world import AGENT, NOW_SECONDS, OTHER_AGENT, OTHER_SHOP, PSP, SHOP, snapshot
 
@@ -46,24 +54,34 @@ def _mandate(number: int, identity: bytes) -> Mandate:
 class LedgerMachine(RuleBasedStateMachine):
     """One file, one model, one clock."""
 
+    place: Place
+
     @initialize()
     def open(self) -> None:
-        self._folder = tempfile.TemporaryDirectory()
-        self.path = Path(self._folder.name) / "ledger.db"
-        self.ledger = SqliteLedger(self.path)
+        self.place = self.new_place()
+        self.ledger = self.place.open()
         self.ledger.bind(PSP)
         self.state = State()
         self.at = NOW_SECONDS
         self.asked: list[Reserve] = []
         self.receipts: dict[bytes, Any] = {}
         self.expired: set[str] = set()
-        self.rows = snapshot(self.path)
+        self.rows = snapshot(self.place)
+
+    def new_place(self) -> Place:
+        """An empty one for each history."""
+        self._folder = tempfile.TemporaryDirectory()
+        return FilePlace(Path(self._folder.name) / "ledger.db")
+
+    def forget_place(self) -> None:
+        """Nothing of it is needed any more."""
+        self._folder.cleanup()
 
     def teardown(self) -> None:
         if hasattr(self, "ledger"):
             self.ledger.close()
-            audit(self.path)
-            self._folder.cleanup()
+            audit(self.place)
+            self.forget_place()
 
     @rule(
         number=st.sampled_from([1, 1, 2, 2, 3]),
@@ -100,9 +118,9 @@ class LedgerMachine(RuleBasedStateMachine):
             return
         self.receipts[asked.identity] = outcome.receipt
         if outcome.charge is not None:
-            self._moved({"mandate", "entry", "request", "charge", "debit"}, among={"counter"})  # one hold may replace another
+            self._moved({"mandate", "entry", "request", "charge"}, among={"account", "counter"})  # one hold may replace another
         else:
-            self._moved({"mandate", "entry", "request"}, among={"charge", "counter"})
+            self._moved({"mandate", "entry", "request"}, among={"account", "charge", "counter"})
         self._learn_expiries()
 
     @precondition(lambda self: self.state.charges)
@@ -165,7 +183,7 @@ class LedgerMachine(RuleBasedStateMachine):
         for outcome in outcomes:
             if outcome.charge is not None and outcome.charge.state == "EXPIRED":
                 self.receipts[outcome.charge.request_identity] = outcome.receipt
-        self.rows = snapshot(self.path)
+        self.rows = snapshot(self.place)
 
     def _learn_expiries(self) -> None:
         """A payment may have closed holds on its way: from now on a repetition of theirs is told so."""
@@ -188,7 +206,7 @@ class LedgerMachine(RuleBasedStateMachine):
         if outcome.replayed:
             self._nothing_moved()
         else:
-            self._moved({"mandate", "entry"}, among={"charge", "counter"})
+            self._moved({"mandate", "entry"}, among={"account", "charge", "counter"})
             self._learn_expiries()
 
     @rule(seconds=st.sampled_from([1, 3_600, HOLD_SECONDS // 2, HOLD_SECONDS - 1]))
@@ -196,11 +214,11 @@ class LedgerMachine(RuleBasedStateMachine):
         self.at += seconds
 
     def _nothing_moved(self) -> None:
-        assert snapshot(self.path) == self.rows
+        assert snapshot(self.place) == self.rows
 
     def _moved(self, tables: set[str], among: set[str]) -> None:
         """These tables moved, and `among` others at most: an expiry on the way moves charges and counters, too."""
-        rows = snapshot(self.path)
+        rows = snapshot(self.place)
         moved = {name for name in rows if rows[name] != self.rows[name]}
         assert tables <= moved <= tables | among
         assert len(rows["request"]) == len(self.rows["request"]) + ("request" in tables)
@@ -222,8 +240,31 @@ class LedgerMachine(RuleBasedStateMachine):
                 assert orders == [(each.id, each.amount, each.order) for each in self.state.of(number)]
 
 
-# An example here is a whole history of steps: 200,000 of them where other properties have 100,000 examples.
-LedgerMachine.TestCase.settings = settings(
-    max_examples=max(200, settings().max_examples * 2 // STEPS), stateful_step_count=STEPS
-)
+class PostgresMachine(LedgerMachine):
+    """The same, of a schema on a server."""
+
+    server: ClassVar[PostgresServer]
+
+    def new_place(self) -> Place:
+        """See `LedgerMachine.new_place`."""
+        return SchemaPlace(self.server)
+
+    def forget_place(self) -> None:
+        """See `LedgerMachine.forget_place`."""
+        assert isinstance(self.place, SchemaPlace)
+        self.place.drop()
+
+
+def _settings(fewest: int) -> settings:
+    """An example here is a whole history of steps: 200,000 of them where other properties have 100,000 examples."""
+    examples = max(fewest, settings().max_examples * 2 // STEPS) if settings().max_examples > 1_000 else fewest
+    return settings(max_examples=examples, stateful_step_count=STEPS)
+
+
+LedgerMachine.TestCase.settings = _settings(200)
 test_the_ledger_and_the_oracle_agree = LedgerMachine.TestCase
+
+
+def test_postgresql_and_the_oracle_agree(postgres: PostgresServer) -> None:
+    PostgresMachine.server = postgres
+    run_state_machine_as_test(PostgresMachine, settings=_settings(25))

@@ -2,18 +2,25 @@
 
 COMPLETE_EXT is every block of `ext` with every field, as documents write it. `complete_objects` is a mandate with it, a link
 that states it again, and an order and a request that these permit; `complete_receipts` is what the ledger answers to them, one
-receipt of every state.
+receipt of every state; `complete_instructions` is one instruction of every action.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final, Literal
 
 import act
-from act.payment.charge import HOLD_SECONDS
-from tests.support.world import PRINCIPAL, SHOP, SUB_AGENT, World, key
+from act.delegation.lifecycle import Causer, LifecycleAction, MandateState
+from act.delegation.mandate import MandateKey
+from act.envelope.objects import Format
+from act.payment.charge import HOLD_SECONDS, ChargeAction
+from act.payment.instruction import sign_instruction
+from act.payment.ledger import Entry, EntryKind
+from act.payment.receipt import open_receipt, receipt_maker
+from tests.support.world import PRINCIPAL, PSP, SHOP, SUB_AGENT, WALLET, World, key
 
 ADDRESS: Final = "A" * 43
 """A delivery address, digested, in base64url."""
@@ -177,5 +184,49 @@ def complete_receipts(path: Path, format: Literal["cose", "jose"] = "cose") -> d
         receipts["REFUSED"] = refusal.receipt
     later = world.service(path, clock=lambda: world.clock() + timedelta(seconds=HOLD_SECONDS))
     (receipts["EXPIRED"],) = (each.receipt for each in later.expire_holds())
-    receipts["REVOKED"] = service.revoke(mandate).receipt
-    return receipts
+    revoked = service.revoke(mandate).receipt
+    return receipts | {"REVOKED": revoked} | _lifecycle_receipts(revoked, format)
+
+
+def _lifecycle_receipts(revoked: bytes, format: Literal["cose", "jose"]) -> dict[str, bytes]:
+    """Receipts that no call makes yet, with the counters and the mandate of a revocation's."""
+    last = open_receipt(revoked).receipt
+    entry = Entry(
+        MandateKey(WALLET, last.delegator_identity, last.delegation_id),
+        last.credential,
+        last.audience[-1],
+        last.sequence + 1,
+        last.identity,
+        EntryKind.SUSPENDED,
+        last.issued_at,
+        counters=last.counters,
+        format=Format(format),
+        instruction=bytes(32),
+        caused_by=Causer.PRINCIPAL,
+        link=bytes(range(32)),
+    )
+    resumed = replace(entry, kind=EntryKind.RESUMED, credential_state=MandateState.ACTIVE)
+    make = receipt_maker(PSP, WALLET, key(PSP))
+    return {each.kind.value: make(each).sign(key(PSP)) for each in (entry, resumed)}
+
+
+ACTIONS: Final = (*(each.value for each in LifecycleAction), *(each.value for each in ChargeAction))
+
+
+def complete_instructions(format: Literal["cose", "jose"] = "cose") -> dict[str, bytes]:
+    """One instruction of every action by its name, with everything that its action may have."""
+    world = World(format=format)
+    chain = [world.mint()]
+    amount = act.Amount(500, "CNY")
+    terms: dict[str, dict[str, Any]] = {
+        "capture": {"amount": amount, "capture_no": "S-1", "fulfilment": bytes(range(32))},
+        "refund": {"amount": amount, "refund_no": "R-1"},
+    }
+    instructions = {}
+    for action in ACTIONS:
+        about: dict[str, Any] = {"chain": chain, "issuer": WALLET, "signer": key(WALLET)}
+        if action in list(ChargeAction):
+            about = {"trade_no": "ch_1", "issuer": SHOP, "audience": PSP, "signer": key(SHOP)} | terms.get(action, {})
+        known: Any = action
+        instructions[action] = sign_instruction(known, **about, reason="Tea time", at=world.clock(), format=format)
+    return instructions

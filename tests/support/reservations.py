@@ -13,6 +13,7 @@ from uuid import UUID
 
 from act.delegation.limits import Limit
 from act.delegation.mandate import MandateKey
+from act.envelope.objects import Format
 from act.money import Amount
 from act.payment.ledger import MandateRecord, ReceiptMaker
 from act.payment.receipt import receipt_maker
@@ -52,9 +53,10 @@ def limit(cap_minor: int, name: str = TOTAL) -> Limit:
 
 
 def mandate(number: int = 1, *, identity: bytes | None = None) -> MandateRecord:
-    """A mandate as the verifier names it; each number is another one."""
+    """A mandate as the verifier names it; each number is another one, every other one stands in JOSE."""
     mandate_key = MandateKey(WALLET, PRINCIPAL, UUID(int=number, version=4).urn)
-    return MandateRecord(mandate_key, identity or digest("mandate", number), AGENT, "CNY", END_SECONDS)
+    format = Format.COSE if number % 2 else Format.JOSE
+    return MandateRecord(mandate_key, identity or digest("mandate", number), AGENT, "CNY", END_SECONDS, format=format)
 
 
 def reservation(

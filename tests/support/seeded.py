@@ -1,13 +1,15 @@
 """Defects to put into a ledger on purpose, so that it is seen that a checker of histories finds them.
 
-Each is a function that breaks the SQLite ledger while a `pytest.MonkeyPatch` is in force; its docstring says how. Where a race
-has to be met, the broken place waits at a `Pause` until others were served. The store's modules are named at the top only.
+Each is a function that breaks the store while a `pytest.MonkeyPatch` is in force; its docstring says how. Where a race has to
+be met, the broken place waits at a `Pause` until others were served. The stores' modules are named at the top only. What only
+PostgreSQL can get wrong is in `tests.support.seeded_postgres`.
 """
 
 from __future__ import annotations
 
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field, replace
@@ -15,21 +17,35 @@ from typing import Any, Final
 
 import pytest
 
-import act.stores.sqlite.charges as charge_rows
+import act.stores.sql.charges as charge_rows
+import act.stores.sql.counters as counter_rows
+import act.stores.sql.mandates as mandate_rows
+import act.stores.sql.moves as move_rows
+import act.stores.sql.reservation as reservation_module
 import act.stores.sqlite.connection as connection_module
-import act.stores.sqlite.counters as counter_rows
-import act.stores.sqlite.ledger as ledger_module
-import act.stores.sqlite.mandates as mandate_rows
-import act.stores.sqlite.moves as move_rows
+import act.stores.sqlite.group_commit as group_module
 from act.delegation.lifecycle import MandateState, require_usable
 from act.delegation.limits import Limit, Usage, judge
 from act.errors import Refused, StoreFault
 from act.payment.charge import OPEN_STATES, ChargeState, released
 from act.payment.ledger import Outcome
-from act.stores.sqlite import SqliteLedger
+from act.stores.postgres import PostgresLedger
+from act.stores.postgres.connection import PostgresDatabase
+from act.stores.sql.ledger import SqlLedger
+from act.stores.sqlite.connection import Connection, FileDatabase
+from act.stores.sqlite.group_commit import GroupCommit
 from act.stores.sqlite.schema import SCHEMA
 
-__all__ = ["DEFECTS", "STOPPED_BY_THE_SCHEMA", "Defect", "Pause", "pause_before_writing"]
+__all__ = [
+    "OF_EVERY_STORE",
+    "OF_SQLITE",
+    "STOPPED_BY_THE_SCHEMA",
+    "Defect",
+    "Pause",
+    "pause_before_writing",
+    "tell_when_served",
+    "wrap_method",
+]
 
 
 @dataclass(slots=True)
@@ -74,33 +90,43 @@ _NO_RECEIPT: Final[Any] = None
 """A defect that writes nothing has nothing to make a receipt of; no client looks at one."""
 
 
+Method = Callable[..., Any]
+_WRITES: Final = ("reserve", "capture", "void", "refund", "expire", "revoke")
+_READS: Final = ("find", "status", "charge")
+
+
+def wrap_method(patch: pytest.MonkeyPatch, name: str, wrap: Callable[[Method], Method]) -> None:
+    """Puts something around a method of every store's ledger."""
+    for owner in (SqlLedger, PostgresLedger):
+        if name in vars(owner):
+            patch.setattr(owner, name, wrap(vars(owner)[name]))
+
+
 def pause_before_writing(patch: pytest.MonkeyPatch, pause: Pause, *methods: str) -> None:
     """No defect: clients only wait for each other before these methods begin."""
-    _tell_when_served(patch, pause)
+    tell_when_served(patch, pause)
     for method in methods:
-        patch.setattr(SqliteLedger, method, _after_pause(getattr(SqliteLedger, method), pause))
+        wrap_method(patch, method, lambda real: _after_pause(real, pause))
 
 
-def _after_pause(real: Callable[..., Any], pause: Pause) -> Callable[..., Any]:
-    def paused(self: SqliteLedger, *args: Any, **more: Any) -> Any:
+def _after_pause(real: Method, pause: Pause) -> Method:
+    def paused(self: SqlLedger, *args: Any, **more: Any) -> Any:
         pause.wait()
         return real(self, *args, **more)
 
     return paused
 
 
-def _tell_when_served(patch: pytest.MonkeyPatch, pause: Pause, *kinds: str) -> None:
-    """Has `pause` told of every transaction, and of every snapshot if these kinds are named."""
-    for kind in kinds or ("transaction",):
-        patch.setattr(connection_module.Database, kind, _telling(getattr(connection_module.Database, kind), pause))
+def tell_when_served(patch: pytest.MonkeyPatch, pause: Pause, methods: Sequence[str] = _WRITES) -> None:
+    """Has `pause` told when these methods are done: by default those that write."""
+    for method in methods:
+        wrap_method(patch, method, lambda real: _telling(real, pause))
 
 
-def _telling(real: Callable[..., Any], pause: Pause) -> Callable[..., Any]:
-    @contextmanager
-    def telling(self: connection_module.Database) -> Iterator[sqlite3.Connection]:
+def _telling(real: Method, pause: Pause) -> Method:
+    def telling(self: SqlLedger, *args: Any, **more: Any) -> Any:
         try:
-            with real(self) as connection:
-                yield connection
+            return real(self, *args, **more)
         finally:
             pause.served()
 
@@ -111,19 +137,22 @@ def _telling(real: Callable[..., Any], pause: Pause) -> Callable[..., Any]:
 
 
 class _Early(threading.local):
-    """What a client's thread sees of the ledger as it was before its transaction began."""
+    """What a client sees of the ledger as it was before its transaction began, in whichever thread that runs."""
 
-    connection: sqlite3.Connection | None = None
+    connection: Connection | None = None
     asked: tuple[Any, ...] = ()
 
 
 def _read_early(patch: pytest.MonkeyPatch, pause: Pause, method: str, *reads: tuple[Any, str], times: int = 1) -> _Early:
     """Has these functions, where `method` calls them, read what was there before its transaction."""
-    early, real = _Early(), getattr(SqliteLedger, method)
-    _tell_when_served(patch, pause)
+    early = _Early()
+    tell_when_served(patch, pause)
+    real = getattr(SqlLedger, method)
 
-    def begun_early(self: SqliteLedger, *args: Any, **more: Any) -> Any:
-        with closing(sqlite3.connect(self._database.path, isolation_level=None)) as connection:
+    def begun_early(self: SqlLedger, *args: Any, **more: Any) -> Any:
+        assert isinstance(self._database, FileDatabase)
+        path = self._database.path
+        with closing(sqlite3.connect(path, isolation_level=None, check_same_thread=False, factory=Connection)) as connection:
             connection.execute("BEGIN")
             connection.execute("SELECT count(*) FROM mandate").fetchone()  # from here on it sees nothing new
             early.connection, early.asked = connection, args
@@ -133,14 +162,35 @@ def _read_early(patch: pytest.MonkeyPatch, pause: Pause, method: str, *reads: tu
             finally:
                 early.connection = None
 
-    patch.setattr(SqliteLedger, method, begun_early)
+    patch.setattr(SqlLedger, method, begun_early)
+    _lead_with(patch, early)
     for owner, name in reads:
         patch.setattr(owner, name, _reading(early, getattr(owner, name)))
     return early
 
 
+def _lead_with(patch: pytest.MonkeyPatch, early: _Early) -> None:
+    """Whoever leads a batch sees in each work what the client sees who asked for it."""
+    real = FileDatabase.write
+
+    def write(self: FileDatabase, work: Callable[[Any], Any]) -> Any:
+        mine = early.connection, early.asked
+
+        def as_its_client(tx: Any) -> Any:
+            own = early.connection, early.asked
+            early.connection, early.asked = mine
+            try:
+                return work(tx)
+            finally:
+                early.connection, early.asked = own
+
+        return real(self, as_its_client)
+
+    patch.setattr(FileDatabase, "write", write)
+
+
 def _reading(early: _Early, real: Callable[..., Any]) -> Callable[..., Any]:
-    def read(connection: sqlite3.Connection, *args: Any, **more: Any) -> Any:
+    def read(connection: Connection, *args: Any, **more: Any) -> Any:
         return real(early.connection or connection, *args, **more)
 
     return read
@@ -155,7 +205,7 @@ def _read_state_early(patch: pytest.MonkeyPatch, early: _Early) -> None:
             state = MandateState.ACTIVE if found is None else found.state
         real(state)
 
-    patch.setattr(ledger_module, "require_usable", usable_then)
+    patch.setattr(reservation_module, "require_usable", usable_then)
 
 
 def _find_order_early(patch: pytest.MonkeyPatch, early: _Early) -> None:
@@ -165,7 +215,7 @@ def _find_order_early(patch: pytest.MonkeyPatch, early: _Early) -> None:
 
 def lock_dropped(patch: pytest.MonkeyPatch, pause: Pause) -> None:
     """reserve: everything is decided in one transaction and written in another"""
-    reads = (ledger_module, "_stored_outcome"), (counter_rows, "_used")
+    reads = (reservation_module, "stored_outcome"), (counter_rows, "_used")
     early = _read_early(patch, pause, "reserve", *reads)
     _read_state_early(patch, early)
     _find_order_early(patch, early)
@@ -184,7 +234,7 @@ def window_read_early(patch: pytest.MonkeyPatch, pause: Pause) -> None:
 def revocation_read_early(patch: pytest.MonkeyPatch, pause: Pause) -> None:
     """reserve: whether the mandate is revoked is read before the transaction"""
     _read_state_early(patch, _read_early(patch, pause, "reserve", times=4))  # for one that revokes, and one that is told so
-    _tell_when_served(patch, pause, "snapshot")
+    tell_when_served(patch, pause, _READS)
 
 
 def order_read_early(patch: pytest.MonkeyPatch, pause: Pause) -> None:
@@ -196,7 +246,7 @@ def order_read_early(patch: pytest.MonkeyPatch, pause: Pause) -> None:
 
 def replay_read_early(patch: pytest.MonkeyPatch, pause: Pause) -> None:
     """reserve: the request id is looked up before the transaction"""
-    _read_early(patch, pause, "reserve", (ledger_module, "_stored_outcome"))
+    _read_early(patch, pause, "reserve", (reservation_module, "stored_outcome"))
 
 
 def captured_charge_read_early(patch: pytest.MonkeyPatch, pause: Pause) -> None:
@@ -216,16 +266,16 @@ def refunded_charge_read_early(patch: pytest.MonkeyPatch, pause: Pause) -> None:
 
 def status_torn(patch: pytest.MonkeyPatch, pause: Pause) -> None:
     """status: charges and counters are read at two moments"""
-    real = SqliteLedger.status
-    _tell_when_served(patch, pause)
+    tell_when_served(patch, pause)
+    real = SqlLedger.status
 
-    def status(self: SqliteLedger, *args: Any) -> Any:
+    def status(self: SqlLedger, *args: Any) -> Any:
         first = real(self, *args)
         pause.wait()
         second = real(self, *args)
         return first if first is None or second is None else replace(first, counters=second.counters)
 
-    patch.setattr(SqliteLedger, "status", status)
+    patch.setattr(SqlLedger, "status", status)
 
 
 # --- acknowledged and not written ---------------------------------------------------------------------------------------------
@@ -233,53 +283,38 @@ def status_torn(patch: pytest.MonkeyPatch, pause: Pause) -> None:
 
 def void_lost(patch: pytest.MonkeyPatch, pause: Pause) -> None:
     """void: acknowledged, and nothing is written"""
-    real = SqliteLedger.void
+    real = SqlLedger.void
 
-    def void(self: SqliteLedger, charge_id: str, *args: Any) -> Outcome:
+    def void(self: SqlLedger, charge_id: str, *args: Any) -> Outcome:
         record = self.charge(charge_id)
         if record.state not in OPEN_STATES:
             return real(self, charge_id, *args)
         return Outcome(_NO_RECEIPT, released(record, ChargeState.VOIDED))
 
-    patch.setattr(SqliteLedger, "void", void)
+    patch.setattr(SqlLedger, "void", void)
 
 
 def capture_lost(patch: pytest.MonkeyPatch, pause: Pause) -> None:
     """capture: the last one is acknowledged, and nothing is written"""
-    real = SqliteLedger.capture
+    real = SqlLedger.capture
 
-    def capture(self: SqliteLedger, charge_id: str, amount: int, at: int, *args: Any, capture_no: str | None = None) -> Outcome:
+    def capture(self: SqlLedger, charge_id: str, amount: int, at: int, *args: Any, capture_no: str | None = None) -> Outcome:
         record = self.charge(charge_id)
         if capture_no is not None or amount > record.held_minor or at >= record.hold_expires_at:
             return real(self, charge_id, amount, at, *args, capture_no=capture_no)
         captured = record.captured_minor + amount
         return Outcome(_NO_RECEIPT, replace(record, state=ChargeState.CAPTURED, captured_minor=captured))
 
-    patch.setattr(SqliteLedger, "capture", capture)
-
-
-def rolled_back_after_acknowledging(patch: pytest.MonkeyPatch, pause: Pause) -> None:
-    """every call: acknowledged before the commit, and one commit in twelve fails"""
-    real, numbers = connection_module.Database.transaction, iter(range(10**9))
-
-    @contextmanager
-    def transaction(self: connection_module.Database) -> Iterator[sqlite3.Connection]:
-        with real(self) as connection:
-            yield connection
-            if next(numbers) % 12 == 11:
-                connection.execute("ROLLBACK")
-                connection.execute("BEGIN")  # there is nothing left to commit
-
-    patch.setattr(connection_module.Database, "transaction", transaction)
+    patch.setattr(SqlLedger, "capture", capture)
 
 
 def revoked_later(patch: pytest.MonkeyPatch, pause: Pause) -> None:
     """revoke: acknowledged first, and written when another client has reserved something"""
-    real = SqliteLedger.revoke
-    _tell_when_served(patch, pause)
+    tell_when_served(patch, pause)
+    real = SqlLedger.revoke
     late: list[threading.Thread] = []
 
-    def revoke(self: SqliteLedger, *args: Any) -> Outcome:
+    def revoke(self: SqlLedger, *args: Any) -> Outcome:
         def write() -> None:
             pause.wait()
             with suppress(Refused, StoreFault):
@@ -289,32 +324,120 @@ def revoked_later(patch: pytest.MonkeyPatch, pause: Pause) -> None:
         late[-1].start()
         return Outcome(_NO_RECEIPT)
 
-    def close(self: SqliteLedger) -> None:
+    def close(self: SqlLedger) -> None:
         for thread in late:
             thread.join()
         closed(self)
 
-    closed = SqliteLedger.close
-    patch.setattr(SqliteLedger, "close", close)
-    patch.setattr(SqliteLedger, "revoke", revoke)
+    closed = SqlLedger.close
+    patch.setattr(SqlLedger, "close", close)
+    patch.setattr(SqlLedger, "revoke", revoke)
 
 
 def refusal_committed(patch: pytest.MonkeyPatch, pause: Pause) -> None:
     """every call: a refusal commits what was written on the way to it"""
-    real = connection_module.Database.transaction
+    for owner in (FileDatabase, PostgresDatabase):
+        patch.setattr(owner, "write", _committing_refusals(vars(owner)["write"]))
 
-    @contextmanager
-    def transaction(self: connection_module.Database) -> Iterator[sqlite3.Connection]:
-        raised: Refused | None = None
-        with real(self) as connection:
+
+def _committing_refusals(real: Method) -> Method:
+    def write(self: Any, work: Callable[[Any], Any]) -> Any:
+        def worked(tx: Any) -> Any:
             try:
-                yield connection
+                return work(tx)
             except Refused as refusal:
-                raised = refusal
-        if raised is not None:
-            raise raised
+                return refusal
 
-    patch.setattr(connection_module.Database, "transaction", transaction)
+        result = real(self, worked)
+        if isinstance(result, Refused):
+            raise result
+        return result
+
+    return write
+
+
+# --- a commit that several share ----------------------------------------------------------------------------------------------
+
+
+def _gathering(patch: pytest.MonkeyPatch) -> None:
+    """Has batches take their time, so that more than one work waits for the next."""
+    real = FileDatabase._begin
+
+    def begin(self: FileDatabase) -> Connection:
+        time.sleep(0.001)
+        return real(self)
+
+    patch.setattr(FileDatabase, "_begin", begin)
+
+
+class _Unlucky:
+    """A connection one of whose commits in so many fails."""
+
+    def __init__(self, connection: Connection, luck: Iterator[int], every: int) -> None:
+        self._connection, self._luck, self._every = connection, luck, every
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._connection, name)
+
+    def execute(self, statement: str, values: Sequence[Any] = ()) -> Any:
+        if statement == "COMMIT" and next(self._luck) % self._every == self._every - 1:
+            raise sqlite3.OperationalError("disk I/O error")
+        return self._connection.execute(statement, values)
+
+
+def _failing_commits(patch: pytest.MonkeyPatch, every: int) -> None:
+    luck, real = iter(range(10**9)), FileDatabase._begin
+    patch.setattr(FileDatabase, "_begin", lambda self: _Unlucky(real(self), luck, every))
+
+
+def failed_commit_acknowledged(patch: pytest.MonkeyPatch, pause: Pause) -> None:
+    """every call: one commit in twelve fails, and its works are acknowledged as done"""
+    _failing_commits(patch, 12)
+    real = GroupCommit._commit
+
+    def commit(self: GroupCommit[Any], batch: list[Any]) -> None:
+        real(self, batch)
+        for ticket in batch:
+            if isinstance(ticket.error, sqlite3.Error):
+                ticket.error = None
+
+    patch.setattr(GroupCommit, "_commit", commit)
+
+
+def follower_answered_before_the_commit(patch: pytest.MonkeyPatch, pause: Pause) -> None:
+    """every call: who follows in a batch is answered before the commit; one commit in four fails, and its leader hears of it"""
+    _gathering(patch)
+    _failing_commits(patch, 4)
+    real = GroupCommit._commit
+
+    def commit(self: GroupCommit[Any], batch: list[Any]) -> None:
+        real(self, batch)
+        for ticket in batch[1:]:
+            if isinstance(ticket.error, sqlite3.Error):
+                ticket.error = None
+
+    patch.setattr(GroupCommit, "_commit", commit)
+
+
+def refused_work_left_in_the_batch(patch: pytest.MonkeyPatch, pause: Pause) -> None:
+    """every call: a work that is refused keeps its savepoint, and the others of its batch commit it"""
+    _gathering(patch)
+    patch.setattr(group_module, "_UNDO_ONE", "SELECT 1")
+
+
+def refusal_undoes_its_batch(patch: pytest.MonkeyPatch, pause: Pause) -> None:
+    """every call: a refusal takes back what was done before it in its batch, too"""
+    _gathering(patch)
+
+    def run_apart(connection: Connection, ticket: Any) -> None:
+        try:
+            ticket.result = ticket.asked(connection)
+        except Refused as refusal:
+            ticket.error = refusal
+            connection.execute("ROLLBACK")
+            connection.execute("BEGIN IMMEDIATE")
+
+    patch.setattr(group_module, "_run_apart", run_apart)
 
 
 # --- wrongly counted, wrongly answered ----------------------------------------------------------------------------------------
@@ -324,10 +447,10 @@ def void_counted_twice(patch: pytest.MonkeyPatch, pause: Pause) -> None:
     """void: what was held is given back twice"""
     real = counter_rows.move
 
-    def move(connection: Any, mandate_id: int, before: Any, after: Any, *args: Any, **more: Any) -> Any:
-        changes = real(connection, mandate_id, before, after, *args, **more)
+    def move(tx: Any, row: Any, after: Any, *args: Any, **more: Any) -> Any:
+        changes = real(tx, row, after, *args, **more)
         if after.state is ChargeState.VOIDED:
-            real(connection, mandate_id, before, after, *args, **more)
+            real(tx, row, after, *args, **more)
         return changes
 
     patch.setattr(counter_rows, "move", move)
@@ -337,13 +460,14 @@ def captured_part_given_back(patch: pytest.MonkeyPatch, pause: Pause) -> None:
     """expire: gives back what was captured of a hold, too"""
     real = move_rows.expire
 
-    def expire(connection: sqlite3.Connection, row: Any, *args: Any) -> Outcome:
-        outcome = real(connection, row, *args)
-        connection.execute(
-            "UPDATE counter SET captured = captured - ? WHERE mandate = ? AND unit = 'AMOUNT' AND sliding_seconds IS NULL "
-            "AND name IN (SELECT name FROM debit WHERE charge = ?)",
-            (row.record.captured_minor, row.mandate_id, row.record.id),
-        )
+    def expire(tx: Any, row: Any, *args: Any) -> Outcome:
+        outcome = real(tx, row, *args)
+        for name in row.debits:
+            tx.execute(
+                "UPDATE counter SET captured = captured - ? WHERE account = ? AND mandate = ? AND name = ? "
+                "AND unit = 'AMOUNT' AND sliding_seconds IS NULL",
+                (row.record.captured_minor, *row.mandate_id, name),
+            )
         return outcome
 
     patch.setattr(move_rows, "expire", expire)
@@ -371,46 +495,51 @@ def second_limit_not_debited(patch: pytest.MonkeyPatch, pause: Pause) -> None:
     """reserve: only the first limit of a chain is debited"""
     real = counter_rows.debit
 
-    def debit(connection: Any, mandate_id: int, charge: Any, limits: Sequence[Any], changes: Sequence[Any]) -> None:
-        real(connection, mandate_id, charge, limits[:1], changes[:1])
+    def debit(tx: Any, mandate_id: Any, charge: Any, limits: Sequence[Any], changes: Sequence[Any]) -> None:
+        real(tx, mandate_id, charge, limits[:1], changes[:1])
 
     patch.setattr(counter_rows, "debit", debit)
 
 
 def another_charge_replayed(patch: pytest.MonkeyPatch, pause: Pause) -> None:
     """reserve, find: a repeated request is answered with the mandate's newest charge"""
-    real = ledger_module._stored_outcome
+    real = reservation_module.stored_outcome
 
-    def stored(connection: sqlite3.Connection, row: Any, *args: Any) -> Outcome | None:
-        outcome = real(connection, row, *args)
+    def stored(tx: Any, row: Any, *args: Any) -> Outcome | None:
+        outcome = real(tx, row, *args)
         if outcome is None or outcome.charge is None:
             return outcome
-        return replace(outcome, charge=charge_rows.charges_of(connection, row.id, row.record.key)[-1])
+        return replace(outcome, charge=charge_rows.charges_of(tx, row.id, row.record.key)[-1])
 
-    patch.setattr(ledger_module, "_stored_outcome", stored)
+    patch.setattr(reservation_module, "stored_outcome", stored)
 
 
 def status_remembered(patch: pytest.MonkeyPatch, pause: Pause) -> None:
     """status: what one client asked and another changed is answered from memory"""
-    real = SqliteLedger.status
+    real = SqlLedger.status
     memory: dict[Any, Any] = {}
 
-    def status(self: SqliteLedger, *args: Any) -> Any:
+    def status(self: SqlLedger, *args: Any) -> Any:
         name = (threading.get_ident(), id(self), args)
         known = memory.pop(name, None)
         if known is None:
             known = memory[name] = real(self, *args)
         return known
 
-    patch.setattr(SqliteLedger, "status", status)
+    patch.setattr(SqlLedger, "status", status)
 
 
 # --- what the tables stop before it is written: the call fails with a `StoreFault` -------------------------------------------
 
 
 def head_read_early(patch: pytest.MonkeyPatch, pause: Pause) -> None:
-    """reserve: the mandate's row is read before the transaction: its entry's sequence is taken"""
-    _read_early(patch, pause, "reserve", (mandate_rows, "find_mandate"))
+    """reserve: the mandate's row is read before the transaction, if it is there: its entry's sequence is taken"""
+    early, real = _read_early(patch, pause, "reserve"), mandate_rows.find_mandate
+
+    def find_mandate(tx: Any, *args: Any, **more: Any) -> Any:
+        return real(early.connection or tx, *args, **more) or real(tx, *args, **more)
+
+    patch.setattr(mandate_rows, "find_mandate", find_mandate)
 
 
 def order_read_early_with_index(patch: pytest.MonkeyPatch, pause: Pause) -> None:
@@ -432,7 +561,20 @@ def one_too_many_fits(patch: pytest.MonkeyPatch, pause: Pause) -> None:
     patch.setattr(counter_rows, "judge", misjudge)
 
 
-DEFECTS: Final[tuple[Defect, ...]] = (
+OF_EVERY_STORE: Final[tuple[Defect, ...]] = (
+    status_torn,
+    void_lost,
+    capture_lost,
+    revoked_later,
+    refusal_committed,
+    void_counted_twice,
+    captured_part_given_back,
+    another_charge_replayed,
+    status_remembered,
+)
+"""What a checker of histories has to find, whichever store it is in."""
+
+OF_SQLITE: Final[tuple[Defect, ...]] = (
     lock_dropped,
     counters_read_early,
     window_read_early,
@@ -442,22 +584,17 @@ DEFECTS: Final[tuple[Defect, ...]] = (
     captured_charge_read_early,
     voided_charge_read_early,
     refunded_charge_read_early,
-    status_torn,
-    void_lost,
-    capture_lost,
-    rolled_back_after_acknowledging,
-    revoked_later,
-    refusal_committed,
-    void_counted_twice,
-    captured_part_given_back,
+    failed_commit_acknowledged,
+    follower_answered_before_the_commit,
+    refused_work_left_in_the_batch,
+    refusal_undoes_its_batch,
     exact_fit_refused,
     window_exceeded_by_a_payment,
     second_limit_not_debited,
-    another_charge_replayed,
-    status_remembered,
     part_read_early,
 )
-"""What a checker of histories has to find."""
+"""What a checker has to find in the SQLite store: at the edge of its transaction, in the commit that several share, and in what
+PostgreSQL's function decides and writes by itself."""
 
 STOPPED_BY_THE_SCHEMA: Final[tuple[Defect, ...]] = (head_read_early, order_read_early_with_index, one_too_many_fits)
-"""What histories hardly show: the tables refuse to write it, so that hardly a wrong answer is ever heard."""
+"""What histories of the SQLite store hardly show: the tables refuse to write it, and hardly a wrong answer is ever heard."""

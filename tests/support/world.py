@@ -20,9 +20,8 @@ Ids, keys and instants are the same in every run. `key(name, alg)` is the key pa
 from __future__ import annotations
 
 import copy
-import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -41,6 +40,7 @@ from act.parties import EnrolledKey, PartiesTable, Party, Role
 from act.payment.verifier import ReservationRequest
 from act.wire import cbor, json
 from act.wire.base64url import base64url_decode, base64url_encode
+from tests.support.places import FilePlace, Place, Rows
 
 NOW: Final = datetime(2026, 2, 6, 9, 0, tzinfo=UTC)
 NOW_SECONDS: Final = 1_770_368_400
@@ -471,11 +471,9 @@ def refused(code: str, where: str | None = None) -> Iterator[pytest.ExceptionInf
     assert found == (code, found[1] if where is None else where)
 
 
-def snapshot(path: Path) -> dict[str, list[tuple[Any, ...]]]:
+def snapshot(where: Path | Place) -> Rows:
     """Every row of every table of a ledger, in a fixed order."""
-    with closing(sqlite3.connect(path)) as connection:
-        tables = [name for (name,) in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name")]
-        return {table: sorted(connection.execute(f'SELECT * FROM "{table}"'), key=repr) for table in tables}  # noqa: S608 - own names
+    return FilePlace(where).snapshot() if isinstance(where, Path) else where.snapshot()
 
 
 def spent(service: act.PaymentService, iac: bytes) -> tuple[int, int]:
@@ -488,13 +486,12 @@ def spent(service: act.PaymentService, iac: bytes) -> tuple[int, int]:
 
 def write_ledger(path: Path, statement: str) -> None:
     """Changes a ledger's rows behind its back."""
-    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
-        connection.execute(statement)
+    FilePlace(path).write(statement)
 
 
 @contextmanager
-def nothing_moves(path: Path) -> Iterator[None]:
+def nothing_moves(where: Path | Place) -> Iterator[None]:
     """Asserts that the ledger's rows are the same after the block as before it."""
-    before = snapshot(path)
+    before = snapshot(where)
     yield
-    assert snapshot(path) == before
+    assert snapshot(where) == before

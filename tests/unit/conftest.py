@@ -10,6 +10,7 @@ import pytest
 from act.payment.service import PaymentService
 from act.stores.sqlite import SqliteLedger
 from tests.support.fold import audit
+from tests.support.places import FilePlace, Place, SchemaPlace
 from tests.support.world import PSP, World
 
 
@@ -31,6 +32,12 @@ def ledger(path: Path) -> Iterator[SqliteLedger]:
     yield ledger
     audit(path)
     ledger.close()
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def place(request: pytest.FixtureRequest, path: Path) -> Place:
+    """Where a ledger may be."""
+    return FilePlace(path) if request.param == "sqlite" else SchemaPlace(request.getfixturevalue("postgres"))
 
 
 @pytest.fixture

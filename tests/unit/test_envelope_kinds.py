@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from act.envelope.kinds import BY_COSE_TYP, KINDS, MANDATE, ORDER, RECEIPT, REQUEST, Kind
+from act.envelope.kinds import BY_COSE_TYP, INSTRUCTION, KINDS, MANDATE, ORDER, RECEIPT, REQUEST, Kind
 
 
 def test_the_types_are_the_published_ones() -> None:
-    assert [(kind.name, kind.cose_typ, kind.jose_typ) for kind in (MANDATE, ORDER, REQUEST, RECEIPT)] == [
+    assert [(kind.name, kind.cose_typ, kind.jose_typ) for kind in (MANDATE, ORDER, REQUEST, INSTRUCTION, RECEIPT)] == [
         ("mandate", "application/act1-iac+cwt", "vc+jwt"),
         ("order", "application/act1-order+cwt", "act1-order+jwt"),
         ("request", "application/act1-payment+cwt", "act1-payment+jwt"),
+        ("instruction", "application/act1-instruction+cwt", "act1-instruction+jwt"),
         ("receipt", "application/act1-receipt+cwt", "act1-receipt+jwt"),
     ]
 

@@ -168,12 +168,12 @@ def test_a_sum_over_a_window_reads_no_other_rows(tmp_path: Path) -> None:
     path = tmp_path / "ledger.db"
     with SqliteLedger(path) as ledger:
         ledger.bind(PSP)
-        with ledger._database.transaction() as connection:
-            plan = connection.execute(
-                "EXPLAIN QUERY PLAN SELECT sum(held), sum(captured) FROM sliding_debit "
-                "WHERE mandate = 1 AND name = 'x' AND at > 5"
-            ).fetchall()
-    assert [row[-1] for row in plan] == ["SEARCH sliding_debit USING PRIMARY KEY (mandate=? AND name=? AND at>?)"]
+        question = (
+            "EXPLAIN QUERY PLAN SELECT sum(held), sum(captured) FROM sliding_debit "
+            "WHERE account = 1 AND mandate = 1 AND name = 'x' AND at > 5"
+        )
+        plan = ledger._database.read(lambda tx: tx.execute(question).fetchall())
+    assert [row[-1] for row in plan] == ["SEARCH sliding_debit USING PRIMARY KEY (account=? AND mandate=? AND name=? AND at>?)"]
 
 
 def test_pre_check_counts_what_it_is_told(tmp_path: Path) -> None:

@@ -11,10 +11,11 @@ from typing import Any, Final
 import pytest
 
 import act
-from act.envelope.kinds import KINDS, LINK, MANDATE, ORDER, RECEIPT, REQUEST, Kind
+from act.envelope.kinds import INSTRUCTION, KINDS, LINK, MANDATE, ORDER, RECEIPT, REQUEST, Kind
 from act.errors import CODES, InvalidCall
 from act.parties import Role
 from act.payment.verifier import RULES_BY_SCENARIO, ReservationRequest
+from tests.support.complete import complete_instructions
 from tests.support.faults import FAULTS, Draft, Fault
 from tests.support.world import (
     AGENT,
@@ -110,10 +111,18 @@ def test_the_pairs_are_many() -> None:
 
 
 def test_every_code_the_verifier_can_raise_is_provoked() -> None:
-    """What is left out is raised elsewhere: by JSON readers, by the ledger, about receipts and charges."""
+    """What is left out is raised elsewhere: by JSON readers, by the ledger, about instructions, receipts and charges."""
     elsewhere = {
         "json_invalid",
         "base64url_invalid",
+        "instruction_signature_invalid",
+        "instruction_not_allowed",
+        "instruction_mismatch",
+        "instruction_not_yet_valid",
+        "instruction_expired",
+        "instruction_lifetime_too_long",
+        "duplicate_instruction",
+        "transition_not_allowed",
         "receipt_signature_invalid",
         "duplicate_request",
         "credential_conflict",
@@ -411,7 +420,8 @@ def others(tmp_path_factory: pytest.TempPathFactory) -> dict[Kind, bytes]:
     world = World()
     service = world.service(tmp_path_factory.mktemp("receipts") / "ledger.db")
     root = world.mint(changes={"act.ext.delegation": {"max_depth": 1}})
-    return {RECEIPT: service.authorize(world.payment()).receipt, LINK: world.link([root])}
+    receipt = service.authorize(world.payment()).receipt
+    return {RECEIPT: receipt, LINK: world.link([root]), INSTRUCTION: complete_instructions()["revoke"]}
 
 
 @pytest.mark.parametrize("algorithm", [-9, -8, -7, -36, -35, 5, 0, "none", "EdDSA"])

@@ -39,7 +39,7 @@ from tests.support.world import ABSENT, NOW, PSP, SHOP, World, key, payload_of
 SPEC = Path(__file__).resolve().parents[2] / "spec"
 VECTORS = SPEC.parent / "test-vectors"
 PAGES = {"isr": "intent.md", "mandate": "mandate.md", "order": "order.md", "parties": "parties.md"}
-CLAIMS = {"link": "link-claims", "order": "order-claims", "request": "request-claims", "receipt": "receipt-claims"}
+CLAIMS = {kind: f"{kind}-claims" for kind in ("link", "order", "request", "instruction", "receipt")}
 NAMES = (*PAGES, "link", "payment", "vc-jwt", "vc-jwt-act-2.0", *CLAIMS.values())
 
 
@@ -177,13 +177,14 @@ def _parts(payment: dict[str, Any]) -> Iterator[tuple[str, bytes]]:
 
 def test_every_accepted_object_of_the_vectors_meets_its_schema() -> None:
     met: list[str] = []
-    for file, kind in (("mandates", "mandate"), ("envelopes", "mandate"), ("orders", "order"), ("receipts", "receipt")):
+    for file, kind in (("mandates", "mandate"), ("envelopes", "mandate"), ("orders", "order"),
+                       ("instructions", "instruction"), ("receipts", "receipt")):  # fmt: skip
         met += [_meets(kind, bytes.fromhex(vector["input"])) for vector in _accepted(f"{file}-jose")]
     for vector in _accepted("payments-jose"):
         payment = json.loads(bytes.fromhex(vector["input"]))
         validator("payment").validate(payment)
         met += [_meets(kind, data) for kind, data in _parts(payment)]
-    assert {*met} >= {"vc-jwt", "vc-jwt-act-2.0", "order-claims", "request-claims", "receipt-claims"}
+    assert {*met} >= {"vc-jwt", "vc-jwt-act-2.0", "order-claims", "request-claims", "instruction-claims", "receipt-claims"}
 
 
 def test_every_document_of_the_vectors_that_is_accepted_meets_its_schema() -> None:
@@ -320,7 +321,7 @@ def _compare(name: str, whole: dict[str, Any], within: tuple[str, ...] = ()) -> 
     return done
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if name != "receipt-claims"])
+@pytest.mark.parametrize("name", [name for name in NAMES if name not in ("receipt-claims", "instruction-claims")])
 def test_schema_and_reader_refuse_the_same(name: str) -> None:
     whole = _complete(name)
     if name in EXT:
@@ -359,6 +360,11 @@ def test_schema_and_reader_refuse_the_same_of_a_receipt(state: str, tmp_path_fac
     validator("receipt-claims").validate(claims)
     claims["act"]["counters"] = counters[:1] + counters[-1:]  # of money, and of payments
     assert _compare("receipt-claims", claims) > 150
+
+
+@pytest.mark.parametrize("action", complete.ACTIONS)
+def test_schema_and_reader_refuse_the_same_of_an_instruction(action: str) -> None:
+    assert _compare("instruction-claims", payload_of(complete.complete_instructions("jose")[action])) > 60
 
 
 @pytest.mark.parametrize("how", ["int", "Decimal", "text"])

@@ -18,6 +18,7 @@ from act.envelope import cose
 from act.envelope.claims import Fields
 from act.parties import parse_parties
 from act.payment import receipt, request
+from act.payment.instruction import content as instruction
 from act.payment.ledger import EntryKind
 from act.stores.sqlite.schema import SCHEMA
 from act.wire import cbor
@@ -105,6 +106,9 @@ def test_the_claims_table_is_the_envelopes() -> None:
     assert {int(label): name for label, name in rows} == cose._NAMES
 
 
+INSTRUCTED = {name: reader for fields in instruction.FIELDS.values() for name, reader in fields.readers.items()}
+
+
 @pytest.mark.parametrize(
     "page, claims, body",
     [
@@ -112,6 +116,7 @@ def test_the_claims_table_is_the_envelopes() -> None:
         ("delegation.md", link._CLAIMS, link._ACT),
         ("order.md", cart._CLAIMS, cart._ACT),
         ("payment.md", request._CLAIMS, request._ACT),
+        ("instruction.md", instruction._CLAIMS, Fields(INSTRUCTED)),
         ("receipt.md", receipt._CLAIMS, receipt._ACT),
     ],
 )
@@ -127,14 +132,26 @@ def test_the_claims_of_an_object_are_the_readers(page: str, claims: Fields, body
 
 def test_the_shapes_of_receipts_are_the_readers() -> None:
     head = ["request, order, order_no, amount, currency", "trade_no", "hold_expires_at", "code", "capture_no", "refund_no"]
+    head += ["instruction", "caused_by", "link", "credential_state"]
     for kind in EntryKind:
         row = re.search(rf"^\| {kind.value} \| (.*) \|$", text_of("receipt.md"), re.MULTILINE)
         assert row is not None, kind
         cells = row[1].split(" | ")
         shown = {name for names, cell in zip(head, cells, strict=False) if cell == "yes" for name in names.split(", ")}
         assert shown == receipt._SHAPES[kind], kind
-        optional = [name for name, cell in zip(head, cells, strict=False) if cell == "may"]
-        assert optional == [name for name in (receipt._OPTIONAL.get(kind),) if name not in (None, "tzdata_version")], kind
+        optional = {name for name, cell in zip(head, cells, strict=False) if cell == "may"}
+        assert optional == receipt._OPTIONAL[kind] - {"tzdata_version"}, kind
+
+
+def test_the_shapes_of_instructions_are_the_readers() -> None:
+    head = ["delegator_identity, delegation_id, credential", "trade_no", "amount, currency", "capture_no", "refund_no"]
+    head += ["fulfilment", "reason"]
+    rows = [line.strip("| ").split(" | ") for line in text_of("instruction.md").splitlines() if line.startswith("| `")]
+    for action, fields in instruction.FIELDS.items():
+        (cells,) = (cells for names, *cells in rows if f"`{action.value}`" in names and len(cells) == len(head))
+        shown = {name: cell for names, cell in zip(head, cells, strict=True) for name in names.split(", ")}
+        assert {name for name, cell in shown.items() if cell == "yes"} == fields.required - {"action"}, action
+        assert {name for name, cell in shown.items() if cell == "may"} == fields.readers.keys() - fields.required, action
 
 
 def test_the_stores_tables_are_all_described() -> None:

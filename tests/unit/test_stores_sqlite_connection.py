@@ -65,7 +65,7 @@ def fault(action: Callable[[], object]) -> str:
 
 def test_a_new_ledger_is_durable_and_alone_in_its_folder(path: Path) -> None:
     ledger = opened(path)
-    inside: Any = ledger._database._connection
+    inside = _inside(ledger)
     settings = ("journal_mode", "synchronous", "foreign_keys", "trusted_schema", "application_id", "user_version")
     found = [inside.execute(f"PRAGMA {name}").fetchone()[0] for name in settings]
     assert found == ["wal", 2, 1, 0, APPLICATION_ID, SCHEMA_VERSION]
@@ -248,7 +248,7 @@ def test_a_ledger_locked_for_too_long_is_busy(path: Path, monkeypatch: pytest.Mo
 
 
 def test_a_full_ledger_takes_nothing_and_goes_on_when_there_is_space(path: Path, ledger: SqliteLedger) -> None:
-    inside: Any = ledger._database._connection
+    inside = _inside(ledger)
     (pages,) = inside.execute("PRAGMA page_count").fetchone()
     inside.execute(f"PRAGMA max_page_count = {pages}")
     fits = 0
@@ -268,9 +268,9 @@ def test_a_full_ledger_takes_nothing_and_goes_on_when_there_is_space(path: Path,
 
 def _inside(ledger: SqliteLedger) -> sqlite3.Connection:
     """The connection of a ledger whose file exists."""
-    connection = ledger._database._connection
-    assert connection is not None
-    return connection
+    database: Any = ledger._database
+    inside: sqlite3.Connection = database._writer
+    return inside
 
 
 class _Failing:
@@ -296,7 +296,7 @@ def test_a_reservation_that_fails_anywhere_is_not_acknowledged(
 ) -> None:
     reserve(ledger, 1)
     with monkeypatch.context() as broken, nothing_moves(path):
-        broken.setattr(ledger._database, "_connection", _Failing(_inside(ledger), statement, ran=False))
+        broken.setattr(ledger._database, "_writer", _Failing(_inside(ledger), statement, ran=False))
         assert fault(lambda: reserve(ledger, 2)) == "store_unavailable"
     assert not reserve(ledger, 2).replayed
 
@@ -305,7 +305,7 @@ def test_a_commit_whose_success_was_not_heard_of_is_found_on_retry(
     path: Path, ledger: SqliteLedger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as broken:
-        broken.setattr(ledger._database, "_connection", _Failing(_inside(ledger), "COMMIT", ran=True))
+        broken.setattr(ledger._database, "_writer", _Failing(_inside(ledger), "COMMIT", ran=True))
         assert fault(lambda: reserve(ledger)) == "store_unavailable"
     assert reserve(ledger).replayed
     assert audit(path).charges == {"HELD": 1}
@@ -316,8 +316,10 @@ def test_a_reading_that_fails_does_not_block_the_next_one(
     ledger: SqliteLedger, monkeypatch: pytest.MonkeyPatch, statement: str
 ) -> None:
     reserve(ledger)
+    assert ledger.status(mandate().key) is not None
+    database: Any = ledger._database
     with monkeypatch.context() as broken:
-        broken.setattr(ledger._database, "_connection", _Failing(_inside(ledger), statement, ran=True))
+        broken.setattr(database, "_reader", _Failing(database._reader, statement, ran=True))
         assert fault(lambda: ledger.status(mandate().key)) == "store_unavailable"
     assert ledger.status(mandate().key) is not None
 

@@ -26,7 +26,7 @@ from tests.support.world import World
 SPEC = Path(__file__).resolve().parents[2] / "spec"
 VECTORS = SPEC.parent / "test-vectors"
 CDDL = SPEC / "cddl" / "act1.cddl"
-SIGNED = [kind.name for kind in KINDS if kind.name != "receipt"]
+SIGNED = [kind.name for kind in KINDS if kind.name not in ("instruction", "receipt")]
 STATES = [kind.value for kind in EntryKind]
 PRIVATE = -70001
 
@@ -100,6 +100,11 @@ def test_a_payment_fits() -> None:
     assert fits("payment", objects()["payment"])
 
 
+@pytest.mark.parametrize("action", complete.ACTIONS)
+def test_instructions_fit(action: str) -> None:
+    assert object_fits(complete.complete_instructions()[action]) == "instruction"
+
+
 @pytest.mark.parametrize("state", STATES)
 def test_receipts_fit(receipts: dict[str, bytes], state: str) -> None:
     data = receipts[state]
@@ -127,7 +132,7 @@ def _payment_fits(data: bytes) -> list[str]:
 
 def test_every_accepted_vector_fits() -> None:
     kinds: list[str] = []
-    for kind in ("envelopes", "mandates", "orders", "receipts"):
+    for kind in ("envelopes", "mandates", "orders", "instructions", "receipts"):
         kinds += [object_fits(bytes.fromhex(vector["input"])) for vector in _accepted(kind)]
     for vector in _accepted("chains"):
         kinds += [object_fits(bytes.fromhex(each)) for each in (vector["input"], *vector["links"]) if not each.startswith("65")]
@@ -135,7 +140,7 @@ def test_every_accepted_vector_fits() -> None:
         data = bytes.fromhex(vector["input"])
         if not data.startswith(b"{") and all(not part.startswith(b"e") for part in _signed_parts(data)):
             kinds += _payment_fits(data)
-    for name, count in {"mandate": 50, "link": 30, "order": 50, "request": 40, "receipt": 5}.items():
+    for name, count in {"mandate": 50, "link": 30, "order": 50, "request": 40, "instruction": 25, "receipt": 5}.items():
         assert kinds.count(name) >= count, (name, kinds.count(name))
 
 
@@ -199,6 +204,14 @@ def test_what_does_not_fit_inside_a_block_is_refused(name: str, block: str) -> N
     claims[PRIVATE]["ext"] = {each: ext[each] for each in ("commerce", block, *needed)}
     refused, outside = _agree(name, data, claims, (PRIVATE, "ext", block))
     assert outside >= min(refused, 5)
+
+
+@pytest.mark.parametrize("action", complete.ACTIONS)
+def test_instructions_that_do_not_fit_are_refused(action: str) -> None:
+    data = complete.complete_instructions()[action]
+    refused, outside = _agree("instruction", data, _claims(data), ())
+    assert outside > 40
+    assert outside * 5 > refused * 4
 
 
 @pytest.mark.parametrize("state", STATES)

@@ -34,22 +34,29 @@ from act.delegation.purchase import Purchase
 from act.errors import CODES, ActError, Fault
 from act.keys import PublicKey
 from act.parties import Role, parse_parties
+from act.payment.instruction import verify_instruction
 from act.wire import base64url, cbor
 from act.wire import json as strict_json
 from tests.support.sequences import FOLDER, Runner, at, counted, loaded, parties
 
 KINDS: Final = (
     "keys", "parties", "wire-cbor", "wire-json", "wire-base64url", "amounts", "calendar", "envelopes", "intents", "mandates",
-    "chains", "orders", "payments", "receipts", "sequences", "envelopes-jose", "mandates-jose", "chains-jose", "orders-jose",
-    "payments-jose", "receipts-jose", "sequences-jose",
+    "chains", "orders", "payments", "instructions", "receipts", "sequences", "envelopes-jose", "mandates-jose", "chains-jose",
+    "orders-jose", "payments-jose", "instructions-jose", "receipts-jose", "sequences-jose",
 )  # fmt: skip
-MAX_TOTAL_BYTES: Final = 9_000_000
+MAX_TOTAL_BYTES: Final = 10_000_000
 
 # What no published vector can show, and why. The first is a code, the second a rule's accepting side.
 UNPROVOKED: Final = {
-    "credential_suspended": "this version has no call that suspends a mandate; the state exists for the next one"
+    "credential_suspended": "this version has no call that suspends a mandate; the state exists for the next one",
+    "duplicate_instruction": "no call takes an instruction yet, so none is remembered",
+    "transition_not_allowed": "for the same reason no instruction meets a state",
 }
-NEVER_ACCEPTED: Final = {"ACT-LED-03": "for the same reason there is no resumed mandate"}
+NEVER_ACCEPTED: Final = {
+    "ACT-LED-03": "for the same reason there is no resumed mandate",
+    "ACT-LED-12": "no call takes an instruction yet",
+    "ACT-LED-13": "no call takes an instruction yet",
+}
 
 
 def vectors(*kinds: str) -> list[Any]:
@@ -227,6 +234,23 @@ def test_payments(vector: dict[str, Any]) -> None:
         require_chain(vector["intermediate"], payment.chain)
         require_intermediate(vector["intermediate"]["order"], payment.order)
         assert request.request_identity.hex() == vector["intermediate"]["request"]["identity"]
+
+
+@pytest.mark.parametrize("vector", vectors("instructions", "instructions-jose"))
+def test_instructions(vector: dict[str, Any]) -> None:
+    data, chain = bytes.fromhex(vector["input"]), [bytes.fromhex(each) for each in vector.get("chain", ())]
+    known, now, payee = parties(vector["parties"]), at(vector["at"]), vector.get("payee")
+    found = judged(
+        vector,
+        lambda: verify_instruction(data, chain=chain, payee=payee, parties=known, ledger=vector["ledger"], at=now),
+    )
+    assert found is None or found.causer.value == vector["causer"]
+    if "intermediate" in vector:
+        require_intermediate(vector["intermediate"], data)
+        assert found.identity.hex() == vector["intermediate"]["identity"]
+    if "identity" in vector:
+        require_jws(vector["identity"], data)
+        assert found.identity.hex() == vector["identity"]
 
 
 @pytest.mark.parametrize("vector", vectors("receipts", "receipts-jose"))
@@ -516,6 +540,9 @@ def test_every_constraint_permits_and_refuses(path: str, envelope: str) -> None:
         ("chains/end", {"minus-1": True, "": False}),
         ("chains/start", {"minus-10": True, "minus-11": False}),
         ("chains/issued-plus", {"10": True, "11": False}),
+        ("instructions/issued-plus", {"9": True, "10": True, "11": False}),
+        ("instructions/end", {"minus-1": True, "": False, "plus-1": False}),
+        ("instructions/lives", {"0": False, "1": True, "86400": True, "86401": False}),
         ("orders/lock", {"minus-1": True, "": False, "plus-1": False}),
         ("receipts/hold", {"minus-1": True, "": False, "plus-1": False}),
     ],

@@ -1,67 +1,37 @@
-"""A second opinion on a ledger: folds its entries and their receipts, and finds whatever else in the file disagrees with them.
-
-It shares no arithmetic with the store, so that one mistake cannot hide in both: counters are added up from the entries and from
-the charges, and compared with what each receipt says of them.
-"""
+"""`act.stores.sql.audit` of a SQLite file, and the checks that the file itself allows."""
 
 from __future__ import annotations
 
 import sqlite3
-from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
-from dataclasses import dataclass, field
-from hashlib import sha256
 from pathlib import Path
-from typing import Any, Final
 
-from act.errors import Refused, StoreFault
-from act.money import Amount
-from act.stores.sqlite.audit_fold import FoldedCharge, FoldedLimit, move, stand_still, unlike
+from act.errors import StoreFault
+from act.stores.sql.audit import Audit, audit_ledger
+from act.stores.sqlite.connection import Connection
 from act.stores.sqlite.schema import APPLICATION_ID, SCHEMA_VERSION
-from act.wire import cbor
 
-__all__ = ["Audit", "audit_ledger"]
-
-_ACT_CLAIM: Final = -70001
-_LIVE: Final = ("HELD", "PARTIALLY_CAPTURED", "CAPTURED")
-_MOVES: Final = ("RESERVED", "PARTIALLY_CAPTURED", "CAPTURED", "VOIDED", "EXPIRED", "REFUNDED")
-
-Row = sqlite3.Row
+__all__ = ["audit_file"]
 
 
-@dataclass(slots=True)
-class Audit:
-    """What a ledger adds up to, over all its mandates and currencies, and what in it disagrees, in plain words.
-
-    Amounts are minor units. `charges` are counted by state, `entries` by kind.
-    """
-
-    mandates: int = 0
-    held_minor: int = 0
-    captured_minor: int = 0
-    refunded_minor: int = 0
-    charges: Counter[str] = field(default_factory=Counter)
-    entries: Counter[str] = field(default_factory=Counter)
-    disagreements: list[str] = field(default_factory=list)
-
-
-def audit_ledger(path: Path, progress: Callable[[int, int], None] | None = None) -> Audit:
-    """Folds the entries of a ledger's file and compares everything in it with them; reads it as of one moment and changes
-    nothing. `progress` is told how many mandates of how many are done. Raises `StoreFault` for what is no ledger."""
+def audit_file(path: Path, progress: Callable[[int, int], None] | None = None) -> Audit:
+    """Audits a ledger's file, read as of one moment; changes nothing. Raises `StoreFault` for what is no ledger."""
     with closing(_open(path)) as connection:
-        fold = _Fold(connection, progress or (lambda done, of: None))
         try:
-            fold.audit.disagreements = list(fold.run())
-        except (sqlite3.Error, LookupError, TypeError, ValueError, Refused) as damage:
-            fold.audit.disagreements.append(f"the file cannot be read as a ledger: {damage}")
-        return fold.audit
+            damage = [f"sqlite: {row[0]}" for row in connection.execute("PRAGMA integrity_check") if row[0] != "ok"]
+            damage += [f"sqlite: {row} refers to nothing" for row in connection.execute("PRAGMA foreign_key_check")]
+            found = audit_ledger(connection, progress)
+        except sqlite3.Error as error:
+            return Audit(disagreements=[f"the file cannot be read as a ledger: {error}"])
+        found.disagreements[:0] = damage
+        return found
 
 
-def _open(path: Path) -> sqlite3.Connection:
+def _open(path: Path) -> Connection:
     try:
-        connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None)
-        connection.row_factory = sqlite3.Row
+        address = f"{path.absolute().as_uri()}?mode=ro"
+        connection = sqlite3.connect(address, uri=True, isolation_level=None, factory=Connection)
         connection.execute("BEGIN")
         found = [connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("application_id", "user_version")]
     except (sqlite3.Error, OSError) as error:
@@ -70,196 +40,3 @@ def _open(path: Path) -> sqlite3.Connection:
         connection.close()
         raise StoreFault("store_unknown_version", str(path), found_version=found[1], known_version=SCHEMA_VERSION)
     return connection
-
-
-class _Fold:
-    """One pass over the file, mandate by mandate."""
-
-    def __init__(self, connection: sqlite3.Connection, progress: Callable[[int, int], None]) -> None:
-        self.audit = Audit()
-        self._progress = progress
-        self._all = connection.execute
-        self._paid: Counter[tuple[str, str]] = Counter()
-        owner = connection.execute("SELECT ledger_id FROM ledger").fetchone()
-        self._owner = None if owner is None else owner[0]
-
-    def run(self) -> Iterator[str]:
-        """Yields what disagrees, in plain words."""
-        yield from (f"sqlite: {row[0]}" for row in self._all("PRAGMA integrity_check") if row[0] != "ok")
-        yield from (f"sqlite: {tuple(row)} refers to nothing" for row in self._all("PRAGMA foreign_key_check"))
-        mandates = self._all("SELECT * FROM mandate").fetchall()
-        self.audit.mandates = len(mandates)
-        for done, mandate in enumerate(mandates):
-            self._progress(done, len(mandates))
-            yield from (f"mandate {mandate['id']}: {problem}" for problem in self._mandate(mandate))
-        yield from (f"order {order} is paid {count} times" for order, count in self._paid.items() if count > 1)
-        for table in ("entry", "counter", "charge", "request"):
-            ids = {row[0] for row in self._all(f"SELECT DISTINCT mandate FROM {table}")}
-            if ids - {mandate["id"] for mandate in mandates}:
-                yield f"{table} rows without a mandate"
-
-    def _mandate(self, mandate: Row) -> Iterator[str]:
-        limits: dict[str, FoldedLimit] = {}
-        charges: dict[str, FoldedCharge] = {}
-        asked: dict[int, bytes] = {}
-        head: bytes | None = None
-        revoked = False
-        links = self._all("SELECT identity FROM link WHERE mandate = ?", (mandate["id"],)).fetchall()
-        credentials = {mandate["identity"], *(row["identity"] for row in links)}
-        entries = self._all("SELECT * FROM entry WHERE mandate = ? ORDER BY sequence", (mandate["id"],)).fetchall()
-        for number, entry in enumerate(entries, 1):
-            receipt = _receipt(entry)
-            yield from unlike(f"entry {number}", _said(entry, mandate, head), receipt)
-            if entry["sequence"] != number:
-                yield f"entry {entry['sequence']} stands where {number} belongs"
-            if receipt["iss"] != self._owner:
-                yield f"entry {number}: a receipt of {receipt['iss']}"
-            kind = entry["kind"]
-            if receipt["credential"] not in ({mandate["identity"]} if kind == "REVOKED" else credentials):
-                yield f"entry {number}: its credential is neither the mandate nor a link below it"
-            self.audit.entries[kind] += 1
-            if kind == "RESERVED" and revoked:
-                yield f"entry {number}: reserved after the revocation"
-            if kind == "REVOKED" and mandate["on_revoke"] == "void":
-                yield from (f"entry {number}: {name} is still held" for name, each in charges.items() if each.held)
-            revoked = revoked or kind == "REVOKED"
-            if kind in ("RESERVED", "REFUSED"):
-                asked[number] = receipt["request"]
-            if kind in _MOVES:
-                yield from (f"entry {number}: {problem}" for problem in move(entry, receipt, charges, limits, mandate))
-            else:
-                yield from (f"entry {number}: {problem}" for problem in stand_still(receipt, limits))
-            head = _identity(entry)
-        stands = {"last_sequence": len(entries), "last_receipt": head, "state": "Revoked" if revoked else "Active"}
-        yield from unlike("row", stands, dict(mandate))
-        ends = [each.receipt["hold_expires_at"] for each in charges.values() if each.closed is None]
-        if ends and (mandate["first_hold_end"] is None or min(ends) < mandate["first_hold_end"]):
-            yield "row: an open hold ends before first_hold_end"
-        yield from self._charges(mandate, charges)
-        yield from self._counters(mandate, limits)
-        yield from self._requests(mandate, entries, asked)
-
-    def _charges(self, mandate: Row, charges: dict[str, FoldedCharge]) -> Iterator[str]:
-        rows = {row["id"]: row for row in self._all("SELECT * FROM charge WHERE mandate = ?", (mandate["id"],))}
-        links = self._all("SELECT identity FROM link WHERE mandate = ?", (mandate["id"],))
-        credentials = {mandate["identity"], *(row["identity"] for row in links)}
-        if rows.keys() != charges.keys():
-            yield f"charges without entry or entries without charge: {sorted(rows.keys() ^ charges.keys())}"
-        for charge_id in rows.keys() & charges.keys():
-            row, charge = rows[charge_id], charges[charge_id]
-            yield from unlike(f"charge {charge_id}", _charge_row(charge, mandate), dict(row))
-            if [row["payee"], row["agent_id"]] != (charge.receipt["aud"] * 2)[:2]:  # one name where both are the same
-                yield f"charge {charge_id}: {row['payee']} and {row['agent_id']} are not whom its receipt is for"
-            if row["credential"] not in credentials:
-                yield f"charge {charge_id}: paid under no credential of this mandate"
-            self.audit.charges[charge.state] += 1
-            if row["state"] in _LIVE:
-                self._paid[row["payee"], row["order_no"]] += 1
-            parts = self._all("SELECT kind, number, amount_minor, sequence FROM part WHERE charge = ?", (charge_id,))
-            if {tuple(part) for part in parts} != charge.parts:
-                yield f"charge {charge_id}: parts are not what its entries say"
-            debits = dict(self._all("SELECT name, amount FROM debit WHERE charge = ?", (charge_id,)).fetchall())
-            taken = {
-                change["limit"]: row["amount_minor"] if change.get("unit", "AMOUNT") == "AMOUNT" else 1
-                for change in charge.receipt["counters"]
-            }
-            if debits != taken:
-                yield f"charge {charge_id}: debits {debits}"
-        self.audit.held_minor += sum(each.held for each in charges.values())
-        self.audit.captured_minor += sum(each.captured for each in charges.values())
-        self.audit.refunded_minor += sum(each.refunded for each in charges.values())
-
-    def _counters(self, mandate: Row, limits: dict[str, FoldedLimit]) -> Iterator[str]:
-        rows = {row["name"]: row for row in self._all("SELECT * FROM counter WHERE mandate = ?", (mandate["id"],))}
-        if rows.keys() != limits.keys():
-            yield f"counters {sorted(rows)}, entries count {sorted(limits)}"
-        for name in rows.keys() & limits.keys():
-            row, limit = rows[name], limits[name]
-            counted = {"cap": limit.cap, "held": limit.held, "captured": limit.captured}
-            kept = {"unit": limit.unit, "sliding_seconds": limit.sliding_seconds}
-            yield from unlike(f"counter {name}", counted | kept, dict(row))
-            asked = {"mandate": mandate["id"], "name": name, "restores": mandate["refund_restores"]}
-            held, captured = self._all(_TAKEN[limit.unit], asked).fetchone()
-            if limit.sliding_seconds is None:
-                yield from unlike(f"counter {name}", {"held": held or 0, "captured": captured or 0}, dict(row))
-            if row["held"] + row["captured"] > row["cap"]:
-                yield f"counter {name} is above its cap"
-        slides = {(row["name"], row["charge"]): tuple(row)[2:] for row in self._all(_SLIDES, (mandate["id"],))}
-        if slides != {(name, each): stands for name, limit in limits.items() for each, stands in limit.charges.items()}:
-            yield f"sliding debits {slides}"
-
-    def _requests(self, mandate: Row, entries: list[Row], asked: dict[int, bytes]) -> Iterator[str]:
-        rows = self._all("SELECT * FROM request WHERE mandate = ?", (mandate["id"],)).fetchall()
-        if {row["sequence"]: row["identity"] for row in rows} != asked or len(rows) != len(asked):
-            yield "requests and the entries that answer them are not the same"
-        agents = {row["sequence"]: row["agent_id"] for row in rows}
-        for entry in entries:
-            if entry["sequence"] in asked and agents.get(entry["sequence"]) not in _claims(entry)[3]:
-                yield f"entry {entry['sequence']} answers another agent's request"
-
-
-# What the charges say that a limit has counted, in each unit.
-_TAKEN: Final = {
-    "AMOUNT": "SELECT sum(amount_minor - captured_minor) FILTER (WHERE state IN ('HELD', 'PARTIALLY_CAPTURED')), "
-    "sum(captured_minor - :restores * refunded_minor) "
-    "FROM charge JOIN debit ON debit.charge = charge.id WHERE mandate = :mandate AND name = :name",
-    "TIMES": "SELECT count(*) FILTER (WHERE state = 'HELD'), count(*) FILTER (WHERE state = 'PARTIALLY_CAPTURED' "
-    "OR (state = 'CAPTURED' AND (refunded_minor < captured_minor OR NOT :restores))) "
-    "FROM charge JOIN debit ON debit.charge = charge.id WHERE mandate = :mandate AND name = :name",
-}
-_SLIDES: Final = "SELECT name, charge, at, held, captured FROM sliding_debit WHERE mandate = ?"
-
-
-def _claims(entry: Row) -> dict[Any, Any]:
-    claims = cbor.decode(entry["receipt_payload"])
-    if not isinstance(claims, dict):
-        raise TypeError("a stored receipt is no map of claims")
-    return claims
-
-
-def _receipt(entry: Row) -> dict[str, Any]:
-    claims = _claims(entry)
-    body: dict[str, Any] = claims[_ACT_CLAIM]
-    return {"iss": claims[1], "aud": claims[3], "iat": claims[6], **body}
-
-
-def _identity(entry: Row) -> bytes:
-    return sha256(cbor.sig_structure(entry["receipt_protected"], entry["receipt_payload"])).digest()
-
-
-def _said(entry: Row, mandate: Row, head: bytes | None) -> dict[str, Any]:
-    """What an entry's receipt has to say, as far as the entry knows."""
-    minor = entry["amount_minor"]
-    return {
-        "iat": entry["at"],
-        "sequence": entry["sequence"],
-        "state": entry["kind"],
-        "previous": head,
-        "delegator_identity": mandate["delegator_identity"],
-        "delegation_id": bytes.fromhex(mandate["delegation_id"].removeprefix("urn:uuid:").replace("-", "")),
-        "credential": mandate["identity"],
-        "trade_no": entry["charge"],
-        "amount": None if minor is None else Amount(minor, mandate["currency"]).text,
-        "currency": None if minor is None else mandate["currency"],
-        "code": entry["code"],
-    }
-
-
-def _charge_row(charge: FoldedCharge, mandate: Row) -> dict[str, Any]:
-    """What the row of a charge has to be."""
-    receipt = charge.receipt
-    return {
-        "request_identity": receipt["request"],
-        "order_no": receipt["order_no"],
-        "order_identity": receipt["order"],
-        "currency": mandate["currency"],
-        "amount_minor": charge.reserved["amount_minor"],
-        "captured_minor": charge.captured,
-        "refunded_minor": charge.refunded,
-        "state": charge.state,
-        "sequence": charge.reserved["sequence"],
-        "reserved_at": charge.reserved["at"],
-        "hold_expires_at": receipt["hold_expires_at"],
-        "closed_sequence": charge.closed,
-        "tzdata_version": receipt.get("tzdata_version"),
-    }

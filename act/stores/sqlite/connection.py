@@ -11,17 +11,24 @@ import os
 import secrets
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from act.errors import ActError, InvalidCall, StoreFault
+from act.stores.sql.transaction import Transaction
+from act.stores.sqlite.group_commit import GroupCommit
 from act.stores.sqlite.schema import APPLICATION_ID, SCHEMA, SCHEMA_VERSION
 
-__all__ = ["BUSY_SECONDS", "Database"]
+__all__ = ["BATCH_SIZE", "BUSY_SECONDS", "Connection", "FileDatabase"]
+
+T = TypeVar("T")
 
 BUSY_SECONDS: Final = 30
 """How long to wait for other writers of the file. A transaction takes under a millisecond; this outlasts any sane queue."""
+
+BATCH_SIZE: Final = 256
+"""At most so many writes share one commit: the first of them waits for the last."""
 
 _FAULTS: Final = {
     sqlite3.SQLITE_BUSY: "store_busy",
@@ -33,80 +40,93 @@ _FAULTS: Final = {
 _PRIMARY_CODE: Final = 0xFF  # the low byte of an extended result code
 
 
-class Database:
-    """A connection to one ledger file, shared by the threads of one process under a lock.
+class Connection(sqlite3.Connection):
+    """A connection as the shared rooms expect a transaction: BEGIN IMMEDIATE has locked the whole file."""
+
+    def locking(self, table: str, /) -> str:
+        """See `act.stores.sql.transaction.Transaction`."""
+        return ""
+
+
+class FileDatabase:
+    """One ledger file, shared by the threads of one process: one connection writes, one reads.
 
     With `create`, a missing file is made at the first write; until then it reads as an empty ledger.
     """
 
     def __init__(self, path: str | os.PathLike[str], *, create: bool) -> None:
         self.path: Final = Path(path)
+        self.place: Final = str(self.path)
         self._absolute: Final = self.path.absolute()  # a later change of folder must not lead to another file
-        self._lock: Final = threading.Lock()
         self._process: Final = os.getpid()
+        self._reading: Final = threading.Lock()
+        self._group: Final = GroupCommit(self._begin, BATCH_SIZE)
         self._is_closed = False
         self._file: tuple[int, int] | None = None  # device and inode of the open file
-        self._connection: sqlite3.Connection | None = None
+        self._writer: Connection | None = None
+        self._reader: Connection | None = None
         with self._faults():
             if not create or self._absolute.exists():
-                self._connection = self._open()
+                self._writer = self._open()
             elif not self._absolute.parent.is_dir():
-                raise StoreFault("store_unavailable", str(self.path), reason="there is no such folder")
+                raise StoreFault("store_unavailable", self.place, reason="there is no such folder")
 
-    @contextlib.contextmanager
-    def transaction(self) -> Iterator[sqlite3.Connection]:
-        """A write transaction, begun at once so that what is read in it cannot change before it commits."""
-        with self._exclusive(write=True) as connection:
-            try:
-                connection.execute("BEGIN IMMEDIATE")
-                yield connection
-                connection.execute("COMMIT")
-            except BaseException:
-                if connection.in_transaction:
-                    connection.execute("ROLLBACK")
-                raise
+    def write(self, work: Callable[[Transaction], T], /) -> T:
+        """A write transaction, begun at once so that what is read in it cannot change before it commits. Threads that come
+        while another one's commit is on its way share the next commit, each with a savepoint of its own."""
+        self._require_same_process()
+        with self._faults():
+            return self._group.run(work)
 
-    @contextlib.contextmanager
-    def snapshot(self) -> Iterator[sqlite3.Connection]:
+    def read(self, work: Callable[[Transaction], T], /) -> T:
         """A read transaction: everything in it is seen as of one moment."""
-        with self._exclusive(write=False) as connection:
+        self._require_same_process()
+        with self._reading, self._faults():
+            self._require_open()
+            if self._reader is None and self._absolute.exists():
+                self._reader = self._open()
+            if self._reader is None:
+                with contextlib.closing(_empty()) as nothing:
+                    return work(nothing)
+            connection = self._reader
             try:
                 connection.execute("BEGIN")
-                yield connection
+                return work(connection)
             finally:
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")
 
     def close(self) -> None:
         """Closes the file. Using the ledger afterwards is a `StoreFault`."""
-        with self._lock:
+        with self._group.paused(), self._reading:
             self._is_closed = True
-            if self._connection is not None:
-                self._connection.close()
+            for connection in (self._reader, self._writer):
+                if connection is not None:
+                    connection.close()
 
-    @contextlib.contextmanager
-    def _exclusive(self, *, write: bool) -> Iterator[sqlite3.Connection]:
+    def _begin(self) -> Connection:
+        """The connection that writes, in a transaction."""
+        self._require_open()
+        if self._writer is None:
+            if not self._absolute.exists():
+                self._create()
+            self._writer = self._open()
+        self._require_same_file()
+        self._writer.execute("BEGIN IMMEDIATE")
+        return self._writer
+
+    def _require_open(self) -> None:
+        if self._is_closed:
+            raise StoreFault("store_unavailable", self.place, reason="the ledger is closed")
+
+    def _require_same_process(self) -> None:
         if os.getpid() != self._process:
             raise InvalidCall("call_invalid", "ledger", reason="open the ledger anew after fork")
-        with self._lock, self._faults():
-            if self._is_closed:
-                raise StoreFault("store_unavailable", str(self.path), reason="the ledger is closed")
-            if self._connection is None and (write or self._absolute.exists()):
-                if not self._absolute.exists():
-                    self._create()
-                self._connection = self._open()
-            if self._connection is None:
-                with contextlib.closing(_empty()) as nothing:
-                    yield nothing
-                return
-            if write:
-                self._require_same_file()
-            yield self._connection
 
     def _require_same_file(self) -> None:
         """A file that was deleted or replaced under an open ledger must not be counted in: another opener would count anew."""
         if _inode(self._absolute.stat()) != self._file:
-            raise StoreFault("store_unavailable", str(self.path), reason="the ledger's file was replaced")
+            raise StoreFault("store_unavailable", self.place, reason="the ledger's file was replaced")
 
     @contextlib.contextmanager
     def _faults(self) -> Iterator[None]:
@@ -122,39 +142,39 @@ class Database:
         except (sqlite3.Error, OSError, LookupError, TypeError, ValueError) as error:
             primary = (getattr(error, "sqlite_errorcode", None) or 0) & _PRIMARY_CODE
             reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
-            raise StoreFault(_FAULTS.get(primary, "store_unavailable"), str(self.path), reason=reason) from error
+            raise StoreFault(_FAULTS.get(primary, "store_unavailable"), self.place, reason=reason) from error
 
     def _create(self) -> None:
         """Builds the file under another name and links it to its own: two creators cannot mix, a crash leaves no half."""
         beside = (self._absolute.with_name(f"{self.path.name}{rest}") for rest in ("-wal", "-shm", "-journal"))
         if any(each.exists() for each in beside) and not self._absolute.exists():
             # SQLite would play them into the new file. (Another creator's file is there before they are.)
-            raise StoreFault("store_unavailable", str(self.path), reason="a ledger was here, and its other files still are")
+            raise StoreFault("store_unavailable", self.place, reason="a ledger was here, and its other files still are")
         draft = self._absolute.with_name(f".{self.path.name}.{secrets.token_hex(8)}.new")
         try:
             with contextlib.closing(sqlite3.connect(draft, isolation_level=None)) as connection:
                 connection.executescript(
                     f"PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; BEGIN; {SCHEMA} "
-                    f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;"
+                    f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {SCHEMA_VERSION}; COMMIT; "
+                    "PRAGMA wal_checkpoint(TRUNCATE)"  # closing does the same, and tells nobody when it fails
                 )
             with contextlib.suppress(FileExistsError):  # another process was first: its file is as good
                 os.link(draft, self._absolute)
-            folder = os.open(self._absolute.parent, os.O_RDONLY | os.O_DIRECTORY)
-            try:
-                os.fsync(folder)
-            finally:
-                os.close(folder)
+            _sync(self._absolute.parent)
         finally:
             for rest in ("", "-journal", "-wal", "-shm"):
                 draft.with_name(f"{draft.name}{rest}").unlink(missing_ok=True)
 
-    def _open(self) -> sqlite3.Connection:
+    def _open(self) -> Connection:
         if not self._absolute.is_file():
-            raise StoreFault("store_unavailable", str(self.path), reason="there is no such ledger")
+            raise StoreFault("store_unavailable", self.place, reason="there is no such ledger")
         address = f"{self._absolute.as_uri()}?mode=rw"  # never makes a file, and a name like :memory: is only a name
-        connection = sqlite3.connect(address, uri=True, isolation_level=None, check_same_thread=False, timeout=BUSY_SECONDS)
+        connection = sqlite3.connect(
+            address, uri=True, isolation_level=None, check_same_thread=False, timeout=BUSY_SECONDS, factory=Connection
+        )
         try:
             self._require_ledger(connection)
+            self._sync_recovered()
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute("PRAGMA foreign_keys = ON")
             connection.execute("PRAGMA trusted_schema = OFF")
@@ -164,15 +184,31 @@ class Database:
             raise
         return connection
 
+    def _sync_recovered(self) -> None:
+        """A writer that was killed before its fsync leaves a commit which whoever opens the file next reads, and which the disk
+        may not have. Nobody is told of it before it lasts: this comes after the first read, and before the first answer.
+        (SQLite locks other files than this one, so closing it here lets no lock go.)"""
+        with contextlib.suppress(FileNotFoundError):  # the last one to use the file has closed it
+            _sync(self._absolute.with_name(f"{self.path.name}-wal"))
+        _sync(self._absolute.parent)
+
     def _require_ledger(self, connection: sqlite3.Connection) -> None:
         found = _pragma(connection, "application_id"), _pragma(connection, "user_version")
         if found != (APPLICATION_ID, SCHEMA_VERSION):
-            raise StoreFault("store_unknown_version", str(self.path), found_version=found[1], known_version=SCHEMA_VERSION)
+            raise StoreFault("store_unknown_version", self.place, found_version=found[1], known_version=SCHEMA_VERSION)
 
 
-def _empty() -> sqlite3.Connection:
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _empty() -> Connection:
     """What a ledger that nobody has written to yet looks like."""
-    connection = sqlite3.connect(":memory:", isolation_level=None)
+    connection = sqlite3.connect(":memory:", isolation_level=None, factory=Connection)
     connection.executescript(SCHEMA)
     return connection
 

@@ -1,6 +1,7 @@
 """The SQLite ledger's tables. Amounts are minor units, counters minor units or times, instants seconds, identities and ids
 bytes; the tables are STRICT.
 
+Every row under a mandate begins with the account that owns it, as in every store, so that a ledger can be divided by accounts.
 The CHECK of `counter` and the index `one_charge_per_order` would stop even a defective program from overspending a mandate or
 paying an order twice. Entries cannot be changed or deleted.
 """
@@ -14,18 +15,24 @@ __all__ = ["APPLICATION_ID", "SCHEMA", "SCHEMA_VERSION"]
 APPLICATION_ID: Final = 0x41435431
 """`ACT1`, in the file's header: tells a ledger from any other SQLite file."""
 
-SCHEMA_VERSION: Final = 2
+SCHEMA_VERSION: Final = 3
 
 SCHEMA: Final = """
 CREATE TABLE ledger (
-    only INTEGER PRIMARY KEY CHECK (only = 1),
+    single INTEGER PRIMARY KEY CHECK (single = 1),
     ledger_id TEXT NOT NULL
 ) STRICT;
 
-CREATE TABLE mandate (
+CREATE TABLE account (  -- whose money it is
     id INTEGER PRIMARY KEY,
     issuer TEXT NOT NULL,
     delegator_identity TEXT NOT NULL,
+    UNIQUE (issuer, delegator_identity)
+) STRICT;
+
+CREATE TABLE mandate (
+    account INTEGER NOT NULL REFERENCES account (id),
+    number INTEGER NOT NULL,
     delegation_id TEXT NOT NULL,
     identity BLOB NOT NULL,
     agent_id TEXT NOT NULL,
@@ -39,20 +46,24 @@ CREATE TABLE mandate (
     last_sequence INTEGER NOT NULL,
     last_receipt BLOB,
     first_hold_end INTEGER,  -- no open hold ends before this instant
-    UNIQUE (issuer, delegator_identity, delegation_id)
-) STRICT;
+    PRIMARY KEY (account, number),
+    UNIQUE (account, delegation_id)
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE link (
-    mandate INTEGER NOT NULL REFERENCES mandate (id),
+    account INTEGER NOT NULL,
+    mandate INTEGER NOT NULL,
     identity BLOB NOT NULL,
     delegation_id TEXT NOT NULL,
     agent_id TEXT NOT NULL,
     pinned_at INTEGER NOT NULL,
-    PRIMARY KEY (mandate, identity)
+    PRIMARY KEY (account, mandate, identity),
+    FOREIGN KEY (account, mandate) REFERENCES mandate (account, number)
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE counter (
-    mandate INTEGER NOT NULL REFERENCES mandate (id),
+    account INTEGER NOT NULL,
+    mandate INTEGER NOT NULL,
     name TEXT NOT NULL,
     cap INTEGER NOT NULL,
     held INTEGER NOT NULL CHECK (held >= 0),
@@ -60,14 +71,16 @@ CREATE TABLE counter (
     unit TEXT NOT NULL CHECK (unit IN ('AMOUNT', 'TIMES')),
     turns_at INTEGER,  -- where the count starts anew with a calendar window: the end of this one
     sliding_seconds INTEGER,  -- where it slides: what counts stands in sliding_debit, and nothing here
-    PRIMARY KEY (mandate, name),
+    PRIMARY KEY (account, mandate, name),
+    FOREIGN KEY (account, mandate) REFERENCES mandate (account, number),
     CHECK (held + captured <= cap),
     CHECK (sliding_seconds IS NULL OR held + captured = 0)
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE charge (
     id TEXT PRIMARY KEY,
-    mandate INTEGER NOT NULL REFERENCES mandate (id),
+    account INTEGER NOT NULL,
+    mandate INTEGER NOT NULL,
     agent_id TEXT NOT NULL,
     holder BLOB NOT NULL,
     request_id BLOB NOT NULL,
@@ -86,40 +99,38 @@ CREATE TABLE charge (
     hold_expires_at INTEGER NOT NULL,
     closed_sequence INTEGER,
     tzdata_version TEXT,
+    debits TEXT NOT NULL,  -- the names of the counters that it counts in, a line each
+    FOREIGN KEY (account, mandate) REFERENCES mandate (account, number),
     CHECK ((captured_minor > 0) = (state IN ('PARTIALLY_CAPTURED', 'CAPTURED'))),
     CHECK ((closed_sequence IS NULL) = (state IN ('HELD', 'PARTIALLY_CAPTURED')))
 ) STRICT, WITHOUT ROWID;
 CREATE UNIQUE INDEX one_charge_per_order ON charge (payee, order_no) WHERE state IN ('HELD', 'PARTIALLY_CAPTURED', 'CAPTURED');
-CREATE INDEX open_holds ON charge (mandate, hold_expires_at, sequence) WHERE closed_sequence IS NULL;
+CREATE INDEX open_holds ON charge (account, mandate, hold_expires_at, sequence) WHERE closed_sequence IS NULL;
 
 CREATE TABLE part (  -- what the payee named by a number of its own: a part that it captured, a refund
+    account INTEGER NOT NULL,
     charge TEXT NOT NULL REFERENCES charge (id),
     kind TEXT NOT NULL CHECK (kind IN ('CAPTURE', 'REFUND')),
     number TEXT NOT NULL,
     amount_minor INTEGER NOT NULL CHECK (amount_minor > 0),
     sequence INTEGER NOT NULL,
-    PRIMARY KEY (charge, kind, number)
-) STRICT, WITHOUT ROWID;
-
-CREATE TABLE debit (
-    charge TEXT NOT NULL REFERENCES charge (id),
-    name TEXT NOT NULL,
-    amount INTEGER NOT NULL CHECK (amount > 0),
-    PRIMARY KEY (charge, name)
+    PRIMARY KEY (account, charge, kind, number)
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE sliding_debit (
-    mandate INTEGER NOT NULL REFERENCES mandate (id),
+    account INTEGER NOT NULL,
+    mandate INTEGER NOT NULL,
     name TEXT NOT NULL,
     at INTEGER NOT NULL,
     charge TEXT NOT NULL REFERENCES charge (id),
     held INTEGER NOT NULL CHECK (held >= 0),
     captured INTEGER NOT NULL CHECK (captured >= 0),
-    PRIMARY KEY (mandate, name, at, charge)  -- so that a sum reads the window's rows and no others
+    PRIMARY KEY (account, mandate, name, at, charge)  -- so that a sum reads the window's rows and no others
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE entry (
-    mandate INTEGER NOT NULL REFERENCES mandate (id),
+    account INTEGER NOT NULL,
+    mandate INTEGER NOT NULL,
     sequence INTEGER NOT NULL CHECK (sequence > 0),
     kind TEXT NOT NULL CHECK (kind IN (
         'RESERVED', 'REFUSED', 'PARTIALLY_CAPTURED', 'CAPTURED', 'VOIDED', 'EXPIRED', 'REFUNDED', 'REVOKED')),
@@ -132,22 +143,24 @@ CREATE TABLE entry (
     receipt_protected BLOB NOT NULL,
     receipt_payload BLOB NOT NULL,
     receipt_identity BLOB NOT NULL,
-    PRIMARY KEY (mandate, sequence)
+    PRIMARY KEY (account, mandate, sequence),
+    FOREIGN KEY (account, mandate) REFERENCES mandate (account, number)
 ) STRICT, WITHOUT ROWID;
 CREATE TRIGGER entry_is_never_changed BEFORE UPDATE ON entry BEGIN SELECT RAISE(ABORT, 'entries are append-only'); END;
 CREATE TRIGGER entry_is_never_deleted BEFORE DELETE ON entry BEGIN SELECT RAISE(ABORT, 'entries are append-only'); END;
 CREATE TRIGGER entry_is_never_replaced BEFORE INSERT ON entry  -- INSERT OR REPLACE deletes without asking the trigger above
-WHEN EXISTS (SELECT 1 FROM entry WHERE mandate = NEW.mandate AND sequence = NEW.sequence)
+WHEN EXISTS (SELECT 1 FROM entry WHERE account = NEW.account AND mandate = NEW.mandate AND sequence = NEW.sequence)
 BEGIN SELECT RAISE(ABORT, 'entries are append-only'); END;
 
 CREATE TABLE request (
-    mandate INTEGER NOT NULL REFERENCES mandate (id),
+    account INTEGER NOT NULL,
+    mandate INTEGER NOT NULL,
     agent_id TEXT NOT NULL,
     holder BLOB NOT NULL,
     request_id BLOB NOT NULL,
     identity BLOB NOT NULL,
     sequence INTEGER NOT NULL,
-    PRIMARY KEY (mandate, agent_id, holder, request_id),
-    FOREIGN KEY (mandate, sequence) REFERENCES entry (mandate, sequence)
+    PRIMARY KEY (account, mandate, agent_id, holder, request_id),
+    FOREIGN KEY (account, mandate, sequence) REFERENCES entry (account, mandate, sequence)
 ) STRICT, WITHOUT ROWID;
 """

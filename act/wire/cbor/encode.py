@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from operator import itemgetter
-from typing import Final
+from typing import Any, Final
 
 from act.errors import InvalidCall
 from act.wire.cbor.bounds import INT_LIMIT, MAX_DEPTH, MAX_MAP_ENTRIES
@@ -28,57 +28,70 @@ def encode(value: object) -> bytes:
 
 
 def _encode_item(value: object, write: Callable[[bytes], None], depth: int) -> None:
-    kind = type(value)
-    if isinstance(value, str) and kind is str:
+    # `type(...) is` and no isinstance: a subclass may mean anything.
+    if type(value) is str:
         text = value.encode()
-        write(encode_head(0x60, len(text)))
+        size = len(text)
+        write(_ONE_BYTE[0x60 + size] if size < 24 else encode_head(0x60, size))
         write(text)
-    elif isinstance(value, int) and kind is int:
-        write(_encode_integer(value))
-    elif isinstance(value, bytes) and kind is bytes:
+    elif type(value) is int:
+        write(_ONE_BYTE[value] if 0 <= value < 24 else _encode_integer(value))
+    elif type(value) is bytes:
         write(encode_head(0x40, len(value)))
         write(value)
-    elif isinstance(value, bool):
+    elif type(value) is bool:
         write(b"\xf5" if value else b"\xf4")
-    elif isinstance(value, dict) and kind is dict:
+    elif type(value) is dict:
         if not depth or len(value) > MAX_MAP_ENTRIES:
             raise InvalidCall("call_invalid", max_depth=MAX_DEPTH, max_entries=MAX_MAP_ENTRIES)
         write(encode_head(0xA0, len(value)))
-        entries = [(_keys.get(key) if type(key) is str else None, key, item) for key, item in value.items()]
-        encoded = [(known or _encode_key(key), item) for known, key, item in entries]
-        encoded.sort(key=_encoded_key)
-        for head, item in encoded:
+        for head, key in _sorted_keys(value):
             write(head)
-            _encode_item(item, write, depth - 1)
-    elif isinstance(value, list) and kind is list:
+            _encode_item(value[key], write, depth - 1)
+    elif type(value) is list:
         if not depth:
             raise InvalidCall("call_invalid", max_depth=MAX_DEPTH)
         write(encode_head(0x80, len(value)))
         for item in value:
             _encode_item(item, write, depth - 1)
     else:
-        raise InvalidCall("call_invalid", found=kind.__name__, expected="int, str, bytes, bool, list or dict")
+        raise InvalidCall("call_invalid", found=type(value).__name__, expected="int, str, bytes, bool, list or dict")
+
+
+_MAX_SHAPES: Final = 512
+_MAX_SHAPE_KEYS: Final = 64
+_shapes: dict[tuple[str, ...], tuple[tuple[bytes, Any], ...]] = {}
+"""The keys of maps that occur again and again, encoded and sorted. Maps with other keys than texts are not among them: 1 and
+True are equal, and only one of them is a key."""
+
+
+def _sorted_keys(entries: dict[Any, Any]) -> Iterable[tuple[bytes, Any]]:
+    """The keys of a map in the order of their bytes, and those bytes."""
+    shape = tuple(entries)
+    for key in shape:
+        if type(key) is not str:
+            return sorted([(_encode_key(key), key) for key in shape], key=_encoded_key)
+    known = _shapes.get(shape)
+    if known is None:
+        known = tuple(sorted([(_encode_key(key), key) for key in shape], key=_encoded_key))
+        if len(shape) <= _MAX_SHAPE_KEYS and all(len(head) <= _MAX_KEY_SIZE for head, _ in known):
+            if len(_shapes) >= _MAX_SHAPES:
+                _shapes.clear()
+            _shapes[shape] = known
+    return known
 
 
 _encoded_key: Final = itemgetter(0)
 
-_MAX_KEYS: Final = 512
 _MAX_KEY_SIZE: Final = 32
-_keys: dict[str, bytes] = {}
-"""Keys that are texts, with their bytes: there are some hundred names in this profile, and every object repeats them."""
 
 
 def _encode_key(key: object) -> bytes:
-    """What a map key may be: an integer or a text. Short texts are remembered."""
-    if isinstance(key, str) and type(key) is str:
+    """What a map key may be: an integer or a text."""
+    if type(key) is str:
         text = key.encode()
-        encoded = encode_head(0x60, len(text)) + text
-        if len(encoded) <= _MAX_KEY_SIZE:
-            if len(_keys) >= _MAX_KEYS:
-                _keys.clear()
-            _keys[key] = encoded
-        return encoded
-    if isinstance(key, int) and type(key) is int:
+        return encode_head(0x60, len(text)) + text
+    if type(key) is int:
         return _encode_integer(key)
     raise InvalidCall("call_invalid", found=type(key).__name__, expected="int or str")
 

@@ -29,9 +29,9 @@ act inspect mandate.cbor courier.cbor
 def inspect(manners: Manners, paths: tuple[str, ...], lang: str) -> None:
     """Show any object in plain words, without verifying it.
 
-    FILE is a mandate, a link, an order, a payment request, a payment or a receipt; '-' is standard input. Several files are
-    one chain, a mandate and the links below it: a tree shows what each link narrowed, and then what the last agent can really
-    do. Anyone can write such files: what they say is worth something only once 'act verify' has accepted it.
+    FILE is a mandate, a link, an order, a payment request, a payment, an instruction or a receipt; '-' is standard input.
+    Several files are one chain, a mandate and the links below it: a tree shows what each link narrowed, and then what the last
+    agent can really do. Anyone can write such files: what they say is worth something only once 'act verify' has accepted it.
     """
     if len(paths) > 1:
         _inspect_chain(manners, paths, cast(words.Language, lang))
@@ -84,6 +84,7 @@ def _inspect_chain(manners: Manners, paths: tuple[str, ...], language: words.Lan
 _ADVICE = {
     "link": "act verify MANDATE [LINK...] {name} --parties PARTIES   (with everything above it, root first)",
     "request": "act verify PAYMENT --parties PARTIES   (the payment that 'act pay' wrote)",
+    "instruction": "act verify [MANDATE [LINK...]] {name} --parties PARTIES   (with the credential it is about, if it is one)",
     "receipt": "act verify {name} --order ORDER --parties PARTIES",
 }
 

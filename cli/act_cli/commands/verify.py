@@ -46,8 +46,9 @@ def verify(
 ) -> Exit:
     """Verify objects offline: what is proven, and what is not.
 
-    Recognises mandates, links, orders, payments and receipts. A link is judged with the mandate and the links before it among
-    the files. A receipt is judged with its order, given by --order or among the files.
+    Recognises mandates, links, orders, payments, instructions and receipts. A link, and an instruction about a credential, are
+    judged with the mandate and the links before them among the files. A receipt is judged with its order, given by --order or
+    among the files.
     Exit code 0 if all are accepted, 1 if any is refused, 3 if one cannot be judged alone.
     """
     if paths.count(STANDARD) + (order_path == STANDARD) > 1:

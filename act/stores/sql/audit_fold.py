@@ -1,17 +1,17 @@
-"""What entries add up to: limits and charges, worked out from nothing but receipts, for `act.stores.sqlite.audit`."""
+"""What entries add up to: limits and charges, worked out from nothing but receipts, for `act.stores.sql.audit`."""
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-__all__ = ["FoldedCharge", "FoldedLimit", "move", "stand_still", "unlike"]
+__all__ = ["FoldedCharge", "FoldedLimit", "Row", "move", "stand_still", "unlike"]
 
 _ENDS: Final = ("CAPTURED", "VOIDED", "EXPIRED")
 
-Row = sqlite3.Row
+Row = dict[str, Any]
+"""A row by column."""
 
 
 @dataclass(slots=True)

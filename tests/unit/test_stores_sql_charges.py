@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 from typing import Final
 
 import pytest
@@ -14,9 +14,11 @@ from act.errors import InvalidCall
 from act.payment.charge import HOLD_SECONDS, ChargeRecord, ChargeState, usage_of
 from act.payment.ledger import EntryKind, MandateRecord, Outcome
 from act.payment.receipt import recorded_receipt
-from act.stores.sqlite import SqliteLedger
+from act.stores.sql.ledger import SqlLedger
+from tests.support.fold import audit
+from tests.support.places import Place
 from tests.support.reservations import MAKE_RECEIPT, TOTAL, limit, mandate, reservation
-from tests.support.world import NOW_SECONDS, nothing_moves, refused
+from tests.support.world import NOW_SECONDS, PSP, nothing_moves, refused
 
 CAP: Final = 20_000
 END: Final = NOW_SECONDS + HOLD_SECONDS
@@ -26,6 +28,15 @@ TIMES, PERIOD, SLIDING = (
     "ext.quota.periods.1.max_amount~60",
 )
 RESTORING: Final = replace(mandate(), refund_restores=True)
+
+
+@pytest.fixture
+def ledger(place: Place) -> Iterator[SqlLedger]:
+    """A store that is asked without a service; what is in it agrees when the test is done."""
+    with place.open() as ledger:
+        ledger.bind(PSP)
+        yield ledger
+    audit(place)
 
 
 def limits_at(at: int = NOW_SECONDS) -> list[Limit]:
@@ -39,7 +50,7 @@ def limits_at(at: int = NOW_SECONDS) -> list[Limit]:
     ]
 
 
-def held(ledger: SqliteLedger, number: int = 1, amount: int = 1_800, of: MandateRecord | None = None) -> ChargeRecord:
+def held(ledger: SqlLedger, number: int = 1, amount: int = 1_800, of: MandateRecord | None = None) -> ChargeRecord:
     """A new charge under every kind of limit."""
     record = of or mandate()
     return charge_of(ledger.reserve(reservation(number, amount, of=record, limits=limits_at()), record, MAKE_RECEIPT))
@@ -50,7 +61,7 @@ def charge_of(outcome: Outcome) -> ChargeRecord:
     return outcome.charge
 
 
-def stands(ledger: SqliteLedger, at: int = NOW_SECONDS) -> dict[str, tuple[int, int]]:
+def stands(ledger: SqlLedger, at: int = NOW_SECONDS) -> dict[str, tuple[int, int]]:
     """Held and captured of every limit."""
     status = ledger.status(mandate().key, at)
     assert status is not None
@@ -62,18 +73,18 @@ def everywhere(held_minor: int, captured_minor: int, times: tuple[int, int]) -> 
     return dict.fromkeys((TOTAL, PERIOD, SLIDING), (held_minor, captured_minor)) | {TIMES: times}
 
 
-def part(ledger: SqliteLedger, charge: ChargeRecord, amount: int, number: str, at: int = NOW_SECONDS) -> Outcome:
+def part(ledger: SqlLedger, charge: ChargeRecord, amount: int, number: str, at: int = NOW_SECONDS) -> Outcome:
     return ledger.capture(charge.id, amount, at, MAKE_RECEIPT, capture_no=number)
 
 
-def refund(ledger: SqliteLedger, charge: ChargeRecord, amount: int, number: str = "R-1", at: int = NOW_SECONDS) -> Outcome:
+def refund(ledger: SqlLedger, charge: ChargeRecord, amount: int, number: str = "R-1", at: int = NOW_SECONDS) -> Outcome:
     return ledger.refund(charge.id, amount, number, at, MAKE_RECEIPT)
 
 
 # --- parts -----------------------------------------------------------------------------------------------------------------
 
 
-def test_a_part_leaves_the_rest_held(ledger: SqliteLedger) -> None:
+def test_a_part_leaves_the_rest_held(ledger: SqlLedger) -> None:
     charge = held(ledger)
     outcome = part(ledger, charge, 500, "S-1")
     taken = charge_of(outcome)
@@ -85,11 +96,11 @@ def test_a_part_leaves_the_rest_held(ledger: SqliteLedger) -> None:
     assert receipt.amount.minor == 500
 
 
-def test_parts_add_up_and_the_last_one_closes_the_hold(ledger: SqliteLedger, path: Path) -> None:
+def test_parts_add_up_and_the_last_one_closes_the_hold(ledger: SqlLedger, place: Place) -> None:
     charge = held(ledger)
     part(ledger, charge, 500, "S-1")
     part(ledger, charge, 500, "S-2")
-    with nothing_moves(path), refused("capture_exceeds_hold", "amount") as caught:
+    with nothing_moves(place), refused("capture_exceeds_hold", "amount") as caught:
         part(ledger, charge, 801, "S-3")
     assert caught.value.facts == {"held_minor": 800, "asked_minor": 801}
     last = part(ledger, charge, 800, "S-3")
@@ -98,13 +109,13 @@ def test_parts_add_up_and_the_last_one_closes_the_hold(ledger: SqliteLedger, pat
     assert stands(ledger) == everywhere(0, 1_800, (0, 1))
 
 
-def test_a_final_capture_after_parts_releases_the_rest(ledger: SqliteLedger, path: Path) -> None:
+def test_a_final_capture_after_parts_releases_the_rest(ledger: SqlLedger, place: Place) -> None:
     charge = held(ledger)
     part(ledger, charge, 500, "S-1")
     last = ledger.capture(charge.id, 300, NOW_SECONDS, MAKE_RECEIPT)
     assert charge_of(last).captured_minor == 800
     assert stands(ledger) == everywhere(0, 800, (0, 1))
-    with nothing_moves(path):
+    with nothing_moves(place):
         assert ledger.capture(charge.id, 300, NOW_SECONDS, MAKE_RECEIPT).receipt == last.receipt
         with refused("charge_closed", "charge"):
             ledger.capture(charge.id, 800, NOW_SECONDS, MAKE_RECEIPT)
@@ -112,12 +123,12 @@ def test_a_final_capture_after_parts_releases_the_rest(ledger: SqliteLedger, pat
             part(ledger, charge, 1, "S-2")
 
 
-def test_a_part_again_is_the_same_part_and_its_number_no_other(ledger: SqliteLedger, path: Path) -> None:
+def test_a_part_again_is_the_same_part_and_its_number_no_other(ledger: SqlLedger, place: Place) -> None:
     charge = held(ledger)
     first = part(ledger, charge, 500, "S-1")
     part(ledger, charge, 400, "S-2")
     ledger.void(charge.id, NOW_SECONDS, MAKE_RECEIPT)
-    with nothing_moves(path):
+    with nothing_moves(place):
         again = part(ledger, charge, 500, "S-1", END + 1)
         assert (again.receipt, again.replayed) == (first.receipt, True)
         with refused("duplicate_capture", "amount") as caught:
@@ -125,7 +136,7 @@ def test_a_part_again_is_the_same_part_and_its_number_no_other(ledger: SqliteLed
     assert caught.value.facts == {"recorded_minor": 500, "asked_minor": 501}
 
 
-def test_a_void_after_parts_releases_the_rest_and_keeps_the_parts(ledger: SqliteLedger, path: Path) -> None:
+def test_a_void_after_parts_releases_the_rest_and_keeps_the_parts(ledger: SqlLedger, place: Place) -> None:
     charge = held(ledger)
     part(ledger, charge, 500, "S-1")
     voided = ledger.void(charge.id, NOW_SECONDS, MAKE_RECEIPT)
@@ -135,18 +146,18 @@ def test_a_void_after_parts_releases_the_rest_and_keeps_the_parts(ledger: Sqlite
     assert receipt.amount is not None
     assert receipt.amount.minor == 1_300
     assert stands(ledger) == everywhere(0, 500, (0, 1))
-    with nothing_moves(path):
+    with nothing_moves(place):
         assert ledger.void(charge.id, NOW_SECONDS, MAKE_RECEIPT).receipt == voided.receipt
         with refused("charge_closed", "charge"):  # no capture of 1,300 ever happened
             ledger.capture(charge.id, 1_300, NOW_SECONDS, MAKE_RECEIPT)
 
 
-def test_an_order_captured_in_part_is_paid(ledger: SqliteLedger, path: Path) -> None:
+def test_an_order_captured_in_part_is_paid(ledger: SqlLedger, place: Place) -> None:
     charge = held(ledger)
     part(ledger, charge, 500, "S-1")
     ledger.void(charge.id, NOW_SECONDS, MAKE_RECEIPT)
     again = reservation(2, 1_800, order_no="T-0001", limits=limits_at())
-    with nothing_moves(path), refused("order_already_paid", "order.act.order_no"):
+    with nothing_moves(place), refused("order_already_paid", "order.act.order_no"):
         ledger.reserve(again, mandate(), MAKE_RECEIPT)
 
 
@@ -154,31 +165,31 @@ def test_an_order_captured_in_part_is_paid(ledger: SqliteLedger, path: Path) -> 
 
 
 @pytest.mark.parametrize("restores", [False, True])
-def test_refunds_are_bounded_by_what_was_captured(ledger: SqliteLedger, path: Path, restores: bool) -> None:
+def test_refunds_are_bounded_by_what_was_captured(ledger: SqlLedger, place: Place, restores: bool) -> None:
     record = RESTORING if restores else mandate()
     charge = held(ledger, of=record)
-    with nothing_moves(path), refused("refund_exceeds_captured", "amount") as caught:
+    with nothing_moves(place), refused("refund_exceeds_captured", "amount") as caught:
         refund(ledger, charge, 1)  # held is not captured
     assert caught.value.facts == {"left_minor": 0, "asked_minor": 1}
     ledger.capture(charge.id, 1_000, NOW_SECONDS, MAKE_RECEIPT)
     outcome = refund(ledger, charge, 400)
     assert (charge_of(outcome).state, charge_of(outcome).refunded_minor) == (ChargeState.CAPTURED, 400)
     assert stands(ledger) == everywhere(0, 600 if restores else 1_000, (0, 1))
-    with nothing_moves(path), refused("refund_exceeds_captured", "amount"):
+    with nothing_moves(place), refused("refund_exceeds_captured", "amount"):
         refund(ledger, charge, 601, "R-2")
     refund(ledger, charge, 600, "R-2")
     assert stands(ledger) == everywhere(0, 0 if restores else 1_000, (0, 0 if restores else 1))
     receipt = recorded_receipt(outcome.receipt)
     assert (receipt.kind, receipt.refund_no) == (EntryKind.REFUNDED, "R-1")
-    with nothing_moves(path), refused("refund_exceeds_captured", "amount"):
+    with nothing_moves(place), refused("refund_exceeds_captured", "amount"):
         refund(ledger, charge, 1, "R-3")
 
 
-def test_a_refund_again_is_the_same_refund_and_its_number_no_other(ledger: SqliteLedger, path: Path) -> None:
+def test_a_refund_again_is_the_same_refund_and_its_number_no_other(ledger: SqlLedger, place: Place) -> None:
     charge = held(ledger)
     part(ledger, charge, 500, "1")
     first = refund(ledger, charge, 200, "1")  # a refund's numbers and a capture's are not the same numbers
-    with nothing_moves(path):
+    with nothing_moves(place):
         again = refund(ledger, charge, 200, "1", END + 1)
         assert (again.receipt, again.replayed) == (first.receipt, True)
         with refused("duplicate_refund", "amount"):
@@ -187,7 +198,7 @@ def test_a_refund_again_is_the_same_refund_and_its_number_no_other(ledger: Sqlit
     assert ledger.charge(charge.id).refunded_minor == 400
 
 
-def test_what_a_refund_restores_can_be_spent_again(ledger: SqliteLedger) -> None:
+def test_what_a_refund_restores_can_be_spent_again(ledger: SqlLedger) -> None:
     charge = held(ledger, 1, 9_000, RESTORING)
     ledger.capture(charge.id, 9_000, NOW_SECONDS, MAKE_RECEIPT)
     asked = reservation(2, 5_000, limits=limits_at())
@@ -197,7 +208,7 @@ def test_what_a_refund_restores_can_be_spent_again(ledger: SqliteLedger) -> None
     assert stands(ledger) == everywhere(5_000, 4_000, (1, 1))
 
 
-def test_a_refund_moves_the_window_in_which_the_charge_was_reserved(ledger: SqliteLedger) -> None:
+def test_a_refund_moves_the_window_in_which_the_charge_was_reserved(ledger: SqlLedger) -> None:
     charge = held(ledger, of=RESTORING)
     ledger.capture(charge.id, 1_800, NOW_SECONDS, MAKE_RECEIPT)
     late = NOW_SECONDS + 3_600
@@ -208,7 +219,7 @@ def test_a_refund_moves_the_window_in_which_the_charge_was_reserved(ledger: Sqli
     assert stands(ledger)[SLIDING] == (0, 1_000)
 
 
-def test_a_refund_needs_no_living_mandate(ledger: SqliteLedger) -> None:
+def test_a_refund_needs_no_living_mandate(ledger: SqlLedger) -> None:
     charge = held(ledger)
     ledger.capture(charge.id, 1_800, NOW_SECONDS, MAKE_RECEIPT)
     ledger.revoke(mandate(), NOW_SECONDS, MAKE_RECEIPT)
@@ -216,10 +227,10 @@ def test_a_refund_needs_no_living_mandate(ledger: SqliteLedger) -> None:
 
 
 @pytest.mark.parametrize("asked", [0, -1])
-def test_nothing_and_less_is_not_refunded(ledger: SqliteLedger, path: Path, asked: int) -> None:
+def test_nothing_and_less_is_not_refunded(ledger: SqlLedger, place: Place, asked: int) -> None:
     charge = held(ledger)
     ledger.capture(charge.id, 1_800, NOW_SECONDS, MAKE_RECEIPT)
-    with nothing_moves(path), pytest.raises(InvalidCall):
+    with nothing_moves(place), pytest.raises(InvalidCall):
         refund(ledger, charge, asked)
 
 
@@ -239,7 +250,7 @@ def test_a_count_comes_back_only_when_everything_did_and_nothing_is_held() -> No
 
 
 @pytest.mark.parametrize("early", [1, 0])
-def test_a_payment_closes_the_ended_holds_of_its_mandate_first(ledger: SqliteLedger, early: int) -> None:
+def test_a_payment_closes_the_ended_holds_of_its_mandate_first(ledger: SqlLedger, early: int) -> None:
     charge = charge_of(ledger.reserve(reservation(1, CAP), mandate(), MAKE_RECEIPT))
     asked = reservation(2, CAP, at=END - early)
     outcome = ledger.reserve(asked, mandate(), MAKE_RECEIPT)
@@ -254,9 +265,9 @@ def test_a_payment_closes_the_ended_holds_of_its_mandate_first(ledger: SqliteLed
     assert kinds == [EntryKind.RESERVED, EntryKind.EXPIRED, EntryKind.RESERVED]
 
 
-def test_an_ended_hold_no_longer_counts_even_where_nothing_closed_it(ledger: SqliteLedger, path: Path) -> None:
+def test_an_ended_hold_no_longer_counts_even_where_nothing_closed_it(ledger: SqlLedger, place: Place) -> None:
     held(ledger)
-    with nothing_moves(path):
+    with nothing_moves(place):
         status = ledger.status(mandate().key, END)
         assert status is not None
         assert {each.name: each.held for each in status.counters} == {TOTAL: 0, TIMES: 0, SLIDING: 0}
@@ -266,7 +277,7 @@ def test_an_ended_hold_no_longer_counts_even_where_nothing_closed_it(ledger: Sql
         assert [each.state for each in before.charges] == [ChargeState.HELD]
 
 
-def test_expiry_keeps_what_was_captured_in_parts(ledger: SqliteLedger) -> None:
+def test_expiry_keeps_what_was_captured_in_parts(ledger: SqlLedger) -> None:
     charge = held(ledger)
     part(ledger, charge, 500, "S-1")
     (expired,) = ledger.expire(END, 10, MAKE_RECEIPT)
@@ -279,33 +290,33 @@ def test_expiry_keeps_what_was_captured_in_parts(ledger: SqliteLedger) -> None:
     assert ledger.expire(END, 10, MAKE_RECEIPT) == ()
 
 
-def test_an_order_whose_hold_has_ended_may_be_paid_under_another_mandate(ledger: SqliteLedger, path: Path) -> None:
+def test_an_order_whose_hold_has_ended_may_be_paid_under_another_mandate(ledger: SqlLedger, place: Place) -> None:
     first = held(ledger)
     for at, is_free in ((END - 1, False), (END, True)):
         asked = reservation(2, 1_800, of=mandate(2), order_no="T-0001", at=at)
         if is_free:
             charge_of(ledger.reserve(asked, mandate(2), MAKE_RECEIPT))
         else:
-            with nothing_moves(path), refused("order_already_paid", "order.act.order_no"):
+            with nothing_moves(place), refused("order_already_paid", "order.act.order_no"):
                 ledger.reserve(asked, mandate(2), MAKE_RECEIPT)
     assert ledger.charge(first.id).state is ChargeState.EXPIRED
     assert ledger.expire(END, 10, MAKE_RECEIPT) == ()
 
 
-def test_an_order_captured_in_part_stays_paid_after_its_hold_ended(ledger: SqliteLedger, path: Path) -> None:
+def test_an_order_captured_in_part_stays_paid_after_its_hold_ended(ledger: SqlLedger, place: Place) -> None:
     charge = held(ledger)
     part(ledger, charge, 500, "S-1")
     for number, cap in ((2, CAP), (3, 100)):  # whether or not its own limits would hold
         record = mandate(number)
         asked = reservation(number, 1_800, of=record, order_no="T-0001", at=END, limits=[limit(cap)])
-        with nothing_moves(path), refused("order_already_paid", "order.act.order_no"):
+        with nothing_moves(place), refused("order_already_paid", "order.act.order_no"):
             ledger.reserve(asked, record, MAKE_RECEIPT)
     again = reservation(4, 1_800, order_no="T-0001", at=END, limits=limits_at(END))
-    with nothing_moves(path), refused("order_already_paid", "order.act.order_no"):
+    with nothing_moves(place), refused("order_already_paid", "order.act.order_no"):
         ledger.reserve(again, mandate(), MAKE_RECEIPT)
 
 
-def test_the_status_knows_what_closing_will_give_back(ledger: SqliteLedger) -> None:
+def test_the_status_knows_what_closing_will_give_back(ledger: SqlLedger) -> None:
     """The count of a payment whose part was refunded whole comes back with the end of its hold, recorded or not."""
     charge = held(ledger, of=RESTORING)
     part(ledger, charge, 500, "S-1")
@@ -317,24 +328,24 @@ def test_the_status_knows_what_closing_will_give_back(ledger: SqliteLedger) -> N
     assert before[TIMES] == (0, 0)
 
 
-def test_a_last_part_is_no_capture_without_a_number(ledger: SqliteLedger, path: Path) -> None:
+def test_a_last_part_is_no_capture_without_a_number(ledger: SqlLedger, place: Place) -> None:
     charge = held(ledger, 1, 1_000)
     part(ledger, charge, 400, "S-1")
     part(ledger, charge, 600, "S-2")
-    with nothing_moves(path), refused("charge_closed", "charge"):
+    with nothing_moves(place), refused("charge_closed", "charge"):
         ledger.capture(charge.id, 600, NOW_SECONDS, MAKE_RECEIPT)
 
 
-def test_a_repeated_payment_is_told_that_its_hold_expired(ledger: SqliteLedger, path: Path) -> None:
+def test_a_repeated_payment_is_told_that_its_hold_expired(ledger: SqlLedger, place: Place) -> None:
     asked = reservation(1)
     ledger.reserve(asked, mandate(), MAKE_RECEIPT)
     (expired,) = ledger.expire(END, 10, MAKE_RECEIPT)
-    with nothing_moves(path):
+    with nothing_moves(place):
         again = ledger.reserve(asked, mandate(), MAKE_RECEIPT)
     assert (again.receipt, again.charge, again.replayed) == (expired.receipt, expired.charge, True)
 
 
-def test_the_sweep_takes_no_more_than_it_was_asked_to(ledger: SqliteLedger) -> None:
+def test_the_sweep_takes_no_more_than_it_was_asked_to(ledger: SqlLedger) -> None:
     for number in (1, 2, 3):
         held(ledger, number, 100, mandate(number))
     later = charge_of(ledger.reserve(reservation(4, 100, of=mandate(4), at=NOW_SECONDS + 1), mandate(4), MAKE_RECEIPT))
@@ -344,7 +355,7 @@ def test_the_sweep_takes_no_more_than_it_was_asked_to(ledger: SqliteLedger) -> N
     assert [each.charge.id for each in ledger.expire(END + 1, 2, MAKE_RECEIPT) if each.charge] == [later.id]
 
 
-def test_a_revocation_expires_what_has_ended_and_voids_the_rest(ledger: SqliteLedger) -> None:
+def test_a_revocation_expires_what_has_ended_and_voids_the_rest(ledger: SqlLedger) -> None:
     record = replace(mandate(), on_revoke="void")
     ledger.reserve(reservation(1, 100, of=record), record, MAKE_RECEIPT)
     late = charge_of(ledger.reserve(reservation(2, 100, of=record, at=NOW_SECONDS + 9), record, MAKE_RECEIPT))

@@ -5,7 +5,6 @@ Each function is called inside a transaction, and appends one entry for each cha
 
 from __future__ import annotations
 
-import sqlite3
 from dataclasses import replace
 from typing import Final
 
@@ -13,9 +12,10 @@ from act.errors import Refused, StoreFault
 from act.money import Amount
 from act.payment.charge import ChargeRecord, ChargeState, released, require_transition
 from act.payment.ledger import Entry, EntryKind, Outcome, ReceiptMaker
-from act.stores.sqlite import charges, counters, mandates
-from act.stores.sqlite.charges import ChargeRow, Part
-from act.stores.sqlite.mandates import MandateRow
+from act.stores.sql import charges, counters, mandates
+from act.stores.sql.charges import ChargeRow, Part
+from act.stores.sql.mandates import MandateRow
+from act.stores.sql.transaction import Transaction
 
 __all__ = [
     "capture",
@@ -32,7 +32,7 @@ _RELEASES: Final = {EntryKind.VOIDED: ChargeState.VOIDED, EntryKind.EXPIRED: Cha
 
 
 def capture(
-    connection: sqlite3.Connection,
+    tx: Transaction,
     row: ChargeRow,
     amount_minor: int,
     capture_no: str | None,
@@ -42,11 +42,11 @@ def capture(
     """Takes a part under a number, or the last part; rules ACT-LED-06 to -09."""
     charge, amount_minor = row.record, Amount(amount_minor, row.record.amount.currency).minor
     if capture_no is not None:
-        part = charges.find_part(connection, charge.id, "CAPTURE", capture_no)
+        part = charges.find_part(tx, row, "CAPTURE", capture_no)
         if part is not None:
-            return _repeated(connection, row, part, amount_minor, "duplicate_capture")
-    elif _was_the_end(connection, row, amount_minor):
-        return closing_outcome(connection, row)
+            return _repeated(tx, row, part, amount_minor, "duplicate_capture")
+    elif _was_the_end(tx, row, amount_minor):
+        return closing_outcome(tx, row)
     require_transition(charge, ChargeState.CAPTURED)
     held_minor = charge.held_minor
     if amount_minor > held_minor:
@@ -56,29 +56,27 @@ def capture(
     is_last = capture_no is None or amount_minor == held_minor
     state = ChargeState.CAPTURED if is_last else ChargeState.PARTIALLY_CAPTURED
     after = replace(charge, state=state, captured_minor=charge.captured_minor + amount_minor)
-    outcome, sequence = _append(
-        connection, row, after, EntryKind(state.value), amount_minor, at, make_receipt, capture_no=capture_no
-    )
+    outcome, sequence = _append(tx, row, after, EntryKind(state.value), amount_minor, at, make_receipt, capture_no=capture_no)
     if capture_no is not None:
-        charges.insert_part(connection, charge.id, "CAPTURE", capture_no, Part(amount_minor, sequence))
+        charges.insert_part(tx, row, "CAPTURE", capture_no, Part(amount_minor, sequence))
     return outcome
 
 
-def void(connection: sqlite3.Connection, row: ChargeRow, at: int, make_receipt: ReceiptMaker) -> Outcome:
+def void(tx: Transaction, row: ChargeRow, at: int, make_receipt: ReceiptMaker) -> Outcome:
     """Releases what is left of a hold; rule ACT-LED-06."""
-    if row.closed_sequence is not None and _closed_by(connection, row)[0] is EntryKind.VOIDED:
-        return closing_outcome(connection, row)
+    if row.closed_sequence is not None and _closed_by(tx, row)[0] is EntryKind.VOIDED:
+        return closing_outcome(tx, row)
     require_transition(row.record, ChargeState.CAPTURED)
-    return _release(connection, row, EntryKind.VOIDED, at, make_receipt)
+    return _release(tx, row, EntryKind.VOIDED, at, make_receipt)
 
 
-def expire(connection: sqlite3.Connection, row: ChargeRow, at: int, make_receipt: ReceiptMaker) -> Outcome:
+def expire(tx: Transaction, row: ChargeRow, at: int, make_receipt: ReceiptMaker) -> Outcome:
     """Releases what is left of a hold that has ended."""
-    return _release(connection, row, EntryKind.EXPIRED, at, make_receipt)
+    return _release(tx, row, EntryKind.EXPIRED, at, make_receipt)
 
 
 def close_ended_holds(
-    connection: sqlite3.Connection, mandate: MandateRow, at: int, make_receipt: ReceiptMaker, most: int | None = None
+    tx: Transaction, mandate: MandateRow, at: int, make_receipt: ReceiptMaker, most: int | None = None
 ) -> tuple[MandateRow, tuple[Outcome, ...]]:
     """Expires the holds of a mandate that have ended, in the order in which they did.
 
@@ -86,84 +84,84 @@ def close_ended_holds(
     """
     if not mandate.has_ended_holds(at):
         return mandate, ()
-    ended = charges.open_holds_of(connection, mandate.id, mandate.record.key, at)[:most]
-    outcomes = tuple([expire(connection, row, at, make_receipt) for row in ended])
-    first = charges.first_hold_end(connection, mandate.id)
-    connection.execute("UPDATE mandate SET first_hold_end = ? WHERE id = ?", (first, mandate.id))
-    return mandates.mandate_by_id(connection, mandate.id), outcomes
+    ended = charges.open_holds_of(tx, mandate.id, mandate.record.key, at)[:most]
+    outcomes = tuple([expire(tx, row, at, make_receipt) for row in ended])
+    first = charges.first_hold_end(tx, mandate.id)
+    tx.execute("UPDATE mandate SET first_hold_end = ? WHERE account = ? AND number = ?", (first, *mandate.id))
+    return mandates.mandate_by_id(tx, mandate.id), outcomes
 
 
-def require_order_unpaid(
-    connection: sqlite3.Connection, payee: str, order_no: str, at: int, make_receipt: ReceiptMaker
-) -> None:
+def require_order_unpaid(tx: Transaction, payee: str, order_no: str, at: int, make_receipt: ReceiptMaker) -> None:
     """Rule ACT-LED-04: raises `Refused` order_already_paid if a live or captured charge has this payee and order number. A hold
     under another mandate that has ended, and of which nothing was captured, is closed instead."""
-    paid = find_payment(connection, payee, order_no, at)
+    paid = find_payment(tx, payee, order_no, at)
     if paid is not None:
-        expire(connection, paid, at, make_receipt)
+        mandates.lock_mandate(tx, paid.mandate_id)
+        paid = find_payment(tx, payee, order_no, at)  # once more, now that nobody else can move it
+    if paid is not None:
+        expire(tx, paid, at, make_receipt)
 
 
-def find_payment(connection: sqlite3.Connection, payee: str, order_no: str, at: int) -> ChargeRow | None:
+def find_payment(tx: Transaction, payee: str, order_no: str, at: int) -> ChargeRow | None:
     """The hold that an order still has though it has ended, if that is all that stands against paying it. Raises `Refused`
     order_already_paid."""
-    paid = charges.find_paid(connection, payee, order_no)
+    paid = charges.find_paid(tx, payee, order_no)
     if paid is not None and (not paid.has_ended(at) or paid.record.captured_minor):
         raise Refused("order_already_paid", "order.act.order_no")
     return paid
 
 
-def refund(
-    connection: sqlite3.Connection, row: ChargeRow, amount_minor: int, refund_no: str, at: int, make_receipt: ReceiptMaker
-) -> Outcome:
+def refund(tx: Transaction, row: ChargeRow, amount_minor: int, refund_no: str, at: int, make_receipt: ReceiptMaker) -> Outcome:
     """Gives back a part of what was captured; rules ACT-LED-10 and -11."""
     charge, amount_minor = row.record, Amount(amount_minor, row.record.amount.currency).minor
-    part = charges.find_part(connection, charge.id, "REFUND", refund_no)
+    part = charges.find_part(tx, row, "REFUND", refund_no)
     if part is not None:
-        return _repeated(connection, row, part, amount_minor, "duplicate_refund")
+        return _repeated(tx, row, part, amount_minor, "duplicate_refund")
     if amount_minor > charge.refundable_minor:
         left_minor = charge.refundable_minor
         raise Refused("refund_exceeds_captured", "amount", left_minor=left_minor, asked_minor=amount_minor)
     after = replace(charge, refunded_minor=charge.refunded_minor + amount_minor)
-    outcome, sequence = _append(connection, row, after, EntryKind.REFUNDED, amount_minor, at, make_receipt, refund_no=refund_no)
-    charges.insert_part(connection, charge.id, "REFUND", refund_no, Part(amount_minor, sequence))
+    outcome, sequence = _append(tx, row, after, EntryKind.REFUNDED, amount_minor, at, make_receipt, refund_no=refund_no)
+    charges.insert_part(tx, row, "REFUND", refund_no, Part(amount_minor, sequence))
     return outcome
 
 
-def closing_outcome(connection: sqlite3.Connection, row: ChargeRow) -> Outcome:
+def closing_outcome(tx: Transaction, row: ChargeRow) -> Outcome:
     """What was answered when the charge's hold was closed."""
     if row.closed_sequence is None:
         raise StoreFault("store_unavailable", "charge", reason="a closed charge has no closing entry")
-    return Outcome(mandates.stored_receipt(connection, row.mandate_id, row.closed_sequence), row.record, replayed=True)
+    return Outcome(mandates.stored_receipt(tx, row.mandate_id, row.closed_sequence), row.record, replayed=True)
 
 
-def _release(connection: sqlite3.Connection, row: ChargeRow, kind: EntryKind, at: int, make_receipt: ReceiptMaker) -> Outcome:
+def _release(tx: Transaction, row: ChargeRow, kind: EntryKind, at: int, make_receipt: ReceiptMaker) -> Outcome:
     charge = row.record
-    return _append(connection, row, released(charge, _RELEASES[kind]), kind, charge.held_minor, at, make_receipt)[0]
+    return _append(tx, row, released(charge, _RELEASES[kind]), kind, charge.held_minor, at, make_receipt)[0]
 
 
-def _was_the_end(connection: sqlite3.Connection, row: ChargeRow, amount_minor: int) -> bool:
+def _was_the_end(tx: Transaction, row: ChargeRow, amount_minor: int) -> bool:
     """Whether a capture of this amount, without a number, is what closed the hold."""
-    if row.closed_sequence is None or charges.is_numbered(connection, row.record.id, row.closed_sequence):
+    if row.closed_sequence is None or charges.is_numbered(tx, row, row.closed_sequence):
         return False
-    return _closed_by(connection, row) == (EntryKind.CAPTURED, amount_minor)
+    return _closed_by(tx, row) == (EntryKind.CAPTURED, amount_minor)
 
 
-def _closed_by(connection: sqlite3.Connection, row: ChargeRow) -> tuple[EntryKind, int]:
+def _closed_by(tx: Transaction, row: ChargeRow) -> tuple[EntryKind, int]:
     """By which kind of entry a charge's hold was closed, and the amount that this one moved."""
-    kind, amount_minor = connection.execute(
-        "SELECT kind, amount_minor FROM entry WHERE mandate = ? AND sequence = ?", (row.mandate_id, row.closed_sequence)
+    kind, amount_minor = tx.execute(
+        "SELECT kind, amount_minor FROM entry WHERE account = ? AND mandate = ? AND sequence = ?",
+        (*row.mandate_id, row.closed_sequence),
     ).fetchone()
     return EntryKind(kind), amount_minor
 
 
-def _repeated(connection: sqlite3.Connection, row: ChargeRow, part: Part, amount_minor: int, code: str) -> Outcome:
+def _repeated(tx: Transaction, row: ChargeRow, part: Part, amount_minor: int, code: str) -> Outcome:
     if part.amount_minor != amount_minor:
         raise Refused(code, "amount", recorded_minor=part.amount_minor, asked_minor=amount_minor)
-    return Outcome(mandates.stored_receipt(connection, row.mandate_id, part.sequence), row.record, replayed=True)
+    return Outcome(mandates.stored_receipt(tx, row.mandate_id, part.sequence), row.record, replayed=True)
 
 
 def _append(
-    connection: sqlite3.Connection,
+    tx: Transaction,
     row: ChargeRow,
     after: ChargeRecord,
     kind: EntryKind,
@@ -175,12 +173,12 @@ def _append(
     refund_no: str | None = None,
 ) -> tuple[Outcome, int]:
     """Moves a charge and its counters, and appends the entry that says so. Returns the outcome and the entry's sequence."""
-    before, mandate = row.record, mandates.mandate_by_id(connection, row.mandate_id)
+    before, mandate = row.record, mandates.mandate_by_id(tx, row.mandate_id)
     sequence = mandate.last_sequence + 1
     closes = before.held_minor > 0 and after.held_minor == 0
-    charges.update_charge(connection, after, sequence if closes else row.closed_sequence)
+    charges.update_charge(tx, row.mandate_id, after, sequence if closes else row.closed_sequence)
     restores = mandate.record.refund_restores
-    changes = counters.move(connection, row.mandate_id, before, after, at, refund_restores=restores)
+    changes = counters.move(tx, row, after, at, refund_restores=restores)
     entry = Entry(
         mandate.record.key,
         mandate.record.identity,
@@ -200,4 +198,4 @@ def _append(
         capture_no=capture_no,
         refund_no=refund_no,
     )
-    return Outcome(mandates.append(connection, mandate, entry, make_receipt), after), sequence
+    return Outcome(mandates.append(tx, mandate, entry, make_receipt), after), sequence

@@ -1,0 +1,83 @@
+"""The ledger in one schema of a PostgreSQL database."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+import psycopg
+
+from act.payment.ledger import MandateRecord, Outcome, ReceiptMaker
+from act.payment.verifier import ReservationRequest
+from act.stores.postgres.connection import PostgresDatabase
+from act.stores.postgres.reserving import Reservation, prepare, reserve_batch
+from act.stores.sql import reservation
+from act.stores.sql.audit import Audit, audit_ledger
+from act.stores.sql.batches import Batches, Ticket
+from act.stores.sql.ledger import SqlLedger
+
+__all__ = ["BATCH_SIZE", "PostgresLedger"]
+
+BATCH_SIZE: Final = 100
+"""At most so many reservations are one call: the first of them waits for the last, and so does whoever needs their mandates."""
+
+
+class PostgresLedger(SqlLedger):
+    """A ledger for any number of processes and machines, in `schema` of the database at `address` (libpq's URL or keywords).
+
+    A reservation is one call of a function in the database; threads that reserve at the same time share a call. With `create`
+    (the default) a missing schema is made, and an older one is brought up to this version, at the first use. `connections` is
+    how many of them a process keeps at most. Raises `StoreFault`: store_unavailable (also for a server that does not write what
+    it acknowledges to the disk), store_busy, store_full, store_read_only, store_unknown_version. Open it anew after fork.
+    """
+
+    def __init__(self, address: str, *, schema: str = "act", create: bool = True, connections: int = 8) -> None:
+        self._postgres: Final = PostgresDatabase(address, schema, create=create, connections=connections)
+        super().__init__(self._postgres)
+        self._reservations: Final[Batches[Reservation]] = Batches(self._reserve_all, BATCH_SIZE)
+
+    def reserve(self, request: ReservationRequest, mandate: MandateRecord, make_receipt: ReceiptMaker) -> Outcome:
+        """See `Ledger.reserve`."""
+        if request.pinned_before is not None:
+            return super().reserve(request, mandate, make_receipt)
+        outcome: Outcome = self._reservations.run(prepare(request, mandate, make_receipt))
+        return outcome
+
+    def audit(self, progress: Callable[[int, int], None] | None = None) -> Audit:
+        """Folds the entries anew and compares everything in the schema with them; see `act.stores.sql.audit`. It changes
+        nothing. `progress` is told how many mandates of how many are done."""
+        return self._database.read(lambda tx: audit_ledger(tx, progress))
+
+    def _reserve_all(self, batch: list[Ticket[Reservation]]) -> None:
+        """Each is judged on its own, as if one came after the other in the batch's order. Where something stands in the way of
+        one, that one is judged by itself before the next begins."""
+        batch.sort(key=lambda ticket: ticket.asked.order)
+        left = batch
+        while left:
+            try:
+                outcomes = self._reserve_free([ticket.asked for ticket in left])
+            except Exception as error:  # noqa: BLE001 - it belongs to each thread that asked, and none was acknowledged
+                for ticket in left:
+                    ticket.fail(error)
+                return
+            for ticket, outcome in zip(left, outcomes, strict=False):
+                ticket.result = outcome
+            left = left[len(outcomes) :]
+            if left:
+                self._reserve_alone(left[0])
+                left = left[1:]
+
+    def _reserve_free(self, batch: list[Reservation]) -> list[Outcome]:
+        def call(connection: psycopg.Connection[Any]) -> list[Outcome]:
+            return reserve_batch(connection, batch)
+
+        return self._postgres.run(call)
+
+    def _reserve_alone(self, ticket: Ticket[Reservation]) -> None:
+        asked = ticket.asked
+        try:
+            ticket.result = self._database.write(
+                lambda tx: reservation.reserve(tx, asked.request, asked.mandate, asked.make_receipt)
+            )
+        except Exception as error:  # noqa: BLE001 - it belongs to the thread that asked
+            ticket.fail(error)

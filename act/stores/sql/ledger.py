@@ -1,0 +1,200 @@
+"""The ledger on any SQL store: every promise of `act.payment.ledger.Ledger`, each method one transaction."""
+
+from __future__ import annotations
+
+from typing import Final, Self
+
+from act.delegation.constraints import VOID
+from act.delegation.lifecycle import TRANSITIONS, MandateState, require_usable
+from act.delegation.limits import Limit
+from act.delegation.mandate import MandateKey
+from act.envelope.objects import Unsigned
+from act.errors import StoreFault
+from act.payment.charge import ChargeRecord, ChargeState, released
+from act.payment.ledger import CounterChange, Entry, EntryKind, MandateRecord, MandateStatus, Outcome, ReceiptMaker
+from act.payment.verifier import AuthenticatedPayment, RequestKey, ReservationRequest
+from act.stores.sql import charges, counters, mandates, moves, reservation
+from act.stores.sql.charges import ChargeRow
+from act.stores.sql.mandates import MandateId, MandateRow
+from act.stores.sql.transaction import Database, Transaction
+
+__all__ = ["SqlLedger"]
+
+
+class SqlLedger:
+    """What `SqliteLedger` and `PostgresLedger` share: all but how a transaction comes about."""
+
+    def __init__(self, database: Database) -> None:
+        self._database: Final = database
+        self._owner: str | None = None  # who it was bound to never changes
+
+    def close(self) -> None:
+        """Ends every connection; the ledger cannot be used afterwards."""
+        self._owner = None
+        self._database.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def owner(self) -> str | None:
+        """See `Ledger.owner`."""
+        if self._owner is None:
+            row = self._database.read(lambda tx: tx.execute("SELECT ledger_id FROM ledger").fetchone())
+            self._owner = None if row is None else str(row[0])
+        return self._owner
+
+    def bind(self, ledger_id: str) -> None:
+        """See `Ledger.bind`."""
+        owner = self.owner()
+        if owner is None:
+            claim = "INSERT INTO ledger (single, ledger_id) VALUES (1, ?) ON CONFLICT DO NOTHING"
+            self._database.write(lambda tx: tx.execute(claim, (ledger_id,)))
+            owner = self.owner()
+        if owner != ledger_id:
+            raise StoreFault("store_wrong_ledger", self._database.place, belongs_to=owner or "", asked=ledger_id)
+
+    def find(self, request: RequestKey, identity: bytes) -> Outcome | None:
+        """See `Ledger.find`."""
+
+        def look(tx: Transaction) -> Outcome | None:
+            row = mandates.find_mandate(tx, request.mandate)
+            return None if row is None else reservation.stored_outcome(tx, row, request, identity)
+
+        return self._database.read(look)
+
+    def reserve(self, request: ReservationRequest, mandate: MandateRecord, make_receipt: ReceiptMaker) -> Outcome:
+        """See `Ledger.reserve`: replay, pin, ended holds, lifecycle, order, limits, in this order."""
+        return self._database.write(lambda tx: reservation.reserve(tx, request, mandate, make_receipt))
+
+    def capture(
+        self, charge_id: str, amount_minor: int, at: int, make_receipt: ReceiptMaker, *, capture_no: str | None = None
+    ) -> Outcome:
+        """See `Ledger.capture`. The same capture again gives the stored outcome."""
+        return self._database.write(
+            lambda tx: moves.capture(tx, charges.lock_charge(tx, charge_id), amount_minor, capture_no, at, make_receipt)
+        )
+
+    def void(self, charge_id: str, at: int, make_receipt: ReceiptMaker) -> Outcome:
+        """See `Ledger.void`. The same void again gives the stored outcome."""
+        return self._database.write(lambda tx: moves.void(tx, charges.lock_charge(tx, charge_id), at, make_receipt))
+
+    def refund(self, charge_id: str, amount_minor: int, refund_no: str, at: int, make_receipt: ReceiptMaker) -> Outcome:
+        """See `Ledger.refund`. The same refund again gives the stored outcome."""
+        return self._database.write(
+            lambda tx: moves.refund(tx, charges.lock_charge(tx, charge_id), amount_minor, refund_no, at, make_receipt)
+        )
+
+    def expire(self, at: int, most: int, make_receipt: ReceiptMaker) -> tuple[Outcome, ...]:
+        """See `Ledger.expire`. Each mandate's holds are one transaction."""
+        due = "SELECT account, number FROM mandate WHERE first_hold_end <= ? ORDER BY account, number"
+        expired: list[Outcome] = []
+        for found in self._database.read(lambda tx: tx.execute(due, (at,)).fetchall()):
+            if len(expired) >= most:
+                break
+            expired += self._expire(MandateId(*found), at, most - len(expired), make_receipt)
+        return tuple(expired)
+
+    def _expire(self, mandate_id: MandateId, at: int, most: int, make_receipt: ReceiptMaker) -> tuple[Outcome, ...]:
+        def close(tx: Transaction) -> tuple[Outcome, ...]:
+            return moves.close_ended_holds(tx, mandates.lock_mandate(tx, mandate_id), at, make_receipt, most)[1]
+
+        return self._database.write(close)
+
+    def foresee(self, mandate: MandateRecord, payment: AuthenticatedPayment, limits: tuple[Limit, ...], at: int) -> None:
+        """See `Ledger.foresee`."""
+
+        def judge(tx: Transaction) -> None:
+            found = mandates.find_mandate(tx, mandate.key)
+            mandates.require_pinnable(found, mandate, payment.pinned_before)
+            if found is not None:
+                require_usable(found.state)
+            moves.find_payment(tx, payment.request.payee, payment.request.order_no, at)
+            if found is not None:
+                given_back = counters.given_back(tx, found, _ended(tx, found, at), at)
+                counters.judge_limits(tx, found.id, limits, payment.request.amount.minor, given_back)
+
+        self._database.read(judge)
+
+    def revoke(
+        self, mandate: MandateRecord, at: int, make_receipt: ReceiptMaker, *, pinned_before: int | None = None
+    ) -> Outcome:
+        """See `Ledger.revoke`. Revoking again gives the stored outcome."""
+        return self._database.write(lambda tx: _revoke(tx, mandate, at, make_receipt, pinned_before))
+
+    def receipts(self, mandate: MandateKey) -> tuple[Unsigned, ...]:
+        """See `Ledger.receipts`."""
+
+        def look(tx: Transaction) -> tuple[Unsigned, ...]:
+            row = mandates.find_mandate(tx, mandate)
+            return () if row is None else mandates.stored_receipts(tx, row.id)
+
+        return self._database.read(look)
+
+    def charge(self, charge_id: str) -> ChargeRecord:
+        """See `Ledger.charge`."""
+        return self._database.read(lambda tx: charges.find_charge(tx, charge_id).record)
+
+    def status(self, mandate: MandateKey, at: int | None = None) -> MandateStatus | None:
+        """See `Ledger.status`."""
+        return self._database.read(lambda tx: _status(tx, mandate, at))
+
+
+def _revoke(tx: Transaction, mandate: MandateRecord, at: int, make_receipt: ReceiptMaker, pinned_before: int | None) -> Outcome:
+    found = mandates.find_mandate(tx, mandate.key, lock=True)
+    row = mandates.pin(tx, found, mandate, at, pinned_before)
+    if MandateState.REVOKED not in TRANSITIONS[row.state]:
+        (sequence,) = tx.execute(
+            "SELECT sequence FROM entry WHERE account = ? AND mandate = ? AND kind = 'REVOKED'", row.id
+        ).fetchone()
+        return Outcome(mandates.stored_receipt(tx, row.id, sequence), replayed=True)
+    row, _ = moves.close_ended_holds(tx, row, at, make_receipt)
+    if row.record.on_revoke == VOID:
+        for held in charges.open_holds_of(tx, row.id, mandate.key):
+            moves.void(tx, held, at, make_receipt)
+        row = mandates.mandate_by_id(tx, row.id)  # every void has moved its head
+    entry = Entry(
+        mandate.key,
+        mandate.identity,
+        mandate.agent_id,
+        row.last_sequence + 1,
+        row.last_receipt,
+        EntryKind.REVOKED,
+        at,
+        counters=tuple(
+            CounterChange(each.name, each.cap, *(each.held, each.captured) * 2, each.unit)
+            for each in counters.counters_of(tx, row.id, at)
+            if "/" not in each.name  # its links' counters may be thousands; their own receipts show them
+        ),
+        format=row.record.format,
+    )
+    return Outcome(mandates.append(tx, row, entry, make_receipt, state=MandateState.REVOKED))
+
+
+def _status(tx: Transaction, mandate: MandateKey, at: int | None) -> MandateStatus | None:
+    row = mandates.find_mandate(tx, mandate)
+    if row is None:
+        return None
+    record, ended = row.record, _ended(tx, row, at)
+    given_back = counters.given_back(tx, row, ended, at)
+    ids = {each.record.id for each in ended}
+    return MandateStatus(
+        mandate,
+        record.identity,
+        row.state,
+        record.currency,
+        record.expires_at,
+        counters.counters_of(tx, row.id, at, given_back),
+        tuple(
+            released(each, ChargeState.EXPIRED) if each.id in ids else each for each in charges.charges_of(tx, row.id, mandate)
+        ),
+    )
+
+
+def _ended(tx: Transaction, row: MandateRow, at: int | None) -> tuple[ChargeRow, ...]:
+    """Holds that have ended by an instant, though nothing closed them yet: whoever asks is answered as if it had."""
+    if at is None or not row.has_ended_holds(at):
+        return ()
+    return charges.open_holds_of(tx, row.id, row.record.key, at)

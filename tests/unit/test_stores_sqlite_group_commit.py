@@ -1,0 +1,166 @@
+"""act.stores.sqlite.group_commit: writers share a commit, and nothing else."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from act.errors import Refused, StoreFault
+from act.stores.sql.batches import Ticket
+from act.stores.sqlite.group_commit import GroupCommit
+
+Work = Callable[[sqlite3.Connection], Any]
+
+
+class Desk:
+    """A table of numbers behind a group commit whose first transaction can be held back until others wait."""
+
+    def __init__(self, path: Path) -> None:
+        self.connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        self.connection.execute("CREATE TABLE number (n INTEGER PRIMARY KEY) STRICT")
+        self.begun = 0
+        self.failure: Exception | None = None
+        self.group: GroupCommit[sqlite3.Connection] = GroupCommit(self._begin, 8)
+
+    def _begin(self) -> sqlite3.Connection:
+        self.begun += 1
+        if self.failure is not None:
+            raise self.failure
+        self.connection.execute("BEGIN IMMEDIATE")
+        return self.connection
+
+    def numbers(self) -> list[int]:
+        return [row[0] for row in self.connection.execute("SELECT n FROM number ORDER BY n")]
+
+    def together(self, works: list[Work], *, before: Work | None = None) -> list[Any]:
+        """What each of some works gives when all of them wait while another one is under way. An error is what it gives."""
+        gate, answers = threading.Event(), [None] * len(works)
+
+        def first(connection: sqlite3.Connection) -> None:
+            assert gate.wait(30)
+            if before is not None:
+                before(connection)
+
+        def ask(place: int) -> None:
+            try:
+                answers[place] = self.group.run(works[place])
+            except Exception as error:  # noqa: BLE001 - the answer
+                answers[place] = error  # type: ignore[call-overload]
+
+        def lead() -> None:
+            with pytest.raises(KeyError) if before is not None else closing(Path("/dev/null").open()):
+                self.group.run(first)
+
+        threads = [threading.Thread(target=lead)]
+        threads[0].start()
+        while not self.group._works._is_taken:
+            pass
+        for place in range(len(works)):
+            threads.append(threading.Thread(target=ask, args=(place,)))
+            threads[-1].start()
+            while len(self.group._works._queue) <= place:
+                pass
+        gate.set()
+        for thread in threads:
+            thread.join(30)
+        return answers
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Iterator[Desk]:
+    made = Desk(tmp_path / "numbers.db")
+    yield made
+    made.connection.close()
+
+
+def put(number: int) -> Work:
+    def work(connection: sqlite3.Connection) -> int:
+        connection.execute("INSERT INTO number VALUES (?)", (number,))
+        return number
+
+    return work
+
+
+def refuse(connection: sqlite3.Connection) -> None:
+    connection.execute("INSERT INTO number VALUES (99)")
+    raise Refused("charge_unknown", "charge")
+
+
+def break_down(connection: sqlite3.Connection) -> None:
+    raise sqlite3.OperationalError("disk I/O error")
+
+
+def test_writers_that_wait_share_one_commit(desk: Desk) -> None:
+    assert desk.together([put(1), put(2), put(3)]) == [1, 2, 3]
+    assert desk.begun == 2
+    assert desk.numbers() == [1, 2, 3]
+
+
+def test_no_commit_is_shared_by_more_than_allowed(desk: Desk) -> None:
+    assert desk.together([put(n) for n in range(20)]) == list(range(20))
+    assert desk.begun == 4
+
+
+def test_one_that_is_refused_takes_nothing_from_the_others(desk: Desk) -> None:
+    answers = desk.together([put(1), refuse, put(2), put(1), put(3)])
+    assert [answers[0], answers[2], answers[4]] == [1, 2, 3]
+    assert isinstance(answers[1], Refused)
+    assert isinstance(answers[3], sqlite3.IntegrityError)
+    assert desk.numbers() == [1, 2, 3]
+    assert desk.begun == 2
+
+
+def test_a_failure_of_the_database_is_everybodys_and_nothing_is_written(desk: Desk) -> None:
+    answers = desk.together([put(1), break_down, put(2)])
+    assert {type(answer) for answer in answers} == {sqlite3.OperationalError}
+    assert desk.numbers() == []
+    assert desk.together([put(1)]) == [1]
+
+
+def test_each_writer_raises_a_fault_of_its_own(desk: Desk) -> None:
+    def fail_from_now_on(connection: sqlite3.Connection) -> None:
+        desk.failure = StoreFault("store_full", "here", reason="full")
+        raise KeyError
+
+    answers = desk.together([put(1), put(2)], before=fail_from_now_on)
+    assert [str(answer) for answer in answers] == [str(desk.failure)] * 2
+    assert answers[0] is not answers[1]
+    assert desk.numbers() == []
+
+
+class _Stop(BaseException):
+    pass
+
+
+def test_a_leader_that_is_interrupted_leaves_the_others_work_to_the_next(desk: Desk) -> None:
+    def stop(connection: sqlite3.Connection) -> None:
+        raise _Stop
+
+    works = desk.group._works
+    other, own = Ticket[Work](put(1)), Ticket[Work](stop)
+    works._queue.extend([other, own])
+    with pytest.raises(_Stop):
+        works._wait_or_lead(own)
+    assert works._queue == [other]
+    assert other.is_waiting
+    assert desk.numbers() == []
+    assert desk.group.run(put(2)) == 2
+    assert desk.numbers() == [1, 2]
+    assert other.result == 1
+
+
+def test_nothing_begins_while_it_is_paused(desk: Desk) -> None:
+    with desk.group.paused():
+        thread = threading.Thread(target=lambda: desk.group.run(put(1)))
+        thread.start()
+        while not desk.group._works._queue:
+            pass
+        assert desk.begun == 0
+    thread.join(30)
+    assert desk.numbers() == [1]
