@@ -16,13 +16,21 @@ from multiprocessing.connection import Connection, wait
 from typing import Any, Final, NamedTuple
 
 from act.payment.ledger import Ledger
+from act.stores.postgres import PostgresLedger
 from act.stores.sqlite import SqliteLedger
 from tests.support.ledger_clients import CLIENTS, Client, History, Plan, draw_plan
 
 __all__ = ["STORES", "Workers"]
 
-STORES: Final[dict[str, Callable[[str], Any]]] = {"sqlite": SqliteLedger}
-"""How a process opens a ledger, by the name of its store: what is opened is a `Ledger` with `close`."""
+
+def _open_schema(place: str) -> PostgresLedger:
+    address, _, schema = place.rpartition("#")
+    return PostgresLedger(address, schema=schema)
+
+
+STORES: Final[dict[str, Callable[[str], Any]]] = {"sqlite": SqliteLedger, "postgres": _open_schema}
+"""How a process opens a ledger, by the name of its store: what is opened is a `Ledger` with `close`. A place is a path, or a
+server's address, `#` and a schema."""
 
 _START: Final = multiprocessing.get_context("forkserver")
 _START.set_forkserver_preload([__name__])
