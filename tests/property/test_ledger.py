@@ -26,6 +26,7 @@ from act.errors import Refused
 from act.payment.charge import HOLD_SECONDS
 from act.payment.ledger import EntryKind, Outcome
 from act.payment.receipt import recorded_receipt
+from tests.support.choices import promised
 from tests.support.fold import audit
 from tests.support.ledger_clients import ask, record_of, request_of, status_told, told
 from tests.support.model import Call, Cap, Capture, Charge, Expire, Mandate, Refund, Reserve, Revoke, State, Status, Void, step
@@ -257,7 +258,7 @@ class PostgresMachine(LedgerMachine):
 
 def _settings(fewest: int) -> settings:
     """An example here is a whole history of steps: 200,000 of them where other properties have 100,000 examples."""
-    examples = max(fewest, settings().max_examples * 2 // STEPS) if settings().max_examples > 1_000 else fewest
+    examples = promised.max_examples * 2 // STEPS if promised.max_examples > 1_000 else fewest
     return settings(max_examples=examples, stateful_step_count=STEPS)
 
 

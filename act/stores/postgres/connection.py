@@ -203,7 +203,7 @@ def connect_kwargs(schema: str) -> dict[str, Any]:
     ledger's schema alone, an acknowledged commit is on the disk (and on the standbys that the server waits for)."""
     options = (
         f"-c search_path={_quoted(schema)},pg_temp -c lock_timeout={BUSY_SECONDS}s "
-        f"-c idle_in_transaction_session_timeout={2 * BUSY_SECONDS}s -c default_transaction_deferrable=off"
+        f"-c idle_in_transaction_session_timeout={2 * BUSY_SECONDS}s -c jit=off -c plan_cache_mode=force_generic_plan"
     )
     return {"autocommit": True, "options": options, "prepare_threshold": 1, "connect_timeout": BUSY_SECONDS}
 
