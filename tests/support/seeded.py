@@ -398,7 +398,7 @@ def failed_commit_acknowledged(patch: pytest.MonkeyPatch, pause: Pause) -> None:
     def commit(self: GroupCommit[Any], batch: list[Any]) -> None:
         real(self, batch)
         for ticket in batch:
-            if isinstance(ticket.error, sqlite3.Error):
+            if isinstance(ticket.error, sqlite3.Error) and ticket.result is not None:  # a refusal has no other answer
                 ticket.error = None
 
     patch.setattr(GroupCommit, "_commit", commit)
@@ -413,7 +413,7 @@ def follower_answered_before_the_commit(patch: pytest.MonkeyPatch, pause: Pause)
     def commit(self: GroupCommit[Any], batch: list[Any]) -> None:
         real(self, batch)
         for ticket in batch[1:]:
-            if isinstance(ticket.error, sqlite3.Error):
+            if isinstance(ticket.error, sqlite3.Error) and ticket.result is not None:  # a refusal has no other answer
                 ticket.error = None
 
     patch.setattr(GroupCommit, "_commit", commit)
