@@ -164,7 +164,8 @@ ReceiptMaker = Callable[[Entry], Unsigned]
 
 
 class Ledger(Protocol):
-    """A store that keeps the ledger's promises. Every method is one atomic step; what it acknowledged survives a crash.
+    """A store that keeps the ledger's promises. Every method is one atomic step (`expire`: one for each mandate); what it
+    acknowledged survives a crash.
 
     `at` is the payment service's instant, never the store's clock. Raises `StoreFault` when the store fails: then nothing was
     acknowledged, and the same call may be made again.
