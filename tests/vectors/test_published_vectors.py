@@ -144,7 +144,7 @@ def test_keys(vector: dict[str, Any]) -> None:
 def test_key_pairs(pair: dict[str, Any]) -> None:
     key = act.KeyPair.unsafe_from_seed(bytes.fromhex(pair["seed"]), pair["alg"])
     assert cbor.encode(dict(key.public_key.cose_key)).hex() == pair["cose_key"]
-    assert (key.kid.hex(), act.to_jwk(key.public_key)) == (pair["kid"], pair["jwk"])
+    assert (key.kid.hex(), key.public_key.to_jwk()) == (pair["kid"], pair["jwk"])
 
 
 @pytest.mark.parametrize("vector", vectors("parties"))

@@ -157,7 +157,7 @@ class SqlLedger:
             found = mandates.find_mandate(tx, mandate.key)
             mandates.require_pinnable(found, mandate, payment.pinned_before)
             if found is not None:
-                require_usable(found.state, *standings.link_states(tx, found.id, links_of(payment)))
+                require_usable(found.state, *standings.link_states(tx, found.id, links_of(payment.chain)))
             moves.find_payment(tx, payment.request.payee, payment.request.order_no, at)
             if found is not None:
                 given_back = counters.given_back(tx, found, _ended(tx, found, at), at)
