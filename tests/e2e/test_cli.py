@@ -478,7 +478,7 @@ def test_a_receipt_lost_on_the_way_is_there_on_the_next_run(desk: Desk, monkeypa
         raise act.StoreFault("file_unwritable", "r.cbor", reason="No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr("act_cli.commands.ledger.write_output", fail)
+        patch.setattr("act_cli.answers.write_output", fail)
         done = desk.authorize("payment.cbor", "--receipt-out", "r.cbor")
     assert done.code == 3
     assert "is HELD, and the same command again gives the receipt" in done.err
