@@ -116,6 +116,13 @@ def test_a_hold_is_let_go_by_its_payees_instruction(desk: Desk) -> None:
     assert (done.code, done.document["charge"]["state"]) == (0, "VOIDED")
     assert obey(desk, "void.cbor").document["replayed"]
     assert obey(desk, "void.cbor", "mandate.cbor").code == 2
+    again = desk.call("void", "--instruction", "void.cbor", *desk.service_options, "--json")
+    assert (again.code, again.document["replayed"]) == (0, True)
+    with nothing_moves(desk.folder / "ledger.db"):
+        for wrong in (("capture",), ("refund",), ("void", charge["id"])):
+            assert desk.call(*wrong, "--instruction", "void.cbor", *desk.service_options).code == 2
+        for missing in (("void",), ("refund", charge["id"], "1.00"), ("capture",)):
+            assert "Missing" in one_line(desk.call(*missing, *desk.service_options))
 
 
 @pytest.mark.parametrize(

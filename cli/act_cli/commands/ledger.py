@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -11,6 +12,7 @@ import click
 import act
 from act_cli import options
 from act_cli.answers import refuse, report
+from act_cli.instructions import sentence
 from act_cli.manners import Exit, Manners
 from act_cli.objects import read_object
 from act_cli.outputs import require_output
@@ -18,6 +20,10 @@ from act_cli.program import Command, example
 from act_cli.service import signing_service
 
 __all__ = ["authorize", "capture", "refund", "void"]
+
+_instruction = click.option(
+    "--instruction", "instruction_path", metavar="FILE", help="Do what the payee signed, instead of CHARGE and the rest."
+)
 
 
 @click.command(cls=Command)
@@ -59,10 +65,11 @@ def authorize(
 
 
 @click.command(cls=Command)
-@click.argument("charge_id", metavar="CHARGE")
+@click.argument("charge_id", metavar="[CHARGE]", required=False)
 @click.argument("amount", metavar="[AMOUNT]", required=False)
 @click.option("--all", "everything", is_flag=True, help="Take all that is held.")
 @click.option("--part", "capture_no", metavar="NO", help="Take a part, known by this number; the rest stays held.")
+@_instruction
 @options.payment_service
 @options.receipt_out
 @options.json_flag
@@ -76,10 +83,11 @@ act capture CHARGE --all --ledger ledger.db --ledger-id psp-1 \\
 def capture(
     manners: Manners,
     /,
-    charge_id: str,
+    charge_id: str | None,
     amount: str | None,
     everything: bool,
     capture_no: str | None,
+    instruction_path: str | None,
     receipt_path: str | None,
     force: bool,
     **given: Any,
@@ -89,6 +97,10 @@ def capture(
     AMOUNT is at most what is held, in the charge's currency. A hold closes once; the same capture again changes nothing. With
     --part the hold stays open for further parts, each with a number of its own, such as that of a shipment.
     """
+    if instruction_path is not None:
+        typed = [charge_id, amount, everything or None, capture_no]
+        return _obey(manners, "capture", instruction_path, typed, receipt_path, force=force, **given)
+    charge_id = _named(charge_id)
     if (amount is None) is not everything:
         raise click.UsageError("Give either AMOUNT or --all")
     require_output(manners, receipt_path, "--receipt-out", force=force)
@@ -100,7 +112,8 @@ def capture(
 
 
 @click.command(cls=Command)
-@click.argument("charge_id", metavar="CHARGE")
+@click.argument("charge_id", metavar="[CHARGE]", required=False)
+@_instruction
 @options.payment_service
 @options.receipt_out
 @options.json_flag
@@ -109,11 +122,22 @@ def capture(
 act void CHARGE --ledger ledger.db --ledger-id psp-1 \\
   --parties parties.json --key psp.pem
 """)
-def void(manners: Manners, /, charge_id: str, receipt_path: str | None, force: bool, **given: Any) -> Exit:
+def void(
+    manners: Manners,
+    /,
+    charge_id: str | None,
+    instruction_path: str | None,
+    receipt_path: str | None,
+    force: bool,
+    **given: Any,
+) -> Exit:
     """Release what is held for a charge.
 
     The mandate has it left again. A hold closes once; the same void again changes nothing.
     """
+    if instruction_path is not None:
+        return _obey(manners, "void", instruction_path, [charge_id], receipt_path, force=force, **given)
+    charge_id = _named(charge_id)
     require_output(manners, receipt_path, "--receipt-out", force=force)
     with signing_service(**given) as (service, _):
         charge = service.void(charge_id)
@@ -121,10 +145,11 @@ def void(manners: Manners, /, charge_id: str, receipt_path: str | None, force: b
 
 
 @click.command(cls=Command)
-@click.argument("charge_id", metavar="CHARGE")
+@click.argument("charge_id", metavar="[CHARGE]", required=False)
 @click.argument("amount", metavar="[AMOUNT]", required=False)
 @click.option("--all", "everything", is_flag=True, help="Give back all that was captured and not refunded yet.")
-@click.option("--refund-no", metavar="NO", required=True, help="The payee's number for this refund.")
+@click.option("--refund-no", metavar="NO", help="The payee's number for this refund.")
+@_instruction
 @options.payment_service
 @options.receipt_out
 @options.json_flag
@@ -136,10 +161,11 @@ act refund CHARGE 5.00 --refund-no R-1 --ledger ledger.db \\
 def refund(
     manners: Manners,
     /,
-    charge_id: str,
+    charge_id: str | None,
     amount: str | None,
     everything: bool,
-    refund_no: str,
+    refund_no: str | None,
+    instruction_path: str | None,
     receipt_path: str | None,
     force: bool,
     **given: Any,
@@ -149,6 +175,12 @@ def refund(
     Refunds are together at most what was captured. The mandate has it left again only if it says so itself
     (ext.quota.refund_restores). The same number and amount again change nothing.
     """
+    if instruction_path is not None:
+        typed = [charge_id, amount, everything or None, refund_no]
+        return _obey(manners, "refund", instruction_path, typed, receipt_path, force=force, **given)
+    charge_id = _named(charge_id)
+    if refund_no is None:
+        raise click.UsageError("Missing option '--refund-no'")
     if (amount is None) is not everything:
         raise click.UsageError("Give either AMOUNT or --all")
     require_output(manners, receipt_path, "--receipt-out", force=force)
@@ -157,6 +189,38 @@ def refund(
         manners.currency = known.amount.currency
         charge = service.refund(charge_id, _asked(amount, known, known.refundable_minor), refund_no=refund_no)
     return report(manners, charge, receipt_path, force=force)
+
+
+def _named(charge_id: str | None) -> str:
+    if charge_id is None:
+        raise click.UsageError("Missing argument 'CHARGE' (or --instruction FILE)")
+    return charge_id
+
+
+def _obey(
+    manners: Manners,
+    action: str,
+    path: str,
+    typed: Sequence[object],
+    receipt_path: str | None,
+    *,
+    force: bool,
+    **given: Any,
+) -> Exit:
+    """Does what a payee signed. Whatever could be typed instead stands in the instruction."""
+    if any(each is not None for each in typed):
+        raise click.UsageError("--instruction says which charge and how much: leave out the rest")
+    require_output(manners, receipt_path, "--receipt-out", force=force)
+    data, found = read_object(manners, path, "instruction")
+    said = found.instruction
+    if said.action.value != action:
+        raise click.UsageError(f"The instruction is to {sentence(said)}: 'act instruct' obeys any")
+    manners.currency = said.about.amount.currency if said.about.amount is not None else None
+    with signing_service(**given) as (service, _):
+        done = service.instruct(data)
+    if not isinstance(done, act.Charge):
+        raise TypeError("an instruction about a charge was answered with none")
+    return report(manners, done, receipt_path, force=force)
 
 
 def _asked(amount: str | None, charge: Any, left_minor: int) -> act.Amount:
