@@ -24,6 +24,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from act.delegation.lifecycle import Causer, LifecycleAction, Standing
 from act.errors import Refused
 from act.payment.charge import HOLD_SECONDS, ChargeRecord, ChargeState
 from act.payment.ledger import EntryKind, MandateRecord, Outcome
@@ -31,8 +32,8 @@ from act.payment.receipt import recorded_receipt
 from tests.support.fold import audit
 from tests.support.places import FilePlace, Place, SchemaPlace
 from tests.support.postgres import PostgresServer
-from tests.support.reservations import MAKE_RECEIPT, TOTAL, digest, limit, mandate, reservation
-from tests.support.world import AGENT, NOW_SECONDS, OTHER_AGENT, OTHER_SHOP, PSP, SHOP, snapshot
+from tests.support.reservations import MAKE_RECEIPT, TOTAL, cause, digest, limit, mandate, reservation
+from tests.support.world import AGENT, NOW_SECONDS, OTHER_AGENT, OTHER_SHOP, PSP, SHOP, refused, snapshot
 
 STEPS: Final = 40
 DAY: Final = "ext.quota.day"
@@ -78,6 +79,7 @@ class Oracle:
 
     pinned: dict[int, bytes] = field(default_factory=dict)
     revoked: set[int] = field(default_factory=set)
+    suspended: dict[int, set[Causer]] = field(default_factory=dict)
     answers: dict[tuple[int, str, int], tuple[bytes, Answer]] = field(default_factory=dict)
     charges: dict[str, Charge] = field(default_factory=dict)
 
@@ -117,6 +119,8 @@ class Oracle:
     def _judge(self, number: int, asked: dict[str, Any], at: int) -> Answer:
         if number in self.revoked:
             return "refusal", "credential_revoked", "mandate"
+        if self.suspended.get(number):
+            return "refusal", "credential_suspended", "mandate"
         if any(c.order == asked["order"] and c.captured for c in self.charges.values()):
             return "refusal", "order_already_paid", "order.act.order_no"
         self.expire(at, order=asked["order"])
@@ -196,7 +200,7 @@ class LedgerMachine(RuleBasedStateMachine):
         self.ledger = self.place.open()
         self.ledger.bind(PSP)
         self.oracle = Oracle()
-        self.at = NOW_SECONDS
+        self.at, self.instructions = NOW_SECONDS, 0
         self.asked: list[dict[str, Any]] = []
         self.receipts: dict[bytes, Any] = {}
         self.expired: set[str] = set()
@@ -365,6 +369,35 @@ class LedgerMachine(RuleBasedStateMachine):
             self.oracle.expire(self.at, [number])
             self._moved({"mandate", "entry"}, among={"account", "charge", "counter"})
             self._learn_expiries()
+
+    @rule(
+        number=st.sampled_from([1, 2, 3]),
+        action=st.sampled_from([LifecycleAction.SUSPEND, *[LifecycleAction.RESUME] * 3]),  # or there would be little left to do
+        causer=st.sampled_from([Causer.PRINCIPAL, Causer.RISK_CONTROL]),
+    )
+    def change(self, number: int, action: LifecycleAction, causer: Causer) -> None:
+        stops, is_stop = self.oracle.suspended.setdefault(number, set()), action is LifecycleAction.SUSPEND
+        record = _record(number, self.oracle.pinned.get(number, digest("genuine", number)))
+        self.instructions += 1
+        by = cause(self.instructions, causer)
+        if number in self.oracle.revoked or (causer not in stops and not is_stop):
+            with refused("transition_not_allowed", "mandate"):
+                self.ledger.change(record, (), action, by, self.at, MAKE_RECEIPT)
+            self._nothing_moved()
+            return
+        outcome = self.ledger.change(record, (), action, by, self.at, MAKE_RECEIPT)
+        assert outcome.replayed == (is_stop and causer in stops)
+        self.oracle.pinned[number] = record.identity
+        (stops.add if is_stop else stops.discard)(causer)
+        assert outcome.standing == Standing(suspended_by=frozenset(stops))
+        if outcome.replayed:
+            self._moved({"instruction"}, among=set())
+        else:
+            self.oracle.expire(self.at, [number])
+            self._moved({"mandate", "entry", "instruction"}, among={"account", "charge", "counter"})
+            self._learn_expiries()
+        assert self.ledger.change(record, (), action, by, self.at, MAKE_RECEIPT) == replace(outcome, replayed=True)
+        self._nothing_moved()
 
     @rule(seconds=st.sampled_from([1, 3_600, HOLD_SECONDS // 2, HOLD_SECONDS - 1]))
     def pass_time(self, seconds: int) -> None:
