@@ -166,8 +166,9 @@ _TABLE: Final[tuple[tuple[str, Fault, str, str, str], ...]] = (
      "mint it with an earlier end"),
     ("credential_conflict", _T, "ACT-LED-01", "another mandate was already recorded under the same delegation_id",
      "mint with a new delegation_id"),
-    ("credential_revoked", _T, "ACT-LED-02", "the mandate is revoked", "ask the principal for a new mandate"),
-    ("credential_suspended", _T, "ACT-LED-03", "the mandate is suspended", "wait until it is resumed"),
+    ("credential_revoked", _T, "ACT-LED-02", "the mandate, or a link below it, is revoked",
+     "ask whoever signed it for a new one"),
+    ("credential_suspended", _T, "ACT-LED-03", "the mandate, or a link below it, is suspended", "wait until it is resumed"),
     ("transition_not_allowed", _T, "ACT-LED-13", "the credential's state does not allow it",
      "look at its state, and at who suspended it"),
     # --- the order -----------------------------------------------------------------------------------------------

@@ -79,8 +79,8 @@ LEDGER: Final = (
         "The request id is new, or stands for this very request, whose stored outcome is the answer.",
     ),
     ("ACT-LED-01", OURS, "No other mandate is recorded under this issuer, delegator_identity and delegation_id."),
-    ("ACT-LED-02", "ADD-IAC-LCM", "The mandate is not Revoked."),
-    ("ACT-LED-03", "ADD-IAC-LCM", "The mandate is not Suspended."),
+    ("ACT-LED-02", "ADD-IAC-LCM", "The mandate is not Revoked, and no link of the chain is."),
+    ("ACT-LED-03", "ADD-IAC-LCM", "The mandate is not Suspended, and no link of the chain is."),
     ("ACT-LED-04", OURS, "No live or captured charge has this payee and order_no."),
     ("ACT-CON-06", "PSD-PAY-DEL", "For every limit: held + captured + amount <= cap, by the ledger's own record."),
     ("ACT-CON-18", OURS, "In each period with `period_times`: held + captured + 1 <= cap, by the ledger's own record."),
@@ -108,7 +108,7 @@ INSTRUCTIONS: Final = (
     (
         "ACT-LED-12",
         OURS,
-        "The instruction's id is new, or stands for this very instruction, whose stored outcome is the answer.",
+        "The instruction's id is new for its key and mandate, or stands for this very instruction: then its stored outcome.",
     ),
     (
         "ACT-LED-13",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar, Final
 
@@ -22,6 +23,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from act.delegation.lifecycle import Causer, LifecycleAction
 from act.errors import Refused
 from act.payment.charge import HOLD_SECONDS
 from act.payment.ledger import EntryKind, Outcome
@@ -29,10 +31,25 @@ from act.payment.receipt import recorded_receipt
 from tests.support.choices import promised
 from tests.support.fold import audit
 from tests.support.ledger_clients import ask, record_of, request_of, status_told, told
-from tests.support.model import Call, Cap, Capture, Charge, Expire, Mandate, Refund, Reserve, Revoke, State, Status, Void, step
+from tests.support.model import (
+    Call,
+    Cap,
+    Capture,
+    Change,
+    Charge,
+    Expire,
+    Mandate,
+    Refund,
+    Reserve,
+    Revoke,
+    State,
+    Status,
+    Void,
+    step,
+)
 from tests.support.places import FilePlace, Place, SchemaPlace
 from tests.support.postgres import PostgresServer
-from tests.support.reservations import MAKE_RECEIPT, TOTAL, digest, mandate
+from tests.support.reservations import MAKE_RECEIPT, TOTAL, cause, digest, mandate
 from tests.support.world import AGENT, NOW_SECONDS, OTHER_AGENT, OTHER_SHOP, PSP, SHOP, snapshot
 
 STEPS: Final = 40
@@ -63,7 +80,7 @@ class LedgerMachine(RuleBasedStateMachine):
         self.ledger = self.place.open()
         self.ledger.bind(PSP)
         self.state = State()
-        self.at = NOW_SECONDS
+        self.at, self.instructions = NOW_SECONDS, 0
         self.asked: list[Reserve] = []
         self.receipts: dict[bytes, Any] = {}
         self.expired: set[str] = set()
@@ -209,6 +226,32 @@ class LedgerMachine(RuleBasedStateMachine):
         else:
             self._moved({"mandate", "entry"}, among={"account", "charge", "counter"})
             self._learn_expiries()
+
+    @rule(
+        number=st.sampled_from([1, 2, 3]),
+        action=st.sampled_from([LifecycleAction.SUSPEND, *[LifecycleAction.RESUME] * 3]),  # or there would be little left to do
+        causer=st.sampled_from([Causer.PRINCIPAL, Causer.RISK_CONTROL]),
+    )
+    def change(self, number: int, action: LifecycleAction, causer: Causer) -> None:
+        of = self.state.mandate(number) or _mandate(number, digest("genuine", number))
+        call = Change(of, action is LifecycleAction.RESUME, causer.value, self.at)
+        self.instructions += 1
+        by = cause(self.instructions, causer)
+        try:
+            outcome = self.ledger.change(record_of(of), (), action, by, self.at, MAKE_RECEIPT)
+        except Refused as refusal:
+            self._agree(call, ("refused", refusal.code, refusal.where, False))
+            self._nothing_moved()
+            return
+        assert outcome.standing is not None
+        self._agree(call, ("standing", tuple(sorted(each.value for each in outcome.standing.suspended_by)), outcome.replayed))
+        if outcome.replayed:
+            self._moved({"instruction"}, among=set())
+        else:
+            self._moved({"mandate", "entry", "instruction"}, among={"account", "charge", "counter"})
+            self._learn_expiries()
+        assert self.ledger.change(record_of(of), (), action, by, self.at, MAKE_RECEIPT) == replace(outcome, replayed=True)
+        self._nothing_moved()
 
     @rule(seconds=st.sampled_from([1, 3_600, HOLD_SECONDS // 2, HOLD_SECONDS - 1]))
     def pass_time(self, seconds: int) -> None:

@@ -224,7 +224,7 @@ def test_any_one_field_of_a_parties_file_with_any_value(data: st.DataObject) -> 
                 "categories": ["tea"],
                 "keys": [
                     {
-                        "jwk": act.to_jwk(key("shop").public_key),
+                        "jwk": key("shop").public_key.to_jwk(),
                         "not_before": "2026-01-01T00:00:00Z",
                         "not_after": "2027-01-01T00:00:00Z",
                         "compromised_at": "2026-06-01T00:00:00Z",

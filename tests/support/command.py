@@ -163,7 +163,7 @@ def parties_document(parties: MutableParties) -> dict[str, Any]:
     entries = []
     for each in parties.keys.values():
         keys = {
-            "jwk": act.to_jwk(each.public_key),
+            "jwk": each.public_key.to_jwk(),
             "not_before": _iso(each.not_before),
             "not_after": _iso(each.not_after),
         }

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import random
+import secrets
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -17,6 +18,7 @@ from typing import Any, Final, NamedTuple
 
 from act.calendar import Window
 from act.delegation.constraints import HONOR, VOID
+from act.delegation.lifecycle import Causer, LifecycleAction
 from act.delegation.limits import Limit, Unit
 from act.errors import Refused, StoreFault
 from act.payment.charge import ChargeRecord
@@ -24,7 +26,7 @@ from act.payment.ledger import Ledger, MandateRecord, MandateStatus, Outcome
 from tests.support import model
 from tests.support.linearize import Event, Violation, find_violation
 from tests.support.model import HOLD, Call, Cap, Mandate, Reserve, State
-from tests.support.reservations import MAKE_RECEIPT, TOTAL, digest, mandate, reservation
+from tests.support.reservations import MAKE_RECEIPT, TOTAL, cause, digest, mandate, reservation
 from tests.support.world import AGENT, NOW_SECONDS, OTHER_AGENT, OTHER_SHOP, SHOP
 
 __all__ = [
@@ -117,10 +119,20 @@ def _ask(ledger: Ledger, call: Call) -> Answer:
             return "swept", tuple([(_NUMBERS[each.request.mandate], each.id) for each in closed])
         case model.Revoke():
             return "revoked", ledger.revoke(record_of(call.mandate), call.at, MAKE_RECEIPT).replayed
+        case model.Change():
+            return _change(ledger, call)
         case model.Status():
             return status_told(ledger.status(mandate(call.mandate).key, call.at))
         case model.Look():
             return "charge", *_stands(ledger.charge(call.charge)), False
+
+
+def _change(ledger: Ledger, call: model.Change) -> Answer:
+    action = LifecycleAction.RESUME if call.resumes else LifecycleAction.SUSPEND
+    by = cause(secrets.randbits(64), Causer(call.causer))
+    outcome = ledger.change(record_of(call.mandate), (), action, by, call.at, MAKE_RECEIPT)
+    assert outcome.standing is not None
+    return "standing", tuple(sorted(each.value for each in outcome.standing.suspended_by)), outcome.replayed
 
 
 _NUMBERS: Final = {mandate(number).key: number for number in range(1, 8)}

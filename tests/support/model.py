@@ -5,7 +5,7 @@ by value, so that a search can remember the ones it has seen. Answers are small 
 
     ("charge", id, state, captured, refunded, replayed)
     ("refused", code, where, replayed)
-    ("revoked", replayed), ("expired", id, ...), ("unknown",)
+    ("revoked", replayed), ("standing", suspended by, replayed), ("expired", id, ...), ("unknown",)
     ("status", state, ((limit, cap, held, captured), ...), ((id, state, captured, refunded), ...))
 """
 
@@ -19,6 +19,7 @@ __all__ = [
     "Call",
     "Cap",
     "Capture",
+    "Change",
     "Charge",
     "Expire",
     "Find",
@@ -99,12 +100,20 @@ class Charge(NamedTuple):
 
 
 class State(NamedTuple):
-    """Everything a ledger knows. Charges stand in the order of reservation, mandate by mandate."""
+    """Everything a ledger knows. `stops` are the suspensions that stand, each with who caused it. Charges stand in the order of
+    reservation, mandate by mandate."""
 
     mandates: frozenset[Mandate] = frozenset()
     revoked: frozenset[int] = frozenset()
+    stops: frozenset[tuple[int, str]] = frozenset()
     answers: frozenset[tuple[Asked, bytes, Answer]] = frozenset()
     charges: tuple[Charge, ...] = ()
+
+    def stands(self, number: int) -> str:
+        """A mandate's lifecycle state."""
+        if number in self.revoked:
+            return "Revoked"
+        return "Suspended" if any(each == number for each, _ in self.stops) else "Active"
 
     def mandate(self, number: int) -> Mandate | None:
         """The mandate that is pinned under a number."""
@@ -180,7 +189,7 @@ class Reserve(NamedTuple):
         if pinned.identity != self.mandate.identity:
             return state, _refused("credential_conflict", "mandate.delegation_id")
         opened = _expire(state._replace(mandates=state.mandates | {pinned}), number, self.at)
-        refusal = ("credential_revoked", "mandate") if number in state.revoked else None
+        refusal = None if state.stands(number) == "Active" else (f"credential_{state.stands(number).lower()}", "mandate")
         if refusal is None:
             standing = [each for each in opened.charges if each.order == self.order and (each.held or each.captured)]
             if any(each.captured or not each.has_ended(self.at) for each in standing):
@@ -332,6 +341,27 @@ class Revoke(NamedTuple):
         return state, ("revoked", False)
 
 
+class Change(NamedTuple):
+    """Suspends a mandate, or `resumes` it: each causer's suspension stands for itself."""
+
+    mandate: Mandate
+    resumes: bool
+    causer: str
+    at: int
+
+    def run(self, state: State) -> tuple[State, Answer]:
+        """A repeated suspension moves nothing; what was not suspended by the same causer cannot be resumed by it."""
+        number, stop = self.mandate.number, (self.mandate.number, self.causer)
+        if number in state.revoked or (self.resumes and stop not in state.stops):
+            return state, _refused("transition_not_allowed", "mandate")
+        is_repeated = not self.resumes and stop in state.stops
+        if not is_repeated:
+            stops = state.stops - {stop} if self.resumes else state.stops | {stop}
+            pinned = state.mandate(number) or self.mandate
+            state = _expire(state._replace(mandates=state.mandates | {pinned}, stops=stops), number, self.at)
+        return state, ("standing", tuple(sorted(causer for each, causer in state.stops if each == number)), is_repeated)
+
+
 class Status(NamedTuple):
     """What is known of a mandate: as it is stored, or as it stands at an instant."""
 
@@ -351,7 +381,7 @@ class Status(NamedTuple):
                 used = usage(_counting(charges, cap, self.at or 0), cap, pinned.restores)
                 counters.append((cap.name, cap.most, *used))
         stand = tuple([(each.id, each.state, each.captured, each.refunded) for each in charges])
-        return state, ("status", "Revoked" if self.mandate in state.revoked else "Active", tuple(counters), stand)
+        return state, ("status", state.stands(self.mandate), tuple(counters), stand)
 
 
 class Look(NamedTuple):
@@ -366,7 +396,7 @@ class Look(NamedTuple):
         return state, _refused("charge_unknown", "charge") if charge is None else _charged(charge)
 
 
-Call = Reserve | Find | Capture | Void | Refund | Expire | Revoke | Status | Look
+Call = Reserve | Find | Capture | Void | Refund | Expire | Revoke | Change | Status | Look
 
 
 def step(state: State, call: Call) -> tuple[State, Answer]:

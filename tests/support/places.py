@@ -63,7 +63,8 @@ class FilePlace:
     def write(self, statement: str) -> None:
         """See `Place.write`."""
         with closing(sqlite3.connect(self.path, isolation_level=None)) as connection:
-            connection.execute(statement)
+            for each in statement.split("; "):
+                connection.execute(each)
 
 
 class SchemaPlace:
