@@ -31,6 +31,9 @@ class Place(Protocol):
     def snapshot(self) -> Rows:
         """Everything that is there."""
 
+    def rows(self, query: str) -> list[tuple[Any, ...]]:
+        """What a query finds, in no order."""
+
     def audit(self) -> Audit:
         """The ledger's own second opinion."""
 
@@ -55,6 +58,11 @@ class FilePlace:
             tables = [name for (name,) in connection.execute(every)]
             return {table: sorted(connection.execute(f'SELECT * FROM "{table}"'), key=repr) for table in tables}  # noqa: S608 - own names
 
+    def rows(self, query: str) -> list[tuple[Any, ...]]:
+        """See `Place.rows`."""
+        with closing(sqlite3.connect(self.path)) as connection:
+            return connection.execute(query).fetchall()
+
     def audit(self) -> Audit:
         """See `Place.audit`."""
         return SqliteLedger.audit(self.path)
@@ -69,8 +77,15 @@ class SchemaPlace:
     """A schema of its own on a PostgreSQL server."""
 
     def __init__(self, server: PostgresServer) -> None:
-        self.address: Final = server.address
-        self.schema: Final = server.fresh_schema()
+        self.address = server.address
+        self.schema = server.fresh_schema()
+
+    @classmethod
+    def at(cls, address: str, schema: str) -> SchemaPlace:
+        """The place that another process has made."""
+        place = cls.__new__(cls)
+        place.address, place.schema = address, schema
+        return place
 
     def open(self) -> PostgresLedger:
         """See `Place.open`."""
@@ -91,6 +106,11 @@ class SchemaPlace:
             connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ")
             tables = sorted(name for (name,) in connection.execute(every, (self.schema,)))
             return {table: sorted(connection.execute(f'SELECT * FROM "{table}"'), key=repr) for table in tables}  # noqa: S608 - own names
+
+    def rows(self, query: str) -> list[tuple[Any, ...]]:
+        """See `Place.rows`."""
+        with self.connect() as connection:
+            return connection.execute(query).fetchall()
 
     def audit(self) -> Audit:
         """See `Place.audit`."""

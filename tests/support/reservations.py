@@ -71,14 +71,16 @@ def reservation(
     identity: bytes | None = None,
     at: int = NOW_SECONDS,
     pinned_before: int | None = None,
+    link: LinkRecord | None = None,
 ) -> ReservationRequest:
-    """A request to reserve. `number` is its id and, unless told otherwise, its order; what it asks makes its identity."""
+    """A request to reserve. `number` is its id and, unless told otherwise, its order; what it asks makes its identity. With
+    `link` it is used below its mandate."""
     record = mandate() if of is None else of
     order_no = f"T-{number:04d}" if order_no is None else order_no
     asked = _Asked(
         RequestKey(record.key, agent_id, digest("holder", agent_id), number.to_bytes(16)),
         identity or digest("request", number, amount_minor, payee, order_no, agent_id, record.identity),
-        record.identity,
+        record.identity if link is None else link.identity,
         pinned_before,
         payee,
         order_no,
@@ -86,5 +88,6 @@ def reservation(
         Amount(amount_minor, record.currency),
         tuple(limits),
         at,
+        () if link is None else (link,),
     )
     return cast(ReservationRequest, asked)
