@@ -1,4 +1,4 @@
-"""Batches of reservations that get in each other's way in PostgreSQL: over the same mandates, hot and cold, and the same orders.
+"""Batches of reservations that get in each other's way in PostgreSQL: the same mandates, hot and cold, and the same orders.
 
 Every process draws batches over the mandates and orders of the moment, sends each as the store's own batch, and ends some of
 the holds it got, so that orders become free again. Cold mandates are met first by several at once; time goes on, so that holds
