@@ -26,7 +26,6 @@ from tests.support.reservations import MAKE_RECEIPT, mandate, reservation
 from tests.support.world import NOW_SECONDS, PSP
 
 PROCESSES = 4
-WAITING = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
 
 
 @pytest.fixture(scope="module")
@@ -59,12 +58,6 @@ class Pause:
         return MAKE_RECEIPT(entry)
 
 
-def until_waiting(place: SchemaPlace, connections: int) -> None:
-    """Returns when so many connections wait for somebody else's lock."""
-    while place.rows(WAITING) != [(connections,)]:
-        pass
-
-
 @pytest.mark.parametrize("batches", [100, pytest.param(100_000, marks=pytest.mark.slow)])
 def test_mixed_batches(schema: SchemaPlace, batches: int) -> None:
     met = melee(schema, PROCESSES, batches)
@@ -93,7 +86,7 @@ def test_two_that_each_pay_an_order_which_the_others_mandate_still_holds(schema:
             )
             for number, ledger in zip((1, 2), ledgers, strict=True)
         ]
-        until_waiting(schema, 2)
+        schema.until_waiting(2)
         keeper.execute("ROLLBACK")
         assert all(each.result().charge is not None for each in asked)
     assert audit(schema).entries == {"RESERVED": 4, "EXPIRED": 2}
@@ -111,13 +104,13 @@ def test_a_batch_that_meets_a_mandate_made_since_it_began_to_wait(schema: Schema
         threads = stack.enter_context(ThreadPoolExecutor(2))
         tickets = [Ticket(prepare(reservation(10 + of, of=mandate(of)), mandate(of), MAKE_RECEIPT)) for of in (1, 2)]
         batch = threads.submit(ledger._reserve_all, list(tickets))
-        until_waiting(schema, 1)
+        schema.until_waiting(1)
         other.reserve(reservation(20, of=mandate(2)), mandate(2), MAKE_RECEIPT)
         pause = Pause()
         revoked = threads.submit(other.revoke, mandate(2), NOW_SECONDS, pause)
         assert pause.is_inside.wait(60)
         keeper.execute("ROLLBACK")
-        until_waiting(schema, 1)
+        schema.until_waiting(1)
         pause.may_go_on.set()
         assert not revoked.result().replayed
         batch.result()

@@ -17,10 +17,6 @@ from tests.support.postgres import PostgresServer
 from tests.support.rivals import REVOKED, Rival, reserve, revoke
 from tests.support.world import PSP
 
-WAITING = (
-    "SELECT count(DISTINCT pid) FROM pg_locks WHERE NOT granted AND pid IN "
-    "(SELECT pid FROM pg_locks WHERE relation = 'mandate'::regclass)"
-)
 KINDS = "SELECT kind FROM entry WHERE sequence > 1 ORDER BY sequence"
 
 
@@ -128,13 +124,6 @@ def schema(postgres: PostgresServer) -> SchemaPlace:
     return place
 
 
-def until_waiting(place: SchemaPlace, connections: int) -> None:
-    """Returns when so many connections wait for a lock, of those that have opened this schema."""
-    with place.connect() as connection:
-        while connection.execute(WAITING).fetchone() != (connections,):
-            pass
-
-
 @pytest.mark.parametrize("first", ["reserve", "revoke"])
 def test_who_waits_for_the_mandates_row_comes_in_turn(schema: SchemaPlace, first: str) -> None:
     """The function waits for the row, and looks at nothing before it has it: a revocation that was first is seen."""
@@ -146,7 +135,7 @@ def test_who_waits_for_the_mandates_row_comes_in_turn(schema: SchemaPlace, first
         waiting = []
         for call in calls if first == "reserve" else reversed(calls):
             waiting.append(threads.submit(call))
-            until_waiting(schema, len(waiting))
+            schema.until_waiting(len(waiting))
         keeper.execute("ROLLBACK")
         came_out = [each.result()[0] for each in waiting]
     assert came_out == (["reserved", "revoked"] if first == "reserve" else ["revoked", REVOKED])
@@ -166,9 +155,9 @@ def test_a_revocation_waits_for_a_reservation_that_the_database_is_writing(schem
         keeper.execute("BEGIN")
         keeper.execute("SELECT FROM gate FOR UPDATE")
         reserving = threads.submit(reserve, one, 2, 1)
-        until_waiting(schema, 1)
+        schema.until_waiting(1)
         revoking = threads.submit(revoke, other, 1)
-        until_waiting(schema, 2)
+        schema.until_waiting(2)
         keeper.execute("ROLLBACK")
         assert reserving.result()[0] == "reserved"
         assert revoking.result()[0] == "revoked"

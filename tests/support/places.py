@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 from contextlib import closing
 from pathlib import Path
 from typing import Any, Final, Protocol
@@ -20,6 +21,12 @@ __all__ = ["FilePlace", "Place", "Rows", "SchemaPlace"]
 
 Rows = dict[str, list[tuple[Any, ...]]]
 """Every row of every table, in a fixed order."""
+
+_WAITING: Final = (
+    "SELECT count(DISTINCT pid) FROM pg_locks WHERE NOT granted AND pid IN "
+    "(SELECT pid FROM pg_locks WHERE relation = 'mandate'::regclass)"
+)
+_PATIENCE_NANOSECONDS: Final = 60 * 10**9
 
 
 class Place(Protocol):
@@ -94,6 +101,13 @@ class SchemaPlace:
     def connect(self) -> psycopg.Connection[tuple[Any, ...]]:
         """A connection that looks names up where the ledger does."""
         return psycopg.connect(self.address, **connect_kwargs(self.schema))
+
+    def until_waiting(self, connections: int) -> None:
+        """Returns when so many connections wait for a lock, of those that have opened this schema."""
+        ends_at = time.monotonic_ns() + _PATIENCE_NANOSECONDS
+        with self.connect() as connection:
+            while connection.execute(_WAITING).fetchone() != (connections,):
+                assert time.monotonic_ns() < ends_at, f"there are no {connections} that wait"
 
     def drop(self) -> None:
         """Forgets it."""
