@@ -6,6 +6,7 @@ client that meets a store fault asks again, as the protocol allows. What must be
 
 from __future__ import annotations
 
+import itertools
 import multiprocessing
 import random
 import time
@@ -106,12 +107,14 @@ class _Client:
 
     def _try(self, call: Callable[[], T]) -> tuple[T, bool]:
         """What the ledger answers, and whether it failed before."""
-        for tried in range(_TRIES):
+        for tried in itertools.count():
             try:
                 return call(), tried > 0
             except StoreFault as fault:
                 self.told.faults[fault.code] += 1
-        raise RuntimeError(f"client {self._number}: the store failed {_TRIES} times")
+                if tried == _TRIES:
+                    raise
+        raise AssertionError
 
     def _reserve(self, turn: int, generation: int, at: int) -> None:
         chance = self._draw.randrange(100)
