@@ -183,12 +183,12 @@ def test_services_of_their_own_processes_never_exceed_a_limit(tmp_path: Path, pl
 def test_nothing_is_reserved_once_a_revocation_returned(tmp_path: Path, place: Place) -> None:
     world = World()
     iac = world.mint(max_total_amount="60000.00")
-    payments = [world.payment(iac=iac) for _ in range(601)]
+    payments = [world.payment(iac=iac) for _ in range(1_601)]
     scene = scene_at(tmp_path, place)
     with ExitStack() as stack:
         payers = []
         for number in range(4):
-            scene.plan(f"plan-{number}.json", payments, [(index, "") for index in range(number, 600, 4)])
+            scene.plan(f"plan-{number}.json", payments, [(index, "") for index in range(number, 1_600, 4)])
             payers.append(stack.enter_context(Payer("pay", scene.folder, f"plan-{number}.json")))
         service = scene.service(stack.enter_context(closing(scene.open())))
         for payer in payers:
@@ -198,7 +198,7 @@ def test_nothing_is_reserved_once_a_revocation_returned(tmp_path: Path, place: P
         before = [payers[0].line() for _ in range(20)]
         assert not service.revoke(iac).replayed
         with refused("credential_revoked"):
-            service.authorize(payments[600])
+            service.authorize(payments[1_600])
         status = service.status(iac)
         after = [line for payer in payers for line in payer.lines()]
         assert service.status(iac) == status
