@@ -547,7 +547,7 @@ def _conflicting(service: act.PaymentService, path: Path, draft: Draft, payment:
 def _suspended(service: act.PaymentService, path: Path, draft: Draft, payment: act.Payment) -> None:
     """No call suspends a mandate yet: the row is written."""
     _pay_once(service, draft, payment)
-    write_ledger(path, "UPDATE mandate SET state = 'Suspended'")
+    write_ledger(path, "UPDATE mandate SET state = 'Suspended', principal_stop = 1")
 
 
 LEDGER_FAULTS: Final[Mapping[str, LedgerFault]] = {

@@ -84,7 +84,7 @@ def waiting(place: SchemaPlace) -> int:
     [
         ("UPDATE entry SET at = 0", psycopg.errors.RaiseException),
         ("DELETE FROM entry", psycopg.errors.RaiseException),
-        ("TRUNCATE entry", psycopg.errors.RaiseException),
+        ("TRUNCATE entry CASCADE", psycopg.errors.RaiseException),
         ("INSERT INTO entry SELECT * FROM entry", psycopg.errors.UniqueViolation),
         ("UPDATE counter SET held = cap + 1 - captured", psycopg.errors.CheckViolation),
         ("UPDATE counter SET held = -1", psycopg.errors.CheckViolation),
