@@ -31,7 +31,7 @@ from act.payment.receipt import Receipt, receipt_maker, recorded_receipt
 from act.payment.request import Payment
 from act.payment.verifier import AuthenticatedPayment, Question, authenticate, decide, replay_key, request_key
 
-__all__ = ["Charge", "PaymentService", "Revocation"]
+__all__ = ["Charge", "PaymentService", "Revocation", "record_of"]
 
 _LOGGER: Final = logging.getLogger("act")
 
@@ -132,7 +132,7 @@ class PaymentService:
         root = authenticated.chain.root
         self._require_known(authenticated.pinned_before)
         self._ledger.bind(self.ledger_id)
-        return self._standing(self._ledger.reserve(request, _record(root), self._receipts(root.mandate.issuer)))
+        return self._standing(self._ledger.reserve(request, record_of(root), self._receipts(root.mandate.issuer)))
 
     def _standing(self, outcome: Outcome) -> Charge:
         """The answer to a payment: no charge that was voided or expired since, because its money is no longer reserved."""
@@ -199,7 +199,7 @@ class PaymentService:
         before semantics."""
         try:
             root, limits = authenticated.chain.root, authenticated.chain.limits(question.at)
-            self._ledger.foresee(_record(root), authenticated, limits, question.at)
+            self._ledger.foresee(record_of(root), authenticated, limits, question.at)
         except Refused as foreseen:
             return min(refusal, foreseen, key=lambda each: each.precedence)
         return refusal
@@ -272,7 +272,7 @@ class PaymentService:
         compromised_at = credential.issuer_key(self._parties).compromised_at
         self._require_known(compromised_at)
         self._ledger.bind(self.ledger_id)
-        record = _record(credential)
+        record = record_of(credential)
         outcome = self._ledger.revoke(record, at, self._receipts(credential.mandate.issuer), pinned_before=compromised_at)
         _LOGGER.info("mandate_revoked delegation_id=%s replayed=%s", record.key.delegation_id, outcome.replayed)
         return Revocation(record.key, self._signed(outcome.receipt), outcome.replayed)
@@ -345,8 +345,10 @@ def _with_untouched(counters: tuple[Counter, ...], limits: tuple[Limit, ...]) ->
     return (*stands, *known.values())
 
 
-def _record(credential: Credential) -> MandateRecord:
+def record_of(credential: Credential) -> MandateRecord:
+    """What a ledger pins of a mandate."""
     mandate = credential.mandate
+    window = mandate.constraint(Validity)
     on_revoke, refund_restores = HONOR, False
     for constraint in mandate.constraints:
         if type(constraint) is OnRevoke:
@@ -358,10 +360,11 @@ def _record(credential: Credential) -> MandateRecord:
         credential.identity,
         mandate.agent_id,
         mandate.constraint(Currency).code,
-        mandate.constraint(Validity).end,
+        window.end,
         on_revoke,
         credential.format,
         refund_restores,
+        max(credential.issued_at, window.start),
     )
 
 

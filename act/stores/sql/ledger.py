@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Final, Self
+from collections.abc import Callable
+from typing import Final, Self, TypeVar
 
 from act.delegation.constraints import VOID
 from act.delegation.lifecycle import TRANSITIONS, MandateState, require_usable
@@ -18,7 +19,9 @@ from act.stores.sql.charges import ChargeRow
 from act.stores.sql.mandates import MandateId, MandateRow
 from act.stores.sql.transaction import Database, Transaction
 
-__all__ = ["SqlLedger"]
+__all__ = ["SqlLedger", "revoke_mandate"]
+
+T = TypeVar("T")
 
 
 class SqlLedger:
@@ -122,7 +125,11 @@ class SqlLedger:
         self, mandate: MandateRecord, at: int, make_receipt: ReceiptMaker, *, pinned_before: int | None = None
     ) -> Outcome:
         """See `Ledger.revoke`. Revoking again gives the stored outcome."""
-        return self._database.write(lambda tx: _revoke(tx, mandate, at, make_receipt, pinned_before))
+        return self._write_stop(lambda tx: revoke_mandate(tx, mandate, at, make_receipt, pinned_before))
+
+    def _write_stop(self, work: Callable[[Transaction], T]) -> T:
+        """A write after which less may be spent than before, which a store allows where it allows no other."""
+        return self._database.write(work)
 
     def receipts(self, mandate: MandateKey) -> tuple[Unsigned, ...]:
         """See `Ledger.receipts`."""
@@ -142,7 +149,10 @@ class SqlLedger:
         return self._database.read(lambda tx: _status(tx, mandate, at))
 
 
-def _revoke(tx: Transaction, mandate: MandateRecord, at: int, make_receipt: ReceiptMaker, pinned_before: int | None) -> Outcome:
+def revoke_mandate(
+    tx: Transaction, mandate: MandateRecord, at: int, make_receipt: ReceiptMaker, pinned_before: int | None = None
+) -> Outcome:
+    """Ends a mandate for good; see `Ledger.revoke`."""
     found = mandates.find_mandate(tx, mandate.key, lock=True)
     row = mandates.pin(tx, found, mandate, at, pinned_before)
     if MandateState.REVOKED not in TRANSITIONS[row.state]:
