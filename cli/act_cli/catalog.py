@@ -37,7 +37,7 @@ COMMANDS: Final = (
     Entry("revoke", "ledger", "revoke", "Stop a mandate for good."),
     Entry("status", "status", "status", "Show what a mandate has left, and its charges."),
     Entry("statement", "audit", "statement", "Show everything that happened under a mandate."),
-    Entry("ledger", "audit", "ledger", "Check a whole ledger, and close the holds that have ended."),
+    Entry("ledger", "audit", "ledger", "Check, copy or restore a whole ledger; close ended holds."),
 )
 
 INTRODUCTION: Final = (

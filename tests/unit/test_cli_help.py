@@ -23,6 +23,7 @@ def test_every_command_of_the_issue_is_there() -> None:
     names = ["demo", "keys new", "keys show", "intent draft", "intent confirm", "mint", "delegate", "inspect", "order", "pay"]
     names += ["verify"]
     names += ["authorize", "capture", "void", "refund", "revoke", "status", "statement", "ledger check", "ledger expire"]
+    names += ["ledger backup", "ledger reconcile"]
     assert [f"act {name}" for name in names] == LEAVES
 
 
