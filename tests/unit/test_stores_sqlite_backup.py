@@ -15,7 +15,7 @@ from act.delegation.lifecycle import MandateState
 from act.errors import StoreFault
 from act.payment.charge import HOLD_SECONDS
 from act.payment.ledger import MandateRecord
-from act.stores.sqlite import SqliteLedger
+from act.stores.sqlite import SqliteLedger, backup
 from tests.support.fold import audit
 from tests.support.places import FilePlace
 from tests.support.reservations import MAKE_RECEIPT, mandate, reservation
@@ -231,8 +231,24 @@ def test_a_reader_does_not_make_a_replaced_file_the_ledgers_own(path: Path, tmp_
         assert fault(lambda: reserve(ledger))[0] == "store_unavailable"
 
 
-def test_a_copy_is_durable(ledger: SqliteLedger, copy: Path) -> None:
+def test_a_copy_has_its_name_once_it_is_on_the_disk(ledger: SqliteLedger, copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Synced, then named; then the name is synced. Nothing of it is left in a log beside it."""
     reserve(ledger)
+    steps: list[str] = []
+    link, synced = os.link, backup.sync
+
+    def note_link(*names: Any, **options: Any) -> None:
+        steps.append("linked")
+        link(*names, **options)
+
+    def note_sync(path: Path) -> None:
+        steps.append("folder" if path.is_dir() else "file")
+        assert path.is_dir() or not path.with_name(f"{path.name}-wal").exists()
+        synced(path)
+
+    monkeypatch.setattr(os, "link", note_link)
+    monkeypatch.setattr(backup, "sync", note_sync)
     ledger.backup(copy, at=NOW)
+    assert steps == ["file", "linked", "folder"]
     with closing(sqlite3.connect(copy)) as connection:
         assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)

@@ -51,11 +51,15 @@ UNPROVOKED: Final = {
     "credential_suspended": "this version has no call that suspends a mandate; the state exists for the next one",
     "duplicate_instruction": "no call takes an instruction yet, so none is remembered",
     "transition_not_allowed": "for the same reason no instruction meets a state",
+    "credential_forgotten": "it takes a ledger that was restored, and no vector's step restores one",
+    "receipt_out_of_chain": "as before: it is judged while a ledger is reconciled",
 }
 NEVER_ACCEPTED: Final = {
     "ACT-LED-03": "for the same reason there is no resumed mandate",
     "ACT-LED-12": "no call takes an instruction yet",
     "ACT-LED-13": "no call takes an instruction yet",
+    "ACT-LED-14": "no vector's step restores a ledger",
+    "ACT-RCT-04": "no vector's step restores a ledger",
 }
 
 
