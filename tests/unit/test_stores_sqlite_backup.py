@@ -16,6 +16,7 @@ from act.errors import StoreFault
 from act.payment.charge import HOLD_SECONDS
 from act.payment.ledger import MandateRecord
 from act.stores.sqlite import SqliteLedger, backup
+from act.stores.sqlite.connection import sync
 from tests.support.fold import audit
 from tests.support.places import FilePlace
 from tests.support.reservations import MAKE_RECEIPT, mandate, reservation
@@ -235,7 +236,7 @@ def test_a_copy_has_its_name_once_it_is_on_the_disk(ledger: SqliteLedger, copy: 
     """Synced, then named; then the name is synced. Nothing of it is left in a log beside it."""
     reserve(ledger)
     steps: list[str] = []
-    link, synced = os.link, backup.sync
+    link = os.link
 
     def note_link(*names: Any, **options: Any) -> None:
         steps.append("linked")
@@ -244,7 +245,7 @@ def test_a_copy_has_its_name_once_it_is_on_the_disk(ledger: SqliteLedger, copy: 
     def note_sync(path: Path) -> None:
         steps.append("folder" if path.is_dir() else "file")
         assert path.is_dir() or not path.with_name(f"{path.name}-wal").exists()
-        synced(path)
+        sync(path)
 
     monkeypatch.setattr(os, "link", note_link)
     monkeypatch.setattr(backup, "sync", note_sync)
