@@ -44,12 +44,15 @@ class GivenReceipt:
 
 @dataclass(slots=True)
 class Chain:
-    """The receipts given of one mandate, in the order of their sequences; `next` is the first that was not looked at, and
-    `stop` the first entry of a revocation that was made while the ledger was frozen. `freed` are the charges that a receipt
-    closes."""
+    """The receipts given of one mandate, in the order of their sequences, and the first that was not looked at (`next`).
+
+    `had` is how many entries it had before, `stop` the first entry of a revocation that was made while the ledger was frozen,
+    `freed` the charges that a receipt closes.
+    """
 
     mandate_id: MandateId
     receipts: list[GivenReceipt]
+    had: int = 0
     stop: int | None = None
     freed: frozenset[str | None] = frozenset()
     next: int = 0
@@ -100,6 +103,7 @@ class Replay:
         """
         waiting = list(chains)
         for chain in waiting:
+            chain.had = mandates.mandate_by_id(self._tx, chain.mandate_id).last_sequence
             chain.stop = self._stop_made_here(chain.mandate_id)
             chain.freed = frozenset(each.receipt.trade_no for each in chain.receipts if each.receipt.kind in _FREES)
         while waiting:
@@ -132,7 +136,7 @@ class Replay:
     def _turn(self, chain: Chain) -> tuple[int, int]:
         """When a chain's next receipt has its turn. Within one second: what frees an order, then what takes one for a while."""
         receipt = chain.receipts[chain.next].receipt
-        if receipt.kind is not EntryKind.RESERVED:
+        if receipt.kind is not EntryKind.RESERVED or receipt.sequence <= chain.had:
             return receipt.issued_at, 0
         return receipt.issued_at, 1 if receipt.trade_no in chain.freed else 2
 
