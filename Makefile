@@ -25,7 +25,7 @@ demo: $(DEMO) ## an afternoon of tea: a mandate, payments and refusals, with rea
 test: $(DEV) ## the tests a developer waits for
 	$(BIN)/python -m pytest -q -n 2 -m "not slow"
 
-test-slow: $(DEV) ## the long tests, and every property with 100,000 examples
+test-slow: $(DEV) ## the long tests, and 100,000 examples of every promised property
 	ACT_HYPOTHESIS_PROFILE=slow $(BIN)/python -m pytest -q -n 2 -m slow
 
 lint: $(DEV) ## style, types and the direction of imports

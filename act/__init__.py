@@ -9,21 +9,24 @@ from act.delegation.credential import mint
 from act.delegation.intent import Isr
 from act.delegation.mandate import Mandate
 from act.errors import CODES, ActError, InvalidCall, Refused, StoreFault
-from act.keys import KeyPair, PublicKey, Signer, load_private, load_public, save_private, save_public, to_jwk
+from act.keys import KeyPair, PublicKey, Signer, load_private, load_public, save_private, save_public
 from act.money import Amount
 from act.parties import Parties, PartiesFile
+from act.payment.instruction import sign_instruction
 from act.payment.ledger import MandateStatus
 from act.payment.receipt import Receipt, verify_receipt
 from act.payment.recognize import recognize
 from act.payment.request import Payment, sign_payment
-from act.payment.service import Charge, PaymentService, Revocation
-from act.payment.verifier import ReservationRequest, explain, verify_payment
+from act.payment.service import Acknowledgement, Charge, PaymentService
+from act.payment.verifier import explain, verify_payment
+from act.stores.opening import open_ledger
 from act.stores.sqlite import SqliteLedger
 
 __version__ = "0.1.0"
 
 __all__ = [
     "CODES",
+    "Acknowledgement",
     "ActError",
     "Amount",
     "Chain",
@@ -42,8 +45,6 @@ __all__ = [
     "PublicKey",
     "Receipt",
     "Refused",
-    "ReservationRequest",
-    "Revocation",
     "Signer",
     "SqliteLedger",
     "StoreFault",
@@ -52,13 +53,14 @@ __all__ = [
     "load_private",
     "load_public",
     "mint",
+    "open_ledger",
     "pre_check",
     "recognize",
     "save_private",
     "save_public",
+    "sign_instruction",
     "sign_order",
     "sign_payment",
-    "to_jwk",
     "verify_mandate",
     "verify_order",
     "verify_payment",

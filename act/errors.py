@@ -169,8 +169,9 @@ _TABLE: Final[tuple[tuple[str, Fault, str, str, str], ...]] = (
     ("credential_forgotten", _T, "ACT-LED-14",
      "the mandate is older than this ledger's restoration, and what was spent under it is not known",
      "ask the principal for a new mandate"),
-    ("credential_revoked", _T, "ACT-LED-02", "the mandate is revoked", "ask the principal for a new mandate"),
-    ("credential_suspended", _T, "ACT-LED-03", "the mandate is suspended", "wait until it is resumed"),
+    ("credential_revoked", _T, "ACT-LED-02", "the mandate, or a link below it, is revoked",
+     "ask whoever signed it for a new one"),
+    ("credential_suspended", _T, "ACT-LED-03", "the mandate, or a link below it, is suspended", "wait until it is resumed"),
     ("transition_not_allowed", _T, "ACT-LED-13", "the credential's state does not allow it",
      "look at its state, and at who suspended it"),
     # --- the order -----------------------------------------------------------------------------------------------

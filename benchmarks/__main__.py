@@ -6,12 +6,15 @@ import argparse
 import platform
 from collections.abc import Callable, Sequence
 
-from benchmarks import chains, decision, size, store
+from benchmarks import chains, decision, groups, growth, postgres, size, store
 
 PROGRAMS: dict[str, Callable[..., str]] = {
     "decision": decision.report,
     "chains": chains.report,
     "store": store.report,
+    "groups": groups.report,
+    "growth": growth.report,
+    "postgres": postgres.report,
     "size": size.report,
 }
 

@@ -19,6 +19,7 @@ from typing import Final, NamedTuple
 import act
 from act.payment.ledger import MandateRecord, ReceiptMaker
 from act.payment.receipt import receipt_maker
+from act.payment.verifier import ReservationRequest
 from benchmarks.measure import Effort, Timings, Work, each, interleaved
 from benchmarks.milk_tea import CURRENCY, LEDGER, NOW, Cast
 from benchmarks.table import render
@@ -51,7 +52,7 @@ _PAGE_BYTES, _FILE_PAGES = 4_096, 1_000
 class _Prepared(NamedTuple):
     """What `Ledger.reserve` is called with."""
 
-    request: act.ReservationRequest
+    request: ReservationRequest
     mandate: MandateRecord
     make_receipt: ReceiptMaker
 

@@ -19,7 +19,7 @@ def enrol(path: Path, wallet: act.PublicKey, shop: act.PublicKey, psp: act.Publi
 
     def party(identity: str, role: str, key: act.PublicKey, **record: list[str]) -> dict[str, object]:
         window = {"not_before": "2026-01-01T00:00:00Z", "not_after": "2036-01-01T00:00:00Z"}
-        return {"id": identity, "name": identity, "roles": [role], "keys": [{"jwk": act.to_jwk(key), **window}], **record}
+        return {"id": identity, "name": identity, "roles": [role], "keys": [{"jwk": key.to_jwk(), **window}], **record}
 
     parties = [
         party("wallet.example", "issuer", wallet, delegator_namespaces=["user:"]),

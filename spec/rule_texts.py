@@ -84,8 +84,8 @@ LEDGER: Final = (
         OURS,
         "In a ledger that was reconciled: the mandate is known, or was issued or starts later than 10 seconds after.",
     ),
-    ("ACT-LED-02", "ADD-IAC-LCM", "The mandate is not Revoked."),
-    ("ACT-LED-03", "ADD-IAC-LCM", "The mandate is not Suspended."),
+    ("ACT-LED-02", "ADD-IAC-LCM", "The mandate is not Revoked, and no link of the chain is."),
+    ("ACT-LED-03", "ADD-IAC-LCM", "The mandate is not Suspended, and no link of the chain is."),
     ("ACT-LED-04", OURS, "No live or captured charge has this payee and order_no."),
     ("ACT-CON-06", "PSD-PAY-DEL", "For every limit: held + captured + amount <= cap, by the ledger's own record."),
     ("ACT-CON-18", OURS, "In each period with `period_times`: held + captured + 1 <= cap, by the ledger's own record."),
@@ -113,7 +113,7 @@ INSTRUCTIONS: Final = (
     (
         "ACT-LED-12",
         OURS,
-        "The instruction's id is new, or stands for this very instruction, whose stored outcome is the answer.",
+        "The instruction's id is new for its key and mandate, or stands for this very instruction: then its stored outcome.",
     ),
     (
         "ACT-LED-13",
@@ -145,7 +145,7 @@ OUTSIDE: Final = (
     ("ACT-STO-07", OURS, "The store is not locked for too long."),
     ("ACT-STO-08", OURS, "The store is one of a known version."),
     ("ACT-STO-09", OURS, "The store belongs to this payment service."),
-    ("ACT-STO-10", OURS, "The store is no backup, or was reconciled since; it answers and revokes before, too."),
+    ("ACT-STO-10", OURS, "The store is no backup, or was reconciled since; it answers, suspends and revokes before, too."),
 )
 
 _AMOUNT, _TEXTS, _ALWAYS = "amount", "list of texts", "Always: it binds the agent."

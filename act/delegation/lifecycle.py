@@ -18,6 +18,7 @@ __all__ = [
     "LifecycleAction",
     "MandateState",
     "Standing",
+    "place_of",
     "require_may_cause",
     "require_usable",
 ]
@@ -46,11 +47,17 @@ _REFUSALS: Final = {
 }
 
 
-def require_usable(state: MandateState) -> None:
-    """Returns in state Active; raises `Refused` with the state's own code otherwise (ACT-LED-02, ACT-LED-03)."""
-    code = _REFUSALS.get(state)
-    if code is not None:
-        raise Refused(code, "mandate")
+def require_usable(*states: MandateState) -> None:
+    """Returns if every credential of a chain is Active; `states` has the mandate's first. Raises the `Refused` that ranks
+    first otherwise, with the state's own code (ACT-LED-02, ACT-LED-03)."""
+    refusals = [Refused(_REFUSALS[state], place_of(place)) for place, state in enumerate(states) if state in _REFUSALS]
+    if refusals:
+        raise min(refusals, key=lambda refusal: refusal.precedence)
+
+
+def place_of(credential: int) -> str:
+    """Where a refusal says it is: in the mandate (0), or in a link by its number below it."""
+    return f"link.{credential}" if credential else "mandate"
 
 
 class LifecycleAction(StrEnum):
@@ -108,11 +115,12 @@ class Standing:
             return MandateState.REVOKED
         return MandateState.SUSPENDED if self.suspended_by else MandateState.ACTIVE
 
-    def after(self, action: LifecycleAction, causer: Causer, *, is_expired: bool = False) -> Standing:
+    def after(self, action: LifecycleAction, causer: Causer, *, is_expired: bool = False, where: str = "mandate") -> Standing:
         """How it stands once `causer` has done it; the same where that repeats a stop that stands.
 
-        `is_expired` tells that the credential's window has ended. Raises `Refused` instruction_not_allowed, and
-        transition_not_allowed (ACT-LED-13) for what would leave a terminal state, or lift a suspension of somebody else's.
+        `is_expired` tells that the credential's window has ended, `where` which credential it is. Raises `Refused`
+        instruction_not_allowed, and transition_not_allowed (ACT-LED-13) for what would leave a terminal state, or lift a
+        suspension of somebody else's.
         """
         require_may_cause(action, causer)
         state = MandateState.EXPIRED if is_expired and not self.is_revoked else self.state
@@ -121,7 +129,7 @@ class Standing:
         lifts_nothing = action is LifecycleAction.RESUME and causer not in self.suspended_by
         to = _LEADS_TO[action]
         if lifts_nothing or (to is not state and to not in TRANSITIONS[state]):
-            raise Refused("transition_not_allowed", "mandate", state=state.value, action=action.value, causer=causer.value)
+            raise Refused("transition_not_allowed", where, state=state.value, action=action.value, causer=causer.value)
         if action is LifecycleAction.REVOKE:
             return Standing(is_revoked=True)
         own = frozenset({causer})

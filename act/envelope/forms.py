@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from act.envelope.claims import TextId, read_text, uuid_urn
 from act.errors import InvalidCall, Refused
-from act.keys import PublicKey, jwk_to_cose_key, to_jwk
+from act.keys import PublicKey, jwk_to_cose_key
 from act.wire.base64url import base64url_decode, base64url_encode
 
 __all__ = ["DELEGATION_ID", "DIGEST", "ID", "KEY", "Form"]
@@ -65,7 +65,7 @@ def _read_key(value: Any) -> dict[int, Any]:
 
 
 def _write_key(value: Any) -> dict[str, Any]:
-    return {"jwk": to_jwk(PublicKey.from_cose_key(value[_COSE_KEY], "cnf"))}
+    return {"jwk": PublicKey.from_cose_key(value[_COSE_KEY], "cnf").to_jwk()}
 
 
 ID: Final = Form("id", lambda value: _read_bytes(value, 16, 22), _write_bytes)

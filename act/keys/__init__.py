@@ -6,7 +6,7 @@ Two algorithms, fixed by the key and never chosen by a token (rule ACT-ENV-03): 
 
 from act.keys.algorithms import SIGNATURE_SIZE, Algorithm, BadSignature, Signer
 from act.keys.files import load_private, load_public, save_private, save_public
-from act.keys.jwk import from_jwk, jwk_to_cose_key, to_jwk
+from act.keys.jwk import from_jwk, jwk_to_cose_key
 from act.keys.key_pair import KeyPair
 from act.keys.pem import parse_private_pem, parse_public_pem, private_pem
 from act.keys.public_key import Ed25519PublicKey, P256PublicKey, PublicKey
@@ -29,5 +29,4 @@ __all__ = [
     "private_pem",
     "save_private",
     "save_public",
-    "to_jwk",
 ]

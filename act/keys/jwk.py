@@ -1,12 +1,12 @@
-"""Public keys as JWK (RFC 7517, RFC 8037): how JSON files and JOSE objects write them."""
+"""Public keys from JWK (RFC 7517, RFC 8037): how JSON files and JOSE objects write them."""
 
 from __future__ import annotations
 
 from act.errors import Refused
 from act.keys.public_key import Ed25519PublicKey, P256PublicKey, PublicKey
-from act.wire.base64url import base64url_decode, base64url_encode
+from act.wire.base64url import base64url_decode
 
-__all__ = ["from_jwk", "jwk_to_cose_key", "to_jwk"]
+__all__ = ["from_jwk", "jwk_to_cose_key"]
 
 _ED25519, _P256 = {"kty": "OKP", "crv": "Ed25519"}, {"kty": "EC", "crv": "P-256"}
 _ED25519_MEMBERS, _P256_MEMBERS = {*_ED25519, "x"}, {*_P256, "x", "y"}
@@ -51,10 +51,3 @@ def _coordinate(value: object, where: str, name: str) -> bytes:
     if len(raw) != 32:
         raise Refused("key_invalid", f"{where}.{name}")
     return raw
-
-
-def to_jwk(key: PublicKey) -> dict[str, str]:
-    """The JWK with the public members only."""
-    if isinstance(key, Ed25519PublicKey):
-        return _ED25519 | {"x": base64url_encode(key.raw)}
-    return _P256 | {"x": base64url_encode(key.raw[1:33]), "y": base64url_encode(key.raw[33:])}

@@ -29,6 +29,7 @@ from nacl.exceptions import BadSignatureError
 
 from act.errors import Refused
 from act.keys.algorithms import SIGNATURE_SIZE, Algorithm, BadSignature
+from act.wire.base64url import base64url_encode
 
 __all__ = ["CACHE_SIZE", "Ed25519PublicKey", "P256PublicKey", "PublicKey"]
 
@@ -71,6 +72,10 @@ class PublicKey(ABC):
     @abstractmethod
     def pem(self) -> str:
         """The key as PEM text, SubjectPublicKeyInfo, ending in a newline: as openssl writes it."""
+
+    @abstractmethod
+    def to_jwk(self) -> dict[str, str]:
+        """The key as a JWK (RFC 7517, RFC 8037) with exactly its public members, a new dict each time."""
 
     @abstractmethod
     def verify(self, message: bytes, signature: bytes) -> None:
@@ -140,6 +145,10 @@ class Ed25519PublicKey(PublicKey):
         """See `PublicKey.pem`."""
         return _spki_pem(_LibraryEd25519PublicKey.from_public_bytes(self.raw))
 
+    def to_jwk(self) -> dict[str, str]:
+        """See `PublicKey.to_jwk`."""
+        return {"kty": "OKP", "crv": "Ed25519", "x": base64url_encode(self.raw)}
+
     def verify(self, message: bytes, signature: bytes) -> None:
         """Return if `signature` (R || S, 64 bytes) is this key's signature of `message`; otherwise raise `BadSignature`."""
         # The length check also keeps a short signature from borrowing bytes of the message.
@@ -193,6 +202,10 @@ class P256PublicKey(PublicKey):
     def pem(self) -> str:
         """See `PublicKey.pem`."""
         return _spki_pem(self._point)
+
+    def to_jwk(self) -> dict[str, str]:
+        """See `PublicKey.to_jwk`."""
+        return {"kty": "EC", "crv": "P-256", "x": base64url_encode(self.raw[1:33]), "y": base64url_encode(self.raw[33:])}
 
     def verify(self, message: bytes, signature: bytes) -> None:
         """Return if `signature` (r || s, s high or low) is this key's of `message`; otherwise raise `BadSignature`."""

@@ -7,27 +7,29 @@ neither overcount nor undercount unnoticed.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
 from act.delegation.constraints import HONOR
-from act.delegation.lifecycle import Causer, MandateState
+from act.delegation.lifecycle import Causer, LifecycleAction, MandateState, Standing
 from act.delegation.limits import Limit, Unit
 from act.delegation.mandate import MandateKey
 from act.envelope.objects import Format, Unsigned
 from act.errors import Refused
 from act.money import Amount
 from act.payment.charge import ChargeRecord
-from act.payment.verifier import AuthenticatedPayment, RequestKey, ReservationRequest
+from act.payment.verifier import AuthenticatedPayment, LinkRecord, RequestKey, ReservationRequest
 
 __all__ = [
+    "Cause",
     "Counter",
     "CounterChange",
     "Entry",
     "EntryKind",
     "Ledger",
+    "LinkStatus",
     "MandateRecord",
     "MandateStatus",
     "Outcome",
@@ -124,16 +126,29 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
+class Cause:
+    """The instruction that makes a ledger do something: the thumbprint of the key that signed it, its id, its identity, and as
+    whom it was given. Of one key's instructions below one mandate, each id stands for one identity (ACT-LED-12)."""
+
+    kid: bytes
+    instruction_id: bytes
+    identity: bytes
+    causer: Causer
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
     """What a ledger answers: the charge as it now stands, or the recorded refusal, and the receipt to sign.
 
     `replayed` tells that it was decided earlier and nothing moved now. It is not a `Charge`: the service makes that.
+    Of a lifecycle entry `standing` tells how the credential now stands.
     """
 
     receipt: Unsigned
     charge: ChargeRecord | None = None
     refusal: Refused | None = None
     replayed: bool = False
+    standing: Standing | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,8 +164,19 @@ class Counter:
 
 
 @dataclass(frozen=True, slots=True)
+class LinkStatus:
+    """What a ledger knows of a link below a mandate. `delegation_id` and `agent_id` are what it calls itself."""
+
+    identity: bytes
+    delegation_id: str
+    agent_id: str
+    standing: Standing
+
+
+@dataclass(frozen=True, slots=True)
 class MandateStatus:
-    """What a ledger knows of a mandate: its stored state, its counters (none before the first charge), its charges."""
+    """What a ledger knows of a mandate: its stored state, its counters (none before the first charge), its charges, how it
+    stands, and the links below it that were paid under or stopped, in no order."""
 
     key: MandateKey
     identity: bytes
@@ -159,6 +185,8 @@ class MandateStatus:
     expires_at: int
     counters: tuple[Counter, ...]
     charges: tuple[ChargeRecord, ...]
+    standing: Standing
+    links: tuple[LinkStatus, ...]
 
 
 ReceiptMaker = Callable[[Entry], Unsigned]
@@ -166,7 +194,8 @@ ReceiptMaker = Callable[[Entry], Unsigned]
 
 
 class Ledger(Protocol):
-    """A store that keeps the ledger's promises. Every method is one atomic step; what it acknowledged survives a crash.
+    """A store that keeps the ledger's promises. Every method is one atomic step (`expire`: one for each mandate); what it
+    acknowledged survives a crash.
 
     `at` is the payment service's instant, never the store's clock. Raises `StoreFault` when the store fails: then nothing was
     acknowledged, and the same call may be made again.
@@ -191,36 +220,83 @@ class Ledger(Protocol):
         moved.
         """
 
+    def find_instruction(self, about: MandateKey | str, cause: Cause) -> Outcome | None:
+        """The stored outcome of an instruction about a mandate, a link below it or the charge of that id; None if it is
+        unknown. Raises `Refused` duplicate_instruction where its id stands for another one.
+
+        It is the charge, or the credential, as it now stands, with the receipt of then.
+        """
+
     def capture(
-        self, charge_id: str, amount_minor: int, at: int, make_receipt: ReceiptMaker, *, capture_no: str | None = None
+        self,
+        charge_id: str,
+        amount_minor: int,
+        at: int,
+        make_receipt: ReceiptMaker,
+        *,
+        capture_no: str | None = None,
+        cause: Cause | None = None,
     ) -> Outcome:
         """Takes `amount_minor` of what is held. Without a number the hold closes and the rest is released; with one it is a
         part, known by that number within its charge, and the rest stays held. Raises `Refused` charge_unknown, charge_closed,
-        capture_exceeds_hold, hold_expired, and duplicate_capture for another amount under the same number."""
+        capture_exceeds_hold, hold_expired, and duplicate_capture for another amount under the same number.
 
-    def void(self, charge_id: str, at: int, make_receipt: ReceiptMaker) -> Outcome:
+        With a `cause` that was obeyed before, here and below, the stored outcome; raises duplicate_instruction as
+        `find_instruction` does. Otherwise it is remembered in the same transaction, and named by the receipt.
+        """
+
+    def void(self, charge_id: str, at: int, make_receipt: ReceiptMaker, *, cause: Cause | None = None) -> Outcome:
         """Closes a hold and releases what is left of it. Raises `Refused` charge_unknown, charge_closed."""
 
-    def refund(self, charge_id: str, amount_minor: int, refund_no: str, at: int, make_receipt: ReceiptMaker) -> Outcome:
+    def refund(
+        self,
+        charge_id: str,
+        amount_minor: int,
+        refund_no: str,
+        at: int,
+        make_receipt: ReceiptMaker,
+        *,
+        cause: Cause | None = None,
+    ) -> Outcome:
         """Gives back a part of what was captured, known by its number within its charge. Raises `Refused` charge_unknown,
         refund_exceeds_captured, and duplicate_refund for another amount under the same number."""
 
     def expire(self, at: int, most: int, make_receipt: ReceiptMaker) -> tuple[Outcome, ...]:
         """Closes at most `most` holds that have ended by instant `at`, of whatever mandate, and releases them.
 
-        `reserve` and `revoke` close a mandate's ended holds first, so that no budget waits for this call.
+        `reserve`, `change` and `revoke` close a mandate's ended holds first, so that no budget waits for this call.
         """
 
     def foresee(self, mandate: MandateRecord, payment: AuthenticatedPayment, limits: tuple[Limit, ...], at: int) -> None:
         """Raises the `Refused` that `reserve` would meet at instant `at`, after replay: pin, lifecycle, order, limits. It
         writes nothing and decides nothing: it lets a refused payment be refused for the reason that ranks first."""
 
+    def change(
+        self,
+        mandate: MandateRecord,
+        links: Sequence[LinkRecord],
+        action: LifecycleAction,
+        cause: Cause,
+        at: int,
+        make_receipt: ReceiptMaker,
+        *,
+        is_expired: bool = False,
+        pinned_before: int | None = None,
+    ) -> Outcome:
+        """Suspends, resumes or revokes the last of `links`, or the mandate without any, used before or not. No reservation
+        under it commits after a suspension or a revocation.
+
+        If a revoked mandate's `on_revoke` is `void`, every hold under the credential is voided first, in the same transaction,
+        with an entry of its own. A stop that stands moves nothing, and gives the outcome of then; its `cause` is remembered
+        all the same, so that it cannot be sent once more after a resume. `is_expired` tells that the credential's window has
+        ended. Raises `Refused` duplicate_instruction, instruction_not_allowed, transition_not_allowed. With `pinned_before`,
+        only a mandate recorded before that instant (ACT-PAR-05): a stolen key must not claim a delegation_id here.
+        """
+
     def revoke(
         self, mandate: MandateRecord, at: int, make_receipt: ReceiptMaker, *, pinned_before: int | None = None
     ) -> Outcome:
-        """Ends a mandate for good, whether it was used before or not. No reservation commits after it. If its `on_revoke` is
-        `void`, every hold is voided first, in the same transaction, with an entry of its own. With `pinned_before`,
-        only a mandate recorded before that instant (ACT-PAR-05): a stolen key must not claim a delegation_id here."""
+        """Revokes a mandate as `change` does, on the payment service's own word, whether or not its window has ended."""
 
     def charge(self, charge_id: str) -> ChargeRecord:
         """One charge. Raises `Refused` charge_unknown."""

@@ -17,7 +17,6 @@ __all__ = [
     "at",
     "envelope",
     "force",
-    "in_ledger",
     "json_flag",
     "ledger",
     "ledger_id",
@@ -166,7 +165,9 @@ def receipt_out(function: F) -> F:
 
 def ledger(function: F) -> F:
     """--ledger."""
-    option: Option[F] = click.option("--ledger", "ledger_path", metavar="FILE", required=True, help="The ledger's file.")
+    option: Option[F] = click.option(
+        "--ledger", "ledger_path", metavar="FILE|URL", required=True, help="The ledger's file, or postgresql:// address."
+    )
     return option(function)
 
 
@@ -236,11 +237,6 @@ def load_retired(paths: Sequence[str], passphrase_path: str | None) -> list[act.
                 raise
             pairs.append(act.load_private(path, read_passphrase(passphrase_path)))
     return pairs
-
-
-def in_ledger(path: str, error: act.StoreFault) -> act.StoreFault:
-    """A fault that names its file, also where only the service knew what was wrong."""
-    return act.StoreFault(error.code, path, **error.facts) if error.where == "ledger" else error
 
 
 def read_amount(text: str, currency: str, option: str) -> act.Amount:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 
 import click
 
@@ -27,9 +28,12 @@ def require_output(manners: Manners, path: str | None, option: str, *, force: bo
     require_free(path, force=force)
 
 
-def deliver(manners: Manners, path: str, data: bytes, what: str, *, force: bool) -> None:
-    """Writes a signed object and says so: as JSON on stdout, or in one line on stderr."""
+def deliver(
+    manners: Manners, path: str, data: bytes, what: str, *, force: bool, more: Mapping[str, object] | None = None
+) -> None:
+    """Writes a signed object and says so: as JSON on stdout, with `more` members, or in one line on stderr."""
     write_output(path, as_file(data), force=force)
     if path != STANDARD:
-        manners.answer({"outcome": "accepted", "file": path, **views.object_view(data, act.recognize(data))})
+        shown = views.object_view(data, act.recognize(data)) | dict(more or {})
+        manners.answer({"outcome": "accepted", "file": path, **shown})
     manners.note(f"{what}: {len(data):,} bytes to {'standard output' if path == STANDARD else path}")

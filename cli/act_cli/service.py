@@ -5,12 +5,28 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from typing import Any
 
 import act
 from act_cli import options
 from act_cli.files import load_parties
 
-__all__ = ["reading_service", "signing_service"]
+__all__ = ["opened_ledger", "reading_service", "signing_service"]
+
+
+@contextlib.contextmanager
+def opened_ledger(address: str, *, create: bool = False) -> Iterator[Any]:
+    """The ledger at an address, closed in the end. A fault names its place, also where only the service knew what was wrong;
+    the address itself may hold a password, and is shown nowhere."""
+    place = "--ledger"
+    try:
+        with contextlib.closing(act.open_ledger(address, create=create)) as ledger:
+            place = ledger.place
+            yield ledger
+    except act.StoreFault as error:
+        raise act.StoreFault(error.code, place if error.where == "ledger" else error.where, **error.facts) from None
+    except act.InvalidCall as error:
+        raise act.InvalidCall(error.code, place if error.where == "ledger" else error.where, **error.facts) from None
 
 
 @contextlib.contextmanager
@@ -24,13 +40,13 @@ def signing_service(
     retired_paths: tuple[str, ...],
     create: bool = False,
     at: datetime | None = None,
-) -> Iterator[tuple[act.PaymentService, act.SqliteLedger]]:
+) -> Iterator[tuple[act.PaymentService, Any]]:
     """The payment service that the options describe, and its ledger; what is wrong with it is said of the option or file."""
     parties = load_parties(parties_path)
     signer = options.load_signer(key_path, passphrase_path)
     retired = options.load_retired(retired_paths, passphrase_path)
     try:
-        with contextlib.closing(act.SqliteLedger(ledger_path, create=create)) as ledger:
+        with opened_ledger(ledger_path, create=create) as ledger:
             yield (
                 act.PaymentService(
                     ledger_id, parties=parties, ledger=ledger, signer=signer, retired_signers=retired, clock=_clock(at)
@@ -46,8 +62,6 @@ def signing_service(
             reason = f"the receipt of what was done before was made with the key {kid}: give that key with --retired-key"
             raise act.InvalidCall(error.code, "--retired-key", reason=reason) from None
         raise
-    except act.StoreFault as error:
-        raise options.in_ledger(ledger_path, error) from None
 
 
 def _clock(at: datetime | None) -> Callable[[], datetime]:
@@ -59,9 +73,6 @@ def reading_service(
     ledger_path: str, ledger_id: str, parties: act.Parties, at: datetime | None = None
 ) -> Iterator[act.PaymentService]:
     """A service that only answers questions. Nothing is signed by it, so its own key is not needed."""
-    try:
-        with contextlib.closing(act.SqliteLedger(ledger_path, create=False)) as ledger:
-            signer = act.KeyPair.generate()
-            yield act.PaymentService(ledger_id, parties=parties, ledger=ledger, signer=signer, clock=_clock(at))
-    except act.StoreFault as error:
-        raise options.in_ledger(ledger_path, error) from None
+    with opened_ledger(ledger_path) as ledger:
+        signer = act.KeyPair.generate()
+        yield act.PaymentService(ledger_id, parties=parties, ledger=ledger, signer=signer, clock=_clock(at))

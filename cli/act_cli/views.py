@@ -264,13 +264,13 @@ def object_view(data: bytes, found: Any) -> dict[str, Any]:
         "algorithm": found.opened.algorithm.value,
     }
     if kind == "mandate":
-        content = {**mandate_view(found.content.mandate), "holder": act.to_jwk(found.holder)}
+        content = {**mandate_view(found.content.mandate), "holder": found.holder.to_jwk()}
         return document | {"issued_at": instant_text(found.content.issued_at), "mandate": content}
     if kind == "link":
         link = found.content.link
         above = {"parent": link.parent.hex(), "issuer": link.issuer, "ledger": link.ledger}
         above["delegator_identity"] = link.delegator_identity
-        content = {**link_view(link), "holder": act.to_jwk(found.holder)}
+        content = {**link_view(link), "holder": found.holder.to_jwk()}
         return document | {"issued_at": instant_text(found.content.issued_at), **above, "link": content}
     if kind == "order":
         return document | {"issued_at": instant_text(found.issued_at), "order": order_view(found.order)}

@@ -7,7 +7,6 @@ import hmac
 from collections.abc import Mapping
 from typing import Any, Final
 
-from act import to_jwk
 from act.wire.json import canonicalize
 from vector_sets.jose import compact, header, identity_of, segment, sign, vc_payload_of
 from vector_sets.shape import Vector, accept, refuse, vector_file
@@ -100,7 +99,7 @@ def _headers() -> list[Vector]:
         _headed("alg-missing", "No algorithm.", *not_allowed, {"kid": kid, "typ": "vc+jwt"}),
         unknown("crit", "A critical header that nobody here knows.", {"crit": ["exp"], "exp": 1}),
         unknown("crit-empty", "An empty list of critical headers.", {"crit": []}),
-        unknown("jwk", "A key from the token itself.", {"jwk": dict(to_jwk(KEYS["stranger"].public_key))}),
+        unknown("jwk", "A key from the token itself.", {"jwk": dict(KEYS["stranger"].public_key.to_jwk())}),
         unknown("b64", "A payload that would not be base64url (RFC 7797).", {"b64": False, "crit": ["b64"]}),
         unknown("jku", "A place to fetch keys from.", {"jku": "https://wallet.example/keys"}),
         unknown("x5c", "A certificate from the token itself.", {"x5c": ["MA"]}),

@@ -13,7 +13,7 @@ from vector_sets.linked import DEPTH, link
 from vector_sets.shape import Vector, accept, intermediate, refuse, vector_file
 from vector_sets.world import KEYS, NOW, REMOVED, changed, claims_of, identity, mandate, order, uuid_of
 
-__all__ = ["instructions_file"]
+__all__ = ["NAMES", "about_credential", "instructions_file"]
 
 _DAY: Final = 86_400
 _SHOP: Final = "teashop.example"
@@ -21,7 +21,7 @@ _PLAIN: Final = {DEPTH: 2, "act.ext.commerce.allowed_merchants": [_SHOP]}
 _ROOT: Final = mandate(_PLAIN)
 _LINK: Final = link(_ROOT)
 _OWN: Final = mandate(_PLAIN | {"iss": "user:lin"}, signer="principal")
-_NAMES: Final = {
+NAMES: Final = {
     "wallet": "wallet.example", "wallet-es256": "wallet.example", "principal": "user:lin", "psp": "psp-1",
     "agent": "agent:tea-runner", "courier": "agent:courier", "other-wallet": "other-wallet.example", "other-psp": "psp-2",
     "teashop": _SHOP, "teashop-es256": _SHOP, "cha": "cha.example",
@@ -35,7 +35,7 @@ _CHARGE: Final[Mapping[str, Mapping[str, Any]]] = {
 
 def _claims(action: str, signer: str, about: Mapping[str, Any]) -> dict[str, Any]:
     return {
-        "iss": _NAMES.get(signer, "wallet.example"),
+        "iss": NAMES.get(signer, "wallet.example"),
         "aud": "psp-1",
         "exp": NOW + _DAY,
         "iat": NOW,

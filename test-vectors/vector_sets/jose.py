@@ -13,7 +13,6 @@ from decimal import Decimal
 from hashlib import sha256
 from typing import Any, Final
 
-from act import to_jwk
 from act.calendar import LATEST_INSTANT, iso
 from act.errors import Refused
 from act.keys import Algorithm, BadSignature, PublicKey
@@ -98,7 +97,7 @@ def _cnf(value: Any) -> Any:
     if not isinstance(cose_key, dict) or value.keys() != {1}:
         raise Inexpressible
     try:
-        return {"jwk": dict(to_jwk(PublicKey.from_cose_key(cose_key, "")))}
+        return {"jwk": dict(PublicKey.from_cose_key(cose_key, "").to_jwk())}
     except Refused:
         if cose_key.keys() == {1, -1, -2}:
             return {"jwk": {"kty": "OKP", "crv": "Ed25519", "x": base64url_encode(cose_key[-2])}}

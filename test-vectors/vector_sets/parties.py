@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from act import to_jwk
 from act.calendar import iso
 from act.wire import cbor
 from vector_sets import world
@@ -31,7 +30,7 @@ def _pairs() -> list[dict[str, Any]]:
             "seed": world.seed_of(name).hex(),
             "cose_key": cbor.encode(dict(key.public_key.cose_key)).hex(),
             "kid": key.kid.hex(),
-            "jwk": to_jwk(key.public_key),
+            "jwk": key.public_key.to_jwk(),
         }
         for name, key in KEYS.items()
     ]

@@ -168,19 +168,21 @@ class Story:
 
     def refused(self, payment: str, code: str, where: str, at: int = NOW) -> None:
         """A payment is refused and nothing is stored."""
-        self._step("authorize", {"payment": payment}, at, _refusal(code, where))
+        self._step("authorize", {"payment": payment}, at, refusal_of(code, where))
 
     def refused_on_record(self, payment: str, credential: str, code: str, where: str, at: int = NOW) -> int:
         """A payment is refused by money or lifecycle: stored, with a receipt. Returns its sequence, for the repetition."""
         row = self._row(credential)
         row.sequence += 1
         row.known = True
-        self._step("authorize", {"payment": payment}, at, _refusal(code, where) | _receipt("REFUSED", row.sequence))
+        self._step("authorize", {"payment": payment}, at, refusal_of(code, where) | receipt_of("REFUSED", row.sequence))
         return row.sequence
 
     def refused_again(self, payment: str, sequence: int, code: str, where: str, at: int = NOW) -> None:
         """The same payment again: the stored refusal with the receipt of then."""
-        self._step("authorize", {"payment": payment}, at, _refusal(code, where, replayed=True) | _receipt("REFUSED", sequence))
+        self._step(
+            "authorize", {"payment": payment}, at, refusal_of(code, where, replayed=True) | receipt_of("REFUSED", sequence)
+        )
 
     def captured(self, charge: str, minor: int, at: int = NOW) -> None:
         """A capture closes the hold; the rest is released."""
@@ -226,7 +228,7 @@ class Story:
         self, charge: str, minor: int, number: str, code: str, where: str, at: int = NOW, currency: str = "CNY"
     ) -> None:
         """A refund is refused; the charge stays as it is."""
-        self._step("refund", _moved(charge, minor, currency, refund_no=number), at, _refusal(code, where))
+        self._step("refund", _moved(charge, minor, currency, refund_no=number), at, refusal_of(code, where))
 
     def voided(self, charge: str, at: int = NOW) -> None:
         """A void closes the hold and releases what is left of it."""
@@ -239,7 +241,7 @@ class Story:
 
     def expired_again(self, payment: str, charge: str, at: int) -> None:
         """The payment of a hold that has expired is refused, with the receipt of its end."""
-        expect = _refusal("charge_closed", "charge", replayed=True) | _receipt("EXPIRED", self.charges[charge].closed)
+        expect = refusal_of("charge_closed", "charge", replayed=True) | receipt_of("EXPIRED", self.charges[charge].closed)
         self._step("authorize", {"payment": payment}, at, expect)
 
     def closed_again(self, charge: str, at: int = NOW) -> None:
@@ -264,11 +266,11 @@ class Story:
     ) -> None:
         """A capture is refused; the charge stays as it is."""
         more = {} if number is None else {"capture_no": number}
-        self._step("capture", _moved(charge, minor, currency, **more), at, _refusal(code, where))
+        self._step("capture", _moved(charge, minor, currency, **more), at, refusal_of(code, where))
 
     def void_refused(self, charge: str, code: str, where: str, at: int = NOW) -> None:
         """A void is refused; the charge stays as it is."""
-        self._step("void", {"charge": charge}, at, _refusal(code, where))
+        self._step("void", {"charge": charge}, at, refusal_of(code, where))
 
     def revoked(self, mandate: str, at: int = NOW) -> None:
         """A mandate is revoked, now or (again) before."""
@@ -277,7 +279,7 @@ class Story:
         if not replayed:
             row.sequence += 1
             row.state, row.known, row.revoked_at_sequence = "Revoked", True, row.sequence
-        expect = {"revoked": {"replayed": replayed}} | _receipt("REVOKED", row.revoked_at_sequence)
+        expect = {"revoked": {"replayed": replayed}} | receipt_of("REVOKED", row.revoked_at_sequence)
         self._step("revoke", {"mandate": mandate}, at, expect)
 
     def revoked_with_holds(self, mandate: str, charges: list[str], at: int = NOW) -> None:
@@ -288,7 +290,7 @@ class Story:
 
     def revoke_refused(self, mandate: str, code: str, where: str, at: int = NOW) -> None:
         """A revocation is refused."""
-        self._step("revoke", {"mandate": mandate}, at, _refusal(code, where))
+        self._step("revoke", {"mandate": mandate}, at, refusal_of(code, where))
 
     def vector(self) -> Vector:
         """The finished sequence."""
@@ -325,7 +327,7 @@ class Story:
             "hold_expires_at": record.expires,
             "replayed": replayed,
         }
-        return {"charge": shown} | _receipt(receipt, sequence)
+        return {"charge": shown} | receipt_of(receipt, sequence)
 
     def _standing(self, row: _Mandate, charges: list[_Charge], at: int) -> dict[str, Any]:
         counters: list[dict[str, Any]] = []
@@ -336,7 +338,7 @@ class Story:
                 stands = {"held": sum(held for held, _ in taken), "captured": sum(captured for _, captured in taken)}
                 counters.append({"limit": name, "cap": each.cap, **stands})
         counters += [quota.counter(charges, at) for quota in row.quotas]
-        state = "Expired" if row.state == "Active" and at >= row.end else row.state
+        state = "Expired" if row.state != "Revoked" and at >= row.end else row.state
         return {"state": state, "receipts": row.sequence, "counters": counters}
 
     def _step(self, op: str, arguments: dict[str, Any], at: int, expect: dict[str, Any]) -> None:
@@ -351,9 +353,11 @@ def _moved(charge: str, minor: int, currency: str = "CNY", **numbers: str) -> di
     return {"charge": charge, "amount": money(minor), "currency": currency, **numbers}
 
 
-def _receipt(state: str, sequence: int) -> dict[str, Any]:
+def receipt_of(state: str, sequence: int) -> dict[str, Any]:
+    """What a call is answered beside its outcome: the receipt of that entry."""
     return {"receipt": {"state": state, "sequence": sequence}}
 
 
-def _refusal(code: str, where: str, *, replayed: bool = False) -> dict[str, Any]:
+def refusal_of(code: str, where: str, *, replayed: bool = False) -> dict[str, Any]:
+    """What a call is answered that is refused."""
     return {"refuse": code, "rule": CODES[code].rule, "where": where, "replayed": replayed}

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from hashlib import sha256
 from typing import Any, Final
 
-from act import KeyPair, to_jwk
+from act import KeyPair
 from act.calendar import iso
 from act.envelope.kinds import INSTRUCTION, LINK, MANDATE, ORDER, RECEIPT, REQUEST, Kind
 from act.envelope.objects import seal
@@ -52,7 +52,7 @@ HOMOGLYPH: Final = "te\u0430shop.example"
 
 
 def _key(name: str, start: int = KEYS_START, end: int = KEYS_END, compromised_at: int | None = None) -> dict[str, Any]:
-    key: dict[str, Any] = {"jwk": to_jwk(KEYS[name].public_key), "not_before": iso(start), "not_after": iso(end)}
+    key: dict[str, Any] = {"jwk": KEYS[name].public_key.to_jwk(), "not_before": iso(start), "not_after": iso(end)}
     return key if compromised_at is None else key | {"compromised_at": iso(compromised_at)}
 
 

@@ -117,8 +117,8 @@ def test_the_whole_path(tmp_path: Path) -> None:
     refused = run("authorize", "-", *service, *who, stdin=paid.raw)
     assert refused.code == 1
     assert refused.err.splitlines() == [
-        "error: credential_revoked: the mandate is revoked (standard input: mandate)",
-        "  ask the principal for a new mandate",
+        "error: credential_revoked: the mandate, or a link below it, is revoked (standard input: mandate)",
+        "  ask whoever signed it for a new one",
     ]
     assert json.loads(run("status", "m.cbor", "--ledger", "new.db", *who, "--json").raw)["state"] == "Revoked"
     assert "6 entries" in run("statement", "m.cbor", "--ledger", "new.db", *who).out
@@ -228,7 +228,7 @@ def test_mint_takes_every_limit_from_options(desk: Desk) -> None:
 def test_what_inspect_shows_of_a_mandate_can_be_minted_again(desk: Desk) -> None:
     shown = desk.call("inspect", "mandate.cbor", "--json").document["mandate"]
     holder = shown.pop("holder")
-    assert holder == act.to_jwk(act.load_public(desk.folder / "agent.pub.pem"))
+    assert holder == act.load_public(desk.folder / "agent.pub.pem").to_jwk()
     shown |= {"validity_end_time": "2099-01-01T00:00:00Z"}
     desk.write("again.json", json.dumps(shown).encode())
     again = accepted(desk.call("mint", "--from", "again.json", *SIGN, "--out", "again.cbor", "--json"))
@@ -478,7 +478,7 @@ def test_a_receipt_lost_on_the_way_is_there_on_the_next_run(desk: Desk, monkeypa
         raise act.StoreFault("file_unwritable", "r.cbor", reason="No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr("act_cli.commands.ledger.write_output", fail)
+        patch.setattr("act_cli.answers.write_output", fail)
         done = desk.authorize("payment.cbor", "--receipt-out", "r.cbor")
     assert done.code == 3
     assert "is HELD, and the same command again gives the receipt" in done.err

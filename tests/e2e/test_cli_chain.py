@@ -114,7 +114,7 @@ def test_delegate_takes_every_limit_from_options(desk: Desk) -> None:
         },
         "delegation": {"max_depth": 1},
     }
-    assert link["holder"] == act.to_jwk(key(SUB_AGENT).public_key)
+    assert link["holder"] == key(SUB_AGENT).public_key.to_jwk()
     assert act.recognize(_read(desk, "l.cbor")).kind == "link"
 
 

@@ -137,7 +137,7 @@ def no_space(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object, **__: object) -> None:
         raise act.StoreFault("file_unwritable", "r.cbor", reason="No space left on device")
 
-    monkeypatch.setattr("act_cli.commands.ledger.write_output", fail)
+    monkeypatch.setattr("act_cli.answers.write_output", fail)
 
 
 def test_a_refusal_comes_before_its_unwritable_receipt(refusing: Desk, monkeypatch: pytest.MonkeyPatch) -> None:

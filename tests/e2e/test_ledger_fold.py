@@ -2,26 +2,42 @@
 
 from __future__ import annotations
 
-import sqlite3
-from contextlib import closing
+import re
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from act.delegation.constraints import VOID
+from act.delegation.lifecycle import Causer, LifecycleAction
 from act.payment.charge import HOLD_SECONDS
-from act.stores.sqlite import SqliteLedger
+from act.payment.verifier import LinkRecord
+from act.stores.sql.ledger import SqlLedger
 from tests.support.fold import audit, disagreements
-from tests.support.reservations import MAKE_RECEIPT, limit, mandate, reservation
+from tests.support.places import FilePlace, Place, SchemaPlace
+from tests.support.reservations import MAKE_RECEIPT, cause, limit, links_to, mandate, reservation
 from tests.support.world import NOW_SECONDS, PSP
 
 BEFORE = NOW_SECONDS - HOLD_SECONDS
 
 
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    """A ledger with charges in every state, a refund, a refusal and a revocation."""
-    path = tmp_path / "ledger.db"
-    with closing(SqliteLedger(path)) as ledger:
+@pytest.fixture(params=["sqlite", "postgres"])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
+    """A ledger with charges in every state, a refund, a refusal and a revocation, in a file or a schema."""
+    schema = None
+    if request.param == "postgres":
+        schema = SchemaPlace(request.getfixturevalue("postgres"))
+    place: Place = schema or FilePlace(tmp_path / "ledger.db")
+    use(place)
+    yield place
+    if schema is not None:
+        schema.drop()
+
+
+def use(place: Place) -> None:
+    """Everything that the audit has to tell apart."""
+    with place.open() as ledger:
         ledger.bind(PSP)
         for number in (1, 2, 3):
             limits = [limit(20_000), limit(9_000, "ext.quota.day")]
@@ -45,22 +61,47 @@ def path(tmp_path: Path) -> Path:
         ledger.capture(charge.id, 250, NOW_SECONDS, MAKE_RECEIPT, capture_no="S-1")
         ledger.reserve(reservation(5, of=mandate(2)), mandate(2), MAKE_RECEIPT)
         ledger.revoke(mandate(2), NOW_SECONDS, MAKE_RECEIPT)
-    return path
+        instruct(ledger)
 
 
-def test_a_ledger_that_was_only_used_agrees_with_itself(path: Path) -> None:
-    found = audit(path)
-    assert (found.held_minor, found.captured_minor, found.refunded_minor) == (3_000 + 1_800 + 650, 400 + 300 + 250, 100)
-    assert found.charges == {"CAPTURED": 2, "VOIDED": 1, "EXPIRED": 1, "HELD": 2, "PARTIALLY_CAPTURED": 1}
+def instruct(ledger: SqlLedger) -> None:
+    """Under one more mandate, credentials that were suspended, resumed and revoked, and a charge captured by instruction."""
+    record, chain = replace(mandate(9), on_revoke=VOID), links_to(1, 2)
+    for number, links in ((9, chain), (10, chain[:1]), (11, ())):
+        ledger.reserve(reservation(number, 900, of=record, links=links), record, MAKE_RECEIPT)
+    (*_, last) = ledger.status(record.key).charges  # type: ignore[union-attr]  # it was just used
+    ledger.capture(last.id, 900, NOW_SECONDS, MAKE_RECEIPT, cause=cause(1, Causer.PAYEE))
+    stops: list[tuple[LifecycleAction, Causer, tuple[LinkRecord, ...]]] = [
+        (LifecycleAction.SUSPEND, Causer.PRINCIPAL, ()),
+        (LifecycleAction.SUSPEND, Causer.RISK_CONTROL, ()),
+        (LifecycleAction.RESUME, Causer.PRINCIPAL, ()),
+        (LifecycleAction.SUSPEND, Causer.RISK_CONTROL, ()),
+        (LifecycleAction.SUSPEND, Causer.PRINCIPAL, chain[:1]),
+        (LifecycleAction.REVOKE, Causer.AGENT, chain),
+    ]
+    for number, (action, causer, links) in enumerate(stops, 2):
+        ledger.change(record, links, action, cause(number, causer), NOW_SECONDS, MAKE_RECEIPT)
+
+
+def test_a_ledger_that_was_only_used_agrees_with_itself(place: Place) -> None:
+    found = audit(place)
+    assert (found.held_minor, found.captured_minor, found.refunded_minor) == (
+        3_000 + 1_800 + 650 + 900,
+        400 + 300 + 250 + 900,
+        100,
+    )
+    assert found.charges == {"CAPTURED": 3, "VOIDED": 2, "EXPIRED": 1, "HELD": 3, "PARTIALLY_CAPTURED": 1}
     assert found.entries == {
-        "RESERVED": 7,
+        "RESERVED": 10,
         "PARTIALLY_CAPTURED": 2,
-        "CAPTURED": 1,
-        "VOIDED": 1,
+        "CAPTURED": 2,
+        "VOIDED": 2,
         "EXPIRED": 2,
         "REFUNDED": 1,
         "REFUSED": 1,
-        "REVOKED": 1,
+        "REVOKED": 2,
+        "SUSPENDED": 3,
+        "RESUMED": 1,
     }
 
 
@@ -71,7 +112,7 @@ def test_a_ledger_that_was_only_used_agrees_with_itself(path: Path) -> None:
         "UPDATE counter SET captured = captured + 1 WHERE mandate = 1 AND name = 'ext.quota.day'",
         "UPDATE counter SET cap = cap + 1 WHERE mandate = 2",
         "DELETE FROM counter WHERE mandate = 1 AND name = 'ext.quota.day'",
-        "INSERT INTO counter VALUES (1, 2, 'ext.quota.day', 10, 0, 0, 'AMOUNT', NULL, NULL)",
+        "INSERT INTO counter SELECT account, 2, 'ext.quota.day', 10, 0, 0, 'AMOUNT', NULL, NULL FROM mandate WHERE number = 1",
         "UPDATE charge SET amount_minor = amount_minor + 1 WHERE state = 'HELD' AND mandate = 1",
         "UPDATE charge SET captured_minor = captured_minor - 1 WHERE state = 'CAPTURED'",
         "UPDATE charge SET state = 'HELD', closed_sequence = NULL WHERE state = 'VOIDED'",
@@ -88,7 +129,7 @@ def test_a_ledger_that_was_only_used_agrees_with_itself(path: Path) -> None:
         "UPDATE mandate SET refund_restores = 1",
         "UPDATE charge SET state = 'VOIDED', captured_minor = 0 WHERE state = 'CAPTURED' AND refunded_minor = 0",
         "UPDATE charge SET closed_sequence = 1 WHERE state = 'CAPTURED'",
-        "UPDATE charge SET order_no = 'T-9999' WHERE state = 'CAPTURED' AND refunded_minor = 0",
+        "UPDATE charge SET order_no = 'T-9999' WHERE state = 'CAPTURED' AND mandate = 1",
         "UPDATE charge SET hold_expires_at = hold_expires_at + 1 WHERE state = 'HELD'",
         "UPDATE charge SET request_identity = zeroblob(32) WHERE state = 'HELD'",
         "DELETE FROM charge WHERE state = 'VOIDED'",
@@ -99,7 +140,7 @@ def test_a_ledger_that_was_only_used_agrees_with_itself(path: Path) -> None:
         "UPDATE entry SET code = 'credential_revoked' WHERE kind = 'REFUSED'",
         "UPDATE entry SET kind = 'VOIDED' WHERE kind = 'CAPTURED'",
         "UPDATE entry SET receipt_protected = x'a0' WHERE sequence = 1",
-        "UPDATE entry SET receipt_payload = (SELECT receipt_payload FROM entry WHERE sequence = 3) WHERE sequence = 1",
+        "UPDATE entry SET receipt_payload = (SELECT last_receipt FROM mandate WHERE number = 2) WHERE sequence = 1",
         "UPDATE entry SET sequence = 99 WHERE kind = 'REVOKED'",
         "DELETE FROM entry WHERE kind = 'REFUSED'",
         "DELETE FROM entry WHERE kind = 'REVOKED'",
@@ -107,6 +148,26 @@ def test_a_ledger_that_was_only_used_agrees_with_itself(path: Path) -> None:
         "UPDATE mandate SET last_receipt = zeroblob(32)",
         "UPDATE mandate SET state = 'Active'",
         "UPDATE mandate SET state = 'Revoked'",
+        "UPDATE mandate SET state = 'Active', revocation = NULL WHERE state = 'Revoked'",
+        "UPDATE mandate SET state = 'Active', risk_control_stop = NULL WHERE state = 'Suspended'",
+        "UPDATE mandate SET principal_stop = risk_control_stop, risk_control_stop = NULL WHERE state = 'Suspended'",
+        "UPDATE mandate SET risk_control_stop = risk_control_stop - 1 WHERE state = 'Suspended'",
+        "UPDATE mandate SET on_revoke = 'void' WHERE state = 'Revoked'",
+        "UPDATE link SET state = 'Active', principal_stop = NULL WHERE state = 'Suspended'",
+        "UPDATE link SET state = 'Active', revocation = NULL WHERE state = 'Revoked'",
+        "UPDATE link SET revocation = revocation - 1 WHERE state = 'Revoked'",
+        "UPDATE link SET parent = zeroblob(32) WHERE state = 'Revoked'",
+        "UPDATE link SET parent = identity WHERE state = 'Suspended'",
+        "UPDATE link SET identity = zeroblob(32) WHERE state = 'Revoked'",
+        "DELETE FROM link WHERE state = 'Suspended'",
+        "UPDATE charge SET credential = (SELECT identity FROM link WHERE state = 'Revoked') WHERE order_no = 'T-0010'",
+        "DELETE FROM instruction WHERE sequence = 4",
+        "UPDATE instruction SET identity = zeroblob(32) WHERE sequence = 5",
+        "UPDATE instruction SET sequence = 7 WHERE sequence = 5",
+        "UPDATE instruction SET sequence = 1 WHERE identity NOT IN (SELECT max(identity) FROM instruction GROUP BY sequence)",
+        "INSERT INTO instruction SELECT id, 6, zeroblob(32), zeroblob(16), zeroblob(32), 7 FROM account",
+        "UPDATE instruction SET mandate = 1",
+        "UPDATE entry SET kind = 'RESUMED' WHERE kind = 'SUSPENDED'",
         "UPDATE mandate SET identity = zeroblob(32) WHERE number = 2",
         "UPDATE account SET delegator_identity = 'user:wu'",
         "DELETE FROM mandate WHERE number = 2",
@@ -114,23 +175,36 @@ def test_a_ledger_that_was_only_used_agrees_with_itself(path: Path) -> None:
         "UPDATE request SET identity = zeroblob(32) WHERE mandate = 2",
         "UPDATE request SET sequence = 1 WHERE sequence = 3",
         "UPDATE request SET agent_id = 'agent:other' WHERE mandate = 2",
-        "INSERT INTO request VALUES (1, 1, 'agent:tea-runner', zeroblob(32), zeroblob(16), zeroblob(32), 1)",
+        "INSERT INTO request SELECT id, 1, 'agent:tea-runner', zeroblob(32), zeroblob(16), zeroblob(32), 1 FROM account",
     ],
 )
-def test_whatever_is_changed_afterwards_is_found(path: Path, statement: str) -> None:
-    with closing(sqlite3.connect(path)) as connection, connection:
+def test_whatever_is_changed_afterwards_is_found(place: Place, statement: str) -> None:
+    if isinstance(place, SchemaPlace):
+        place.write("DROP TRIGGER entry_is_never_changed ON entry")
+        statement = re.sub(
+            r"x'(\w+)'", r"decode('\1', 'hex')", re.sub(r"zeroblob\((\d+)\)", r"decode(repeat('00', \1), 'hex')", statement)
+        )
+        for table in ("mandate", "link", "instruction"):
+            with place.connect() as connection:
+                constraints = connection.execute(
+                    "SELECT conname FROM pg_constraint WHERE contype IN ('c', 'f') AND conrelid = to_regclass(%s)", (table,)
+                ).fetchall()
+            for (name,) in constraints:
+                place.write(f"ALTER TABLE {table} DROP CONSTRAINT {name}")
+    else:
         for trigger in ("changed", "deleted", "replaced"):
-            connection.execute(f"DROP TRIGGER entry_is_never_{trigger}")
-        assert connection.execute(statement).rowcount > 0
-    assert disagreements(path)
+            place.write(f"DROP TRIGGER entry_is_never_{trigger}")
+        statement = f"PRAGMA ignore_check_constraints = ON; {statement}"
+    before = place.snapshot()
+    place.write(statement)
+    assert place.snapshot() != before
+    assert disagreements(place)
 
 
-def test_an_order_paid_twice_is_found(path: Path) -> None:
-    with closing(sqlite3.connect(path)) as connection, connection:
-        connection.execute("DROP INDEX one_charge_per_order")
-    with closing(SqliteLedger(path)) as ledger:
-        ledger.reserve(reservation(9, 1, order_no="T-0099", of=mandate(3)), mandate(3), MAKE_RECEIPT)
-        ledger.reserve(reservation(10, 1, order_no="T-0098", of=mandate(3)), mandate(3), MAKE_RECEIPT)
-    with closing(sqlite3.connect(path)) as connection, connection:
-        connection.execute("UPDATE charge SET order_no = 'T-0099' WHERE order_no = 'T-0098'")
-    assert any("paid 2 times" in line for line in disagreements(path))
+def test_an_order_paid_twice_is_found(place: Place) -> None:
+    place.write("DROP INDEX one_charge_per_order")
+    with place.open() as ledger:
+        for number, order_no in ((9, "T-0099"), (10, "T-0098")):
+            ledger.reserve(reservation(number, 1, order_no=order_no, of=mandate(3)), mandate(3), MAKE_RECEIPT)
+    place.write("UPDATE charge SET order_no = 'T-0099' WHERE order_no = 'T-0098'")
+    assert any("paid 2 times" in line for line in disagreements(place))

@@ -159,6 +159,14 @@ def test_a_copy_overwrites_nothing(desk: Desk) -> None:
     assert desk.call("ledger", "backup", "ledger.db", "none/copy.db").code == 3
 
 
+@pytest.mark.parametrize("command", [("backup", "copy.db"), ("reconcile", *KEYS)], ids=lambda each: str(each[0]))
+def test_a_database_is_left_to_its_own_means(desk: Desk, command: tuple[str, ...]) -> None:
+    done = desk.call("ledger", command[0], "PostgreSQL://user:word@nowhere.test/acts", *command[1:])
+    assert done.code == 2
+    assert "in PostgreSQL is backed up by the database's own means" in one_line(done)
+    assert "word" not in done.err
+
+
 # --- in a storm -------------------------------------------------------------------------------------------------------------
 
 

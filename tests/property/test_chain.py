@@ -13,42 +13,51 @@ from hypothesis import strategies as st
 
 import act
 from act.delegation.chain import open_chain
-from act.delegation.constraints import REGISTRY
+from act.delegation.constraints import REGISTRY, Constraint
 from act.delegation.purchase import Purchase
 from act.errors import Refused
 from act.wire.base64url import base64url_encode
-from tests.support.chains import DEPTH, Drawn, add_link, chains, link_of, purchases_of, raw_values
+from tests.support.chains import DEPTH, Drawn, add_link, chain, link_of, purchase_of, raw_values
+from tests.support.choices import WAYS, Choices, Way, built, promised
 from tests.support.fold import audit
 from tests.support.narrowing import DRAWS, refusal_of, stated_by
-from tests.support.purchases import Payment, fits, histories, permits, purchases_for
+from tests.support.purchases import Payment, fits, history, permits, purchase_for
 from tests.support.world import ABSENT, AGENT, PSP, World, key
 
 # --- whole chains ---------------------------------------------------------------------------------------------------------
 
 
-def test_the_search_meets_purchases_that_only_a_middle_link_refuses() -> None:
+def bought(choices: Choices, least: int = 1) -> tuple[Drawn, Purchase]:
+    """A chain of at least so many links, and a purchase that it might permit."""
+    drawn = chain(choices, least=least)
+    return drawn, purchase_of(choices, drawn)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_the_search_meets_purchases_that_only_a_middle_link_refuses(way: Way) -> None:
     """Or nobody would notice a chain that asks its ends alone; and the one that is met is refused."""
 
     def middle(case: tuple[Drawn, Purchase]) -> bool:
         verdicts = [permits(stated, case[1]) for stated in case[0].stated]
         return len(verdicts) > 2 and verdicts[0] and verdicts[-1] and not all(verdicts)
 
-    cases = chains(least=2).flatmap(lambda drawn: st.tuples(st.just(drawn), purchases_of(drawn)))
-    drawn, purchase = find(cases, middle, settings=settings(max_examples=5_000, phases=[Phase.generate]))
+    drawn, purchase = find(way(bought, least=2), middle, settings=settings(max_examples=5_000, phases=[Phase.generate]))
     with pytest.raises(Refused):
         drawn.open().permits(purchase)
     assert not permits(drawn.open().effective(), purchase)
 
 
-def test_the_search_meets_purchases_that_a_chain_permits() -> None:
-    cases = chains().flatmap(lambda drawn: st.tuples(st.just(drawn), purchases_of(drawn)))
-    find(cases, lambda case: permits(case[0].every, case[1]), settings=settings(max_examples=5_000, phases=[Phase.generate]))
+@pytest.mark.parametrize("way", WAYS)
+def test_the_search_meets_purchases_that_a_chain_permits(way: Way) -> None:
+    permitted = settings(max_examples=5_000, phases=[Phase.generate])
+    find(way(bought), lambda case: permits(case[0].every, case[1]), settings=permitted)
 
 
-@given(chains(), st.data())
-def test_what_is_effective_permits_exactly_what_the_chain_permits(drawn: Drawn, data: st.DataObject) -> None:
+@promised
+@given(built(bought))
+def test_what_is_effective_permits_exactly_what_the_chain_permits(case: tuple[Drawn, Purchase]) -> None:
+    drawn, purchase = case
     chain = drawn.open()
-    purchase = data.draw(purchases_of(drawn))
     try:
         chain.permits(purchase)
         permitted = True
@@ -60,35 +69,54 @@ def test_what_is_effective_permits_exactly_what_the_chain_permits(drawn: Drawn, 
     assert [each.path for each in chain.effective()] == [path for path in REGISTRY if path in drawn.nearest]
 
 
-@given(chains(), st.data())
-def test_a_chain_permits_nothing_that_its_mandate_refuses(drawn: Drawn, data: st.DataObject) -> None:
+def bought_below(choices: Choices) -> tuple[Drawn, Purchase]:
+    """A chain, and a purchase that what is in force below its last link mostly permits."""
+    drawn = chain(choices)
+    return drawn, purchase_for(choices, drawn.stated[0], list(drawn.nearest.values()), drawn.currency)
+
+
+@promised
+@given(built(bought_below))
+def test_a_chain_permits_nothing_that_its_mandate_refuses(case: tuple[Drawn, Purchase]) -> None:
     """Judged by what is effective at its end alone."""
-    effective = drawn.open().effective()
-    purchase = data.draw(purchases_for(drawn.stated[0], effective, drawn.currency))
-    if permits(effective, purchase):
+    drawn, purchase = case
+    if permits(drawn.open().effective(), purchase):
         assert permits(drawn.stated[0], purchase)
 
 
-@given(chains(), histories(), st.data())
-def test_what_fits_the_limits_in_force_fits_those_of_every_ancestor(
-    drawn: Drawn, history: list[Payment], data: st.DataObject
-) -> None:
+def paid(choices: Choices) -> tuple[Drawn, list[Payment], int]:
+    """A chain, what was paid under it, and one more amount, which may be the whole of a cap."""
+    drawn, before = chain(choices), history(choices)
+    caps = [limit.cap for each in drawn.every for limit in each.limits(before[-1][1])]
+    return drawn, before, choices.whole(1, 45) if choices.coin() else choices.pick(caps)
+
+
+@promised
+@given(built(paid))
+def test_what_fits_the_limits_in_force_fits_those_of_every_ancestor(case: tuple[Drawn, list[Payment], int]) -> None:
     """With everything debited to all of them; and the chain has every limit debited, those that it inherits too."""
-    chain, at = drawn.open(), history[-1][1]
+    drawn, before, minor = case
+    chain, at = drawn.open(), before[-1][1]
     limits = [limit for each in drawn.nearest.values() for limit in each.limits(at)]
     stated = [limit for each in drawn.every for limit in each.limits(at)]
-    minor = data.draw(st.sampled_from([limit.cap for limit in stated]) | st.integers(1, 45))
-    assert fits(chain.limits(at), history, minor) == fits(stated, history, minor)
-    if fits(limits, history, minor):
-        assert fits(chain.limits(at), history, minor)
+    assert fits(chain.limits(at), before, minor) == fits(stated, before, minor)
+    if fits(limits, before, minor):
+        assert fits(chain.limits(at), before, minor)
     assert len({limit.name for limit in chain.limits(at)}) == len(stated) == chain.authority.counted
 
 
-@given(chains(more=1), st.data())
-def test_no_chain_with_a_wider_link_is_accepted(drawn: Drawn, data: st.DataObject) -> None:
-    path = data.draw(st.sampled_from([each for each in REGISTRY if each in drawn.nearest]))
-    value = data.draw(DRAWS[path].wider(stated_by(drawn.nearest[path]), drawn.currency))
-    every = link_of(drawn, raw_values(path, value))
+def widened(choices: Choices) -> tuple[Drawn, str, tuple[Constraint, ...]]:
+    """A chain, a path, and what a link states that is wider than the chain there."""
+    drawn = chain(choices, more=1)
+    path = choices.pick([each for each in REGISTRY if each in drawn.nearest])
+    value = DRAWS[path].wider(choices, stated_by(drawn.nearest[path]), drawn.currency)
+    return drawn, path, link_of(drawn, raw_values(path, value))
+
+
+@promised
+@given(built(widened))
+def test_no_chain_with_a_wider_link_is_accepted(case: tuple[Drawn, str, tuple[Constraint, ...]]) -> None:
+    drawn, path, every = case
     refusals = [refusal_of(each, drawn.nearest[each.path]) for each in every if each.path in drawn.nearest]
     refusal = next(each for each in refusals if each is not None)
     place = len(drawn.stated)
@@ -173,7 +201,7 @@ def _require_counted(service: act.PaymentService, nodes: list[Node]) -> None:
         assert sum(found) <= node.cap
 
 
-@settings(max_examples=max(40, settings().max_examples // 100))
+@settings(max_examples=max(40, promised.max_examples // 100))
 @given(trees(), st.data())
 def test_no_credential_of_a_tree_is_overspent(tree: tuple[World, list[Node]], data: st.DataObject) -> None:
     world, nodes = tree

@@ -31,14 +31,15 @@ from act.payment.instruction import ChargeTerms, CredentialName, Instruction, in
 from act.payment.ledger import CounterChange, Entry, EntryKind
 from act.payment.receipt import open_receipt, receipt_maker
 from act.payment.request import open_request
-from tests.support.chains import Drawn, chains, purchases_of
+from tests.support.chains import Drawn, chain, purchase_of
+from tests.support.choices import WAYS, Choices, Way, built, promised
 from tests.support.purchases import refusing
-from tests.support.strategies import ENVELOPES, MAX_EXACT, amounts_in, currencies, names, orders, private_maps, signers, uuids
-from tests.support.strategies import mandates as any_mandates
+from tests.support.strategies import ENVELOPES, MAX_EXACT, amount, currency_of, mandate, order, signer_of, uuid_of
 from tests.support.world import NOW_SECONDS, OTHER_AGENT, PRINCIPAL, PSP, World, enrolled, key, moment
 
 COSE, JOSE = ENVELOPES
-mandates = any_mandates(private_maps, MAX_EXACT)
+mandates = built(mandate, MAX_EXACT)
+signers = built(signer_of)
 
 
 def _ends(mandate: act.Mandate) -> tuple[int, int]:
@@ -46,6 +47,7 @@ def _ends(mandate: act.Mandate) -> tuple[int, int]:
     return window.start, window.end
 
 
+@promised
 @given(mandates, signers, signers)
 def test_mandates_open_to_equal_values(mandate: act.Mandate, signer: act.KeyPair, holder: act.KeyPair) -> None:
     at = moment(_ends(mandate)[0])
@@ -58,7 +60,8 @@ def test_mandates_open_to_equal_values(mandate: act.Mandate, signer: act.KeyPair
     opened.opened.check_signature(signer.public_key, "credential_signature_invalid")
 
 
-@given(orders(), signers)
+@promised
+@given(built(order), signers)
 def test_orders_open_to_equal_values(order: act.Order, signer: act.KeyPair) -> None:
     at = moment(order.expires_at - 1)
     cose, jose = (act.sign_order(order, signer=signer, at=at, format=each) for each in (COSE, JOSE))
@@ -66,21 +69,20 @@ def test_orders_open_to_equal_values(order: act.Order, signer: act.KeyPair) -> N
     assert open_object(jose).format is Format.JOSE
 
 
-@given(mandates, orders(), signers, names, st.integers(0, 120), st.binary(min_size=16, max_size=16))
+def request_terms(choices: Choices) -> dict[str, Any]:
+    """What an agent may say of a payment beside what it pays."""
+    return {"audience": choices.name(), "lifetime_seconds": choices.whole(0, 120), "request_id": choices.raw(16)}
+
+
+@promised
+@given(mandates, built(order), signers, built(request_terms))
 def test_requests_open_to_equal_values(
-    mandate: act.Mandate, order: act.Order, signer: act.KeyPair, audience: str, lifetime: int, request_id: bytes
+    mandate: act.Mandate, order: act.Order, signer: act.KeyPair, terms: dict[str, Any]
 ) -> None:
     """Under one mandate for one order: only the request's own envelope differs."""
     iac = act.mint(mandate, signer=signer, holder=signer.public_key, at=moment(_ends(mandate)[0]), format=JOSE)
     signed_order = act.sign_order(order, signer=signer, at=moment(order.expires_at - 1))
-    terms: dict[str, Any] = {
-        "chain": [iac],
-        "audience": audience,
-        "signer": signer,
-        "request_id": request_id,
-        "lifetime_seconds": lifetime,
-        "at": moment(LATEST_INSTANT - 120),
-    }
+    terms |= {"chain": [iac], "signer": signer, "at": moment(LATEST_INSTANT - 120)}
     cose, jose = (act.sign_payment(signed_order, format=each, **terms) for each in (COSE, JOSE))
     assert open_request(jose.request).request == open_request(cose.request).request
     assert act.Payment.from_bytes(jose.to_bytes()) == jose
@@ -97,7 +99,8 @@ def _is_countable(every: Sequence[Constraint]) -> bool:
     return max([*totals, *(cap.minor for cap in caps if cap is not None)], default=0) < 2**53
 
 
-@given(chains(most=MAX_EXACT))
+@promised
+@given(built(chain, most=MAX_EXACT))
 def test_links_open_to_equal_values(drawn: Drawn) -> None:
     for envelope in Format:
         data, links = drawn.signed(envelope)
@@ -115,55 +118,61 @@ def test_links_open_to_equal_values(drawn: Drawn) -> None:
             opened.opened.check_signature(key(link.issuer).public_key, "link_signature_invalid")
 
 
-digests = st.binary(min_size=32, max_size=32)
-instants = st.integers(0, LATEST_INSTANT)
-minors = st.integers(0, MAX_EXACT)
-changes = st.builds(CounterChange, names, *[minors] * 5, st.sampled_from(Unit))
+def _change(choices: Choices) -> CounterChange:
+    cap, held_before, captured_before, held, captured = (choices.whole(0, MAX_EXACT) for _ in range(5))
+    return CounterChange(choices.name(), cap, held_before, captured_before, held, captured, choices.pick(list(Unit)))
 
 
-@st.composite
-def entries(draw: st.DrawFn) -> Entry:
-    """Entries of a ledger of every kind, each with the fields that its kind has."""
-    kind, sequence = draw(st.sampled_from(EntryKind)), draw(st.integers(1, 2) | st.integers(1, MAX_EXACT))
+def entry(choices: Choices) -> Entry:
+    """An entry of a ledger of any kind, with the fields that its kind has."""
+    kind = choices.pick(list(EntryKind))
+    sequence = choices.whole(1, MAX_EXACT) if choices.coin() else choices.whole(1, 2)
     of_lifecycle = kind in (EntryKind.REVOKED, EntryKind.SUSPENDED, EntryKind.RESUMED)
     of_charge = kind is not EntryKind.REFUSED and not of_lifecycle
-    is_caused = kind in (EntryKind.SUSPENDED, EntryKind.RESUMED) or draw(st.booleans())
+    is_caused = kind in (EntryKind.SUSPENDED, EntryKind.RESUMED) or choices.coin()
     is_moved = of_charge and kind not in (EntryKind.RESERVED, EntryKind.EXPIRED)
     is_decided = kind in (EntryKind.RESERVED, EntryKind.REFUSED)
-    entry = Entry(
-        MandateKey(draw(names), draw(names), draw(uuids)),
-        draw(digests),
-        draw(names),
+    made = Entry(
+        MandateKey(choices.name(), choices.name(), uuid_of(choices)),
+        choices.raw(32),
+        choices.name(),
         sequence,
-        draw(digests) if sequence > 1 else None,
+        choices.raw(32) if sequence > 1 else None,
         kind,
-        draw(instants),
-        code=draw(st.sampled_from(list(CODES))) if kind is EntryKind.REFUSED else None,
-        charge_id=draw(names) if of_charge else None,
-        hold_expires_at=draw(instants) if kind is EntryKind.RESERVED else None,
-        counters=tuple(draw(st.lists(changes, max_size=4))),
-        tzdata_version=draw(st.none() | names) if is_decided else None,
-        capture_no=draw(names) if kind is EntryKind.PARTIALLY_CAPTURED else None,
-        refund_no=draw(names) if kind is EntryKind.REFUNDED else None,
-        instruction=draw(digests) if is_caused and (of_lifecycle or is_moved) else None,
-        caused_by=draw(st.sampled_from([*Causer][:3])) if is_caused and of_lifecycle else None,
-        link=draw(st.none() | digests) if is_caused and of_lifecycle else None,
-        credential_state=draw(st.sampled_from([*MandateState][:2])) if kind is EntryKind.RESUMED else None,
+        choices.whole(0, LATEST_INSTANT),
+        code=choices.pick(list(CODES)) if kind is EntryKind.REFUSED else None,
+        charge_id=choices.name() if of_charge else None,
+        hold_expires_at=choices.whole(0, LATEST_INSTANT) if kind is EntryKind.RESERVED else None,
+        counters=tuple(choices.several(lambda: _change(choices), 0, 4)),
+        tzdata_version=choices.name() if is_decided and choices.coin() else None,
+        capture_no=choices.name() if kind is EntryKind.PARTIALLY_CAPTURED else None,
+        refund_no=choices.name() if kind is EntryKind.REFUNDED else None,
+        instruction=choices.raw(32) if is_caused and (of_lifecycle or is_moved) else None,
+        caused_by=choices.pick([*Causer][:3]) if is_caused and of_lifecycle else None,
+        link=choices.raw(32) if is_caused and of_lifecycle and choices.coin() else None,
+        credential_state=choices.pick([*MandateState][:2]) if kind is EntryKind.RESUMED else None,
     )
     if of_lifecycle:
-        return entry
-    amount = draw(currencies.flatmap(amounts_in))
-    payment: dict[str, Any] = {
-        "request_identity": draw(digests),
-        "payee": draw(names),
-        "order_no": draw(names),
-        "order": draw(digests),
-    }
-    return replace(entry, amount=amount, **payment)
+        return made
+    return replace(
+        made,
+        amount=amount(choices, currency_of(choices)),
+        request_identity=choices.raw(32),
+        payee=choices.name(),
+        order_no=choices.name(),
+        order=choices.raw(32),
+    )
 
 
-@given(entries(), names, signers)
-def test_receipts_open_to_equal_values(entry: Entry, ledger: str, signer: act.KeyPair) -> None:
+def recorded(choices: Choices) -> tuple[Entry, str, act.KeyPair]:
+    """An entry, and whose ledger it is with its key."""
+    return entry(choices), choices.name(), signer_of(choices)
+
+
+@promised
+@given(built(recorded))
+def test_receipts_open_to_equal_values(case: tuple[Entry, str, act.KeyPair]) -> None:
+    entry, ledger, signer = case
     receipts = []
     for envelope in Format:
         unsigned = receipt_maker(ledger, entry.mandate.issuer, signer)(replace(entry, format=envelope))
@@ -192,29 +201,35 @@ def test_receipts_open_to_equal_values(entry: Entry, ledger: str, signer: act.Ke
     assert receipts[0] == receipts[1]
 
 
-@st.composite
-def instructions(draw: st.DrawFn) -> Instruction:
-    """Instructions of every action, each with fields that its action has."""
-    action = draw(st.sampled_from([*LifecycleAction, *ChargeAction]))
+def instruction_of(choices: Choices) -> Instruction:
+    """An instruction of any action, with fields that its action has."""
+    action = choices.pick([*LifecycleAction, *ChargeAction])
     about: CredentialName | ChargeTerms
     if isinstance(action, LifecycleAction):
-        about = CredentialName(draw(names), draw(uuids), draw(digests))
+        about = CredentialName(choices.name(), uuid_of(choices), choices.raw(32))
     else:
         is_capture, is_refund = action is ChargeAction.CAPTURE, action is ChargeAction.REFUND
         about = ChargeTerms(
-            draw(names),
-            draw(currencies.flatmap(amounts_in)) if is_capture or is_refund else None,
-            draw(st.none() | names) if is_capture else None,
-            draw(names) if is_refund else None,
-            draw(st.none() | digests) if is_capture else None,
+            choices.name(),
+            amount(choices, currency_of(choices)) if is_capture or is_refund else None,
+            choices.name() if is_capture and choices.coin() else None,
+            choices.name() if is_refund else None,
+            choices.raw(32) if is_capture and choices.coin() else None,
         )
-    times = draw(instants), draw(instants)
-    return Instruction(draw(st.binary(min_size=16, max_size=16)), draw(names), draw(names), action, about, *times,
-                       draw(st.none() | names))  # fmt: skip
+    times = choices.whole(0, LATEST_INSTANT), choices.whole(0, LATEST_INSTANT)
+    reason = choices.name() if choices.coin() else None
+    return Instruction(choices.raw(16), choices.name(), choices.name(), action, about, *times, reason)
 
 
-@given(instructions(), signers)
-def test_instructions_open_to_equal_values(instruction: Instruction, signer: act.KeyPair) -> None:
+def instructed(choices: Choices) -> tuple[Instruction, act.KeyPair]:
+    """An instruction and who signs it."""
+    return instruction_of(choices), signer_of(choices)
+
+
+@promised
+@given(built(instructed))
+def test_instructions_open_to_equal_values(case: tuple[Instruction, act.KeyPair]) -> None:
+    instruction, signer = case
     for envelope in Format:
         opened = open_instruction(seal(INSTRUCTION, instruction_claims(instruction), signer, envelope))
         assert opened.instruction == instruction
@@ -274,13 +289,12 @@ def _with_items(purchase: Purchase, items: Sequence[Any]) -> Purchase:
     return replace(purchase, items=items, item_categories=labels, amount=amount)
 
 
-@st.composite
-def cases(draw: st.DrawFn) -> Case:
-    """Payments that their chain mostly permits, or all of its credentials but one; every envelope carries all of it."""
-    end = NOW_SECONDS + draw(st.integers(1, 3) | st.integers(1, 10**6))
-    drawn = draw(chains(most=MAX_EXACT, window=(NOW_SECONDS - draw(st.sampled_from([0, 0, 600])), end), least=0))
+def case(choices: Choices) -> Case:
+    """A payment that its chain mostly permits, or all of its credentials but one; every envelope carries all of it."""
+    end = NOW_SECONDS + choices.whole(1, 10**6 if choices.coin() else 3)
+    drawn = chain(choices, most=MAX_EXACT, window=(NOW_SECONDS - choices.pick((0, 0, 600)), end), least=0)
     assume(_is_countable(drawn.every))
-    purchase = draw(purchases_of(drawn))
+    purchase = purchase_of(choices, drawn)
     if not NOW_SECONDS - 11 <= purchase.at <= end:  # elsewhere nothing was issued yet, or everything has ended
         purchase = replace(purchase, at=NOW_SECONDS + purchase.at % (end - NOW_SECONDS))
     purchase = replace(purchase, confirmed=False)
@@ -289,21 +303,20 @@ def cases(draw: st.DrawFn) -> Case:
     baskets = [items, (first,), (replace(first, quantity=1),), (replace(first, quantity=1, unit_amount=purchase.amount),)]
     orders_of = [_with_items(purchase, each) for each in baskets if _total_minor(each) <= MAX_EXACT]
     best = min(orders_of, key=lambda each: refusing(drawn.every, each)) if orders_of else purchase
-    purchase = draw(st.sampled_from([best, best, best, *orders_of]))
+    purchase = choices.pick([best, best, best, *orders_of])
     assume(purchase.amount.minor <= MAX_EXACT)
-    ordered_at = purchase.at - draw(st.sampled_from([0, 0, 1, 600]))
+    ordered_at = purchase.at - choices.pick((0, 0, 1, 600))
     deliver_by = purchase.deliver_by
     if deliver_by is not None and deliver_by - purchase.ordered_at in range(1, 10**9):
         deliver_by = ordered_at + deliver_by - purchase.ordered_at  # as long after the order as it was drawn
-    bought: tuple[Any, ...] = tuple(purchase.items)
     order = act.Order(
         purchase.payee,
-        draw(st.sampled_from([drawn.agent_id] * 20 + [OTHER_AGENT])),
+        choices.pick([drawn.agent_id] * 20 + [OTHER_AGENT]),
         PRINCIPAL,
         "T-1",
-        bought,
+        tuple[Any, ...](purchase.items),
         purchase.amount,
-        purchase.at + draw(st.sampled_from([1, 900])),
+        purchase.at + choices.pick((1, 900)),
         deliver_by if deliver_by is not None and deliver_by > ordered_at else None,
         purchase.delivery_address,
     )
@@ -311,25 +324,27 @@ def cases(draw: st.DrawFn) -> Case:
         drawn,
         replace(purchase, ordered_at=ordered_at),
         order,
-        draw(st.sampled_from([PSP] * 20 + ["psp-2"])),
-        draw(st.sampled_from([120] * 20 + [0, 1, 121])),
-        draw(st.sampled_from([0] * 20 + [1, 120, -11])),
+        choices.pick([PSP] * 20 + ["psp-2"]),
+        choices.pick([120] * 20 + [0, 1, 121]),
+        choices.pick([0] * 20 + [1, 120, -11]),
     )
 
 
-@given(cases())
+@promised
+@given(built(case))
 def test_the_same_payment_is_decided_alike(case: Case) -> None:
     assert case.decide(COSE) == case.decide(JOSE)
 
 
+@pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("links", [0, 1])
-def test_the_search_meets_payments_that_are_permitted(links: int) -> None:
+def test_the_search_meets_payments_that_are_permitted(links: int, way: Way) -> None:
     """And not only those that something trivial refuses."""
 
     def permitted(case: Case) -> bool:
         return len(case.drawn.stated) > links and case.decide(COSE)[0] == "permitted"
 
-    find(cases(), permitted, settings=settings(max_examples=2_000, phases=[Phase.generate]))
+    find(way(case), permitted, settings=settings(max_examples=2_000, phases=[Phase.generate]))
 
 
 @given(st.binary(max_size=200) | st.from_regex(rb"\AeyJ[A-Za-z0-9_.=-]{0,120}\Z"))

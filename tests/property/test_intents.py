@@ -18,48 +18,53 @@ from act.delegation.conversation import INPUT_MODES, MAX_RAW_BYTES, ROLES, Messa
 from act.delegation.credential import open_credential
 from act.delegation.mandate import SignedMandate, mandate_claims, read_mandate
 from act.errors import ActError
-from tests.support.strategies import ENVELOPES, MAX_EXACT, json_values, names, private_maps, purposeful, signers
+from tests.support.choices import Choices, built, promised
+from tests.support.strategies import ENVELOPES, MAX_EXACT, json_values, private_map, purposeful, signer_of
 from tests.support.world import AGENT, NOW_SECONDS, PRINCIPAL, PSP, WALLET, key, moment
 
-said = st.text(min_size=1, max_size=60)
-messages = st.lists(
-    st.builds(Message, st.sampled_from(ROLES), said, st.integers(0, LATEST_INSTANT)), min_size=1, max_size=4
-).map(tuple)
+
+def _said(choices: Choices) -> str:
+    return choices.text(60) or "."
 
 
-@st.composite
-def histories(draw: st.DrawFn) -> dict[str, Any]:
+def _messages(choices: Choices) -> tuple[Message, ...]:
+    def message() -> Message:
+        return Message(choices.pick(ROLES), _said(choices), choices.whole(0, LATEST_INSTANT))
+
+    return tuple(choices.several(message, 1, 4))
+
+
+def history(choices: Choices) -> dict[str, Any]:
     """A `conversation_history` of a JSON document: raw, digest, or both."""
-    raw = draw(said | messages)
+    raw = _messages(choices) if choices.coin() else _said(choices)
     written = (
         raw
         if isinstance(raw, str)
         else [{"role": each.role, "content": each.content, "create_time": iso(each.create_time)} for each in raw]
     )
-    shown = draw(st.sampled_from(["raw", "digest", "both"]))
-    history: dict[str, Any] = {} if shown == "digest" else {"user_intent_raw": written}
+    shown = choices.pick(("raw", "digest", "both"))
+    made: dict[str, Any] = {} if shown == "digest" else {"user_intent_raw": written}
     if shown != "raw":
-        history |= {"user_intent_raw_digest": _base64url(intent_digest(raw)), "context_ref": draw(names)}
-    modes = draw(st.lists(st.sampled_from(INPUT_MODES), max_size=3, unique=True))
-    return history | ({"input_mode": modes} if modes else {})
+        made |= {"user_intent_raw_digest": _base64url(intent_digest(raw)), "context_ref": choices.name()}
+    modes = choices.some(tuple(INPUT_MODES), 3, least=0)
+    return made | ({"input_mode": modes} if modes else {})
 
 
-@st.composite
-def records(draw: st.DrawFn) -> act.Isr:
-    """Confirmed intent records, with any constraints a mandate can have."""
-    of: tuple[Constraint, ...] = draw(purposeful(MAX_EXACT))
+def record(choices: Choices) -> act.Isr:
+    """A confirmed intent record, with any constraints a mandate can have."""
+    of: tuple[Constraint, ...] = purposeful(choices, MAX_EXACT)
     start, end = next(each.encode() for each in of if each.path == "validity")
-    body = {"allowed_payment_methods": [draw(names)]} | _document(write_constraints(of, draw(private_maps)))
+    body = {"allowed_payment_methods": [choices.name()]} | _document(write_constraints(of, private_map(choices)))
     body |= {
-        "conversation_history": draw(histories()),
+        "conversation_history": history(choices),
         "validity_start_time": iso(start),
         "validity_end_time": iso(end),
-        "agent_id": draw(names),
+        "agent_id": choices.name(),
     }
-    if draw(st.booleans()):
-        body["intent_id"] = draw(names)
-    at = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=draw(st.integers(0, end - 1)))
-    return act.Isr.from_json(body).confirm(method=draw(names), at=at)
+    if choices.coin():
+        body["intent_id"] = choices.name()
+    at = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=choices.whole(0, end - 1))
+    return act.Isr.from_json(body).confirm(method=choices.name(), at=at)
 
 
 def _document(value: Any) -> Any:
@@ -75,7 +80,8 @@ def _base64url(data: bytes) -> str:
     return urlsafe_b64encode(data).rstrip(b"=").decode()
 
 
-@given(records(), signers)
+@promised
+@given(built(record), built(signer_of))
 def test_what_is_selected_reads_back_in_both_envelopes_and_names_its_record(record: act.Isr, signer: act.KeyPair) -> None:
     mandate = record.select_mandate(issuer=WALLET, ledger=PSP, delegator_identity=PRINCIPAL)
     signed = read_mandate(mandate_claims(mandate, key(AGENT).public_key, NOW_SECONDS))
@@ -92,7 +98,8 @@ def test_what_is_selected_reads_back_in_both_envelopes_and_names_its_record(reco
         assert len(record.summary(language)) == len(record.constraints) + 1
 
 
-@given(histories(), st.binary(max_size=40))
+@promised
+@given(built(history), st.binary(max_size=40))
 def test_a_history_reads_back_and_tells_other_content(written: dict[str, Any], content: bytes) -> None:
     record = act.Isr.from_json({"conversation_history": written, "intent_id": "x"})
     history = record.conversation_history

@@ -20,7 +20,8 @@ from act.payment.receipt import open_receipt
 from act.payment.request import open_request
 from act.payment.verifier import ReservationRequest
 from act.wire import cbor
-from tests.support.strategies import cbor_values, json_values, mandates, names, orders, private_maps, signers
+from tests.support.choices import Choices, built, promised
+from tests.support.strategies import cbor_values, json_values, mandate, order, signer_of
 from tests.support.world import PSP, World, claims_of, identity_of, key, moment, reseal
 
 WORLD = World()
@@ -223,7 +224,7 @@ def test_any_one_field_of_a_parties_file_with_any_value(data: st.DataObject) -> 
                 "categories": ["tea"],
                 "keys": [
                     {
-                        "jwk": act.to_jwk(key("shop").public_key),
+                        "jwk": key("shop").public_key.to_jwk(),
                         "not_before": "2026-01-01T00:00:00Z",
                         "not_after": "2027-01-01T00:00:00Z",
                         "compromised_at": "2026-06-01T00:00:00Z",
@@ -252,10 +253,11 @@ def _replaced(document: Any, path: str, value: object) -> Any:
 
 # --- round trips --------------------------------------------------------------------------------------------------------
 
-any_mandate = mandates(private_maps)
+mandates, signers = built(mandate), built(signer_of)
 
 
-@given(any_mandate, signers, signers)
+@promised
+@given(mandates, signers, signers)
 def test_any_mandate_is_read_back(mandate: act.Mandate, signer: act.KeyPair, holder: act.KeyPair) -> None:
     window: Any = mandate.constraints[0]
     iac = act.mint(mandate, signer=signer, holder=holder.public_key, at=moment(window.start))
@@ -265,40 +267,36 @@ def test_any_mandate_is_read_back(mandate: act.Mandate, signer: act.KeyPair, hol
     assert act.mint(opened.content.mandate, signer=signer, holder=holder.public_key, at=moment(window.start)) == iac
 
 
-@given(orders(), signers)
+@promised
+@given(built(order), signers)
 def test_any_order_is_read_back(order: act.Order, signer: act.KeyPair) -> None:
     signed = act.sign_order(order, signer=signer, at=moment(order.expires_at - 1))
     assert open_order(signed).order == order
 
 
-@given(any_mandate, orders(), signers, names, names, st.integers(0, 120), st.binary(min_size=16, max_size=16))
-def test_any_request_is_read_back(
-    mandate: act.Mandate,
-    order: act.Order,
-    signer: act.KeyPair,
-    audience: str,
-    method: str,
-    lifetime: int,
-    request_id: bytes,
-) -> None:
+def request_terms(choices: Choices) -> dict[str, Any]:
+    """What an agent may say of a payment beside what it pays."""
+    return {
+        "audience": choices.name(),
+        "payment_method": choices.name(),
+        "request_id": choices.raw(16),
+        "lifetime_seconds": choices.whole(0, 120),
+    }
+
+
+@promised
+@given(mandates, built(order), signers, built(request_terms))
+def test_any_request_is_read_back(mandate: act.Mandate, order: act.Order, signer: act.KeyPair, terms: dict[str, Any]) -> None:
     window: Any = mandate.constraints[0]
     iac = act.mint(mandate, signer=signer, holder=signer.public_key, at=moment(window.start))
     signed_order = act.sign_order(order, signer=signer, at=moment(order.expires_at - 1))
     issued_at = LATEST_INSTANT - 120
-    payment = act.sign_payment(
-        signed_order,
-        chain=[iac],
-        audience=audience,
-        signer=signer,
-        payment_method=method,
-        request_id=request_id,
-        lifetime_seconds=lifetime,
-        at=moment(issued_at),
-    )
+    payment = act.sign_payment(signed_order, chain=[iac], signer=signer, at=moment(issued_at), **terms)
     request = open_request(payment.request).request
-    assert (request.request_id, request.audience, request.payment_method) == (request_id, audience, method)
+    assert (request.request_id, request.audience) == (terms["request_id"], terms["audience"])
+    assert (request.payment_method, request.issued_at) == (terms["payment_method"], issued_at)
     assert (request.agent_id, request.delegator_identity) == (mandate.agent_id, mandate.delegator_identity)
     assert (request.credential, request.order) == (identity_of(iac), identity_of(signed_order))
     assert (request.order_no, request.payee, request.amount) == (order.order_no, order.payee, order.amount)
-    assert (request.issued_at, request.expires_at) == (issued_at, issued_at + lifetime)
+    assert request.expires_at == issued_at + terms["lifetime_seconds"]
     assert act.Payment.from_bytes(payment.to_bytes()) == payment

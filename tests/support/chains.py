@@ -1,4 +1,4 @@
-"""Strategies for whole chains: a mandate and links below it that narrow it, signed in either envelope."""
+"""Generators of whole chains: a mandate and links below it that narrow it, signed in either envelope."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from typing import Any, Final
 from uuid import UUID
 
 from hypothesis import assume
-from hypothesis import strategies as st
 
 import act
 from act.delegation.chain import Chain, open_chain
@@ -21,9 +20,10 @@ from act.delegation.vc_jwt import vc_payload
 from act.envelope.kinds import LINK, MANDATE
 from act.envelope.objects import Format, seal
 from act.money import MINOR_LIMIT
+from tests.support.choices import Choices
 from tests.support.narrowing import DRAWS, ITEMS, TOLERANCE, is_narrower, stated_by
-from tests.support.purchases import purchases_for
-from tests.support.strategies import has_purpose, purposeful
+from tests.support.purchases import purchase_for
+from tests.support.strategies import constraints, has_purpose, purposeful
 from tests.support.world import (
     AGENT,
     NOW_SECONDS,
@@ -37,7 +37,7 @@ from tests.support.world import (
     key,
 )
 
-__all__ = ["DEPTH", "Drawn", "add_link", "chains", "link_of", "purchases_of", "raw_values", "roots"]
+__all__ = ["DEPTH", "Drawn", "add_link", "chain", "link_of", "purchase_of", "raw_values"]
 
 DEPTH: Final = "ext.delegation.max_depth"
 _KEPT: Final = (
@@ -115,32 +115,35 @@ def add_link(drawn: Drawn, every: tuple[Constraint, ...]) -> Drawn:
     return Drawn((*drawn.stated, every), inherited | {each.path: each for each in every}, drawn.currency)
 
 
-@st.composite
-def roots(draw: st.DrawFn, most: int = MINOR_LIMIT - 1, window: tuple[int, int] | None = None) -> Drawn:
+def _root(choices: Choices, most: int, window: tuple[int, int] | None) -> Drawn:
     """A mandate that allows links, with amounts of at most `most` minor units; `window` takes the place of a drawn one."""
-    every = {each.path: each for each in draw(purposeful(most))}
-    if draw(st.integers(0, 3)):  # of twenty bounds nearly always one refuses
-        kept = {*_KEPT, *draw(st.lists(st.sampled_from(list(REGISTRY)), max_size=4))}
-        fewer = {path: each for path, each in every.items() if path in kept}
-        every = fewer if has_purpose(tuple(fewer.values())) else every
+    of: tuple[Constraint, ...] = ()
+    if choices.index(4):  # of twenty bounds nearly always one refuses
+        of = constraints(choices, most, {*_KEPT, *choices.some(_PATHS, 4, least=0)})
+    every = {each.path: each for each in (of if of and has_purpose(of) else purposeful(choices, most))}
     currency = every["currency"]
     assert isinstance(currency, Currency)
-    every[DEPTH] = REGISTRY[DEPTH].read(draw(st.integers(1, 8)), currency.code)
+    every[DEPTH] = REGISTRY[DEPTH].read(choices.whole(1, 8), currency.code)
     if window is not None:
         every["validity"] = Validity(*window)
     nearest = {path: every[path] for path in REGISTRY if path in every}
     return Drawn((tuple(nearest.values()),), nearest, currency.code)
 
 
-@st.composite
-def narrowed(draw: st.DrawFn, drawn: Drawn, depth: int | None) -> Drawn:
+_PATHS: Final = tuple(REGISTRY)
+_OF_LINKS: Final = tuple(path for path in REGISTRY if path not in (DEPTH, "currency"))
+
+
+def _narrowed(choices: Choices, drawn: Drawn, depth: int | None) -> Drawn:
     """The chain with one more link that narrows some things at random. `depth` is what it says of further links."""
     raw: dict[str, Any] = {} if depth is None else {DEPTH: depth}
-    paths = [path for path in REGISTRY if path not in (DEPTH, "currency")]
-    for path in draw(st.just(paths) | st.lists(st.sampled_from(paths), max_size=5, unique=True).map(sorted)):
+    for path in sorted(choices.some(_OF_LINKS, 5, least=0)) if choices.coin() else _OF_LINKS:
         parent = drawn.nearest.get(path)
         draws = DRAWS[path]
-        value = draw(draws.values(drawn.currency) if parent is None else draws.near(stated_by(parent), drawn.currency))
+        if parent is None:
+            value = draws.values(choices, drawn.currency)
+        else:
+            value = draws.near(choices, stated_by(parent), drawn.currency)
         raw |= raw_values(path, value)
     return add_link(drawn, _what_narrows(drawn, raw))
 
@@ -163,24 +166,22 @@ def _what_narrows(drawn: Drawn, raw: dict[str, Any]) -> tuple[Constraint, ...]:
                 raw.pop(ITEMS, None)
 
 
-@st.composite
-def chains(
-    draw: st.DrawFn, more: int = 0, most: int = MINOR_LIMIT - 1, window: tuple[int, int] | None = None, least: int = 1
+def chain(
+    choices: Choices, *, more: int = 0, most: int = MINOR_LIMIT - 1, window: tuple[int, int] | None = None, least: int = 1
 ) -> Drawn:
     """A mandate and up to three links that narrow it; `more` links may still follow. `least` is how many there are at least."""
-    drawn = draw(roots(most, window))
+    drawn = _root(choices, most, window)
     allowed = drawn.nearest[DEPTH].encode()
     assume(allowed >= max(more, least))
-    length = draw(st.integers(0 if more else least, min(3, allowed - more)))
+    length = choices.whole(0 if more else least, min(3, allowed - more))
     for place in range(length):
         left = length - place - 1 + more
-        drawn = draw(narrowed(drawn, left or None))
+        drawn = _narrowed(choices, drawn, left or None)
     return drawn
 
 
-@st.composite
-def purchases_of(draw: st.DrawFn, drawn: Drawn) -> Purchase:
-    """Purchases that all credentials of a chain might permit, or all but one."""
-    spoiler = draw(st.integers(0, len(drawn.stated)))
+def purchase_of(choices: Choices, drawn: Drawn) -> Purchase:
+    """A purchase that all credentials of a chain might permit, or all but one."""
+    spoiler = choices.index(len(drawn.stated) + 1)
     pleased = [each for place, stated in enumerate(drawn.stated) if place != spoiler for each in stated]
-    return draw(purchases_for(drawn.every, pleased, drawn.currency))
+    return purchase_for(choices, drawn.every, pleased, drawn.currency)

@@ -56,9 +56,10 @@ class Done:
 
 
 class Desk:
-    """A folder with everything the commands need."""
+    """A folder with everything the commands need. `ledger` is where the payment service keeps its own."""
 
-    def __init__(self, folder: Path, world: World | None = None) -> None:
+    def __init__(self, folder: Path, world: World | None = None, *, ledger: str = "ledger.db") -> None:
+        self.ledger: Final = ledger
         self.folder: Final = folder
         self.world: Final = world or World()
         folder.mkdir(exist_ok=True)
@@ -81,13 +82,13 @@ class Desk:
         return name
 
     def authorize(self, payment: str = "payment.cbor", *more: str) -> Done:
-        """`act authorize` at the world's instant, with the desk's own ledger.db."""
+        """`act authorize` at the world's instant, with the desk's own ledger."""
         return self.call("authorize", payment, *self.service_options, "--at", AT, *more)
 
     @property
     def service_options(self) -> tuple[str, ...]:
         """The options of every command of the payment service."""
-        return "--ledger", "ledger.db", "--ledger-id", PSP, "--key", "psp.pem", "--parties", "parties.json"
+        return "--ledger", self.ledger, "--ledger-id", PSP, "--key", "psp.pem", "--parties", "parties.json"
 
     def call(self, *arguments: str, stdin: bytes = b"") -> Done:
         """Runs a command in this process."""
@@ -162,7 +163,7 @@ def parties_document(parties: MutableParties) -> dict[str, Any]:
     entries = []
     for each in parties.keys.values():
         keys = {
-            "jwk": act.to_jwk(each.public_key),
+            "jwk": each.public_key.to_jwk(),
             "not_before": _iso(each.not_before),
             "not_after": _iso(each.not_after),
         }

@@ -81,7 +81,7 @@ def tea_scene(folder: Path) -> Scene:
 
 def _party(party_id: str, role: str, key: act.PublicKey, **more: list[str]) -> dict[str, Any]:
     """One party of a parties file, with one key."""
-    keys = [{"jwk": act.to_jwk(key), "not_before": "1970-01-01T00:00:00Z", "not_after": LATEST}]
+    keys = [{"jwk": key.to_jwk(), "not_before": "1970-01-01T00:00:00Z", "not_after": LATEST}]
     return {"id": party_id, "name": party_id, "roles": [role], "keys": keys, **more}
 
 

@@ -57,24 +57,32 @@ class FilePlace:
 
     def audit(self) -> Audit:
         """See `Place.audit`."""
-        return SqliteLedger.audit(self.path)
+        with self.open() as ledger:
+            return ledger.audit()
 
     def write(self, statement: str) -> None:
         """See `Place.write`."""
         with closing(sqlite3.connect(self.path, isolation_level=None)) as connection:
-            connection.execute(statement)
+            for each in statement.split("; "):
+                connection.execute(each)
 
 
 class SchemaPlace:
     """A schema of its own on a PostgreSQL server."""
 
     def __init__(self, server: PostgresServer) -> None:
+        self.server: Final = server
         self.address: Final = server.address
         self.schema: Final = server.fresh_schema()
 
     def open(self) -> PostgresLedger:
         """See `Place.open`."""
         return PostgresLedger(self.address, schema=self.schema)
+
+    @property
+    def url(self) -> str:
+        """What the command's `--ledger` is given for it."""
+        return self.server.url(self.schema)
 
     def connect(self) -> psycopg.Connection[tuple[Any, ...]]:
         """A connection that looks names up where the ledger does."""

@@ -19,6 +19,7 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import IO, Final
+from urllib.parse import quote
 
 __all__ = ["PostgresServer"]
 
@@ -46,6 +47,8 @@ class PostgresServer:
         if self._user is not None:
             shutil.chown(self._folder, self._user)
         self._run("initdb", "-D", str(self._data), "-U", "act", "--auth=trust", "--no-sync", "--encoding=UTF8", "--locale=C")
+        guarded = "local all guarded scram-sha-256\nlocal all all trust\n"  # one role needs its password
+        self._data.joinpath("pg_hba.conf").write_text(guarded)
         self._process: subprocess.Popen[str] | None = None
         self.start()
 
@@ -104,6 +107,12 @@ class PostgresServer:
         self._drain.join()
         self._process = None
 
+    def restart(self, **settings: str) -> None:
+        """Starts it with other settings."""
+        self.kill()
+        self._settings = settings
+        self.start()
+
     def stop(self) -> None:
         """Stops it and removes its folder."""
         if self._process is not None:
@@ -114,6 +123,10 @@ class PostgresServer:
     def address(self) -> str:
         """libpq's address of its one database."""
         return f"host={self._folder} dbname=postgres user=act"
+
+    def url(self, schema: str, user: str = "act") -> str:
+        """What `--ledger` is given for a schema of it. `user` may bring its password."""
+        return f"postgresql://{user}@/postgres?host={quote(str(self._folder))}&schema={schema}"
 
     @staticmethod
     def fresh_schema() -> str:

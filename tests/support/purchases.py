@@ -1,12 +1,10 @@
-"""What Hypothesis draws for constraints to judge: purchases that they might just permit or just refuse, and past payments."""
+"""Generators of what constraints judge: purchases that they might just permit or just refuse, and past payments."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields, replace
-from typing import Any, Final
-
-from hypothesis import strategies as st
+from typing import Final, TypeVar
 
 import act
 from act.calendar import LATEST_INSTANT, local_seconds
@@ -24,9 +22,12 @@ from act.delegation.constraints.scope import (
 from act.delegation.limits import Limit, Unit
 from act.delegation.purchase import Purchase
 from act.money import MINOR_LIMIT
-from tests.support.strategies import amount_sizes, amounts_in, few_names, names
+from tests.support.choices import Choices
+from tests.support.strategies import amount_size, few_name
 
-__all__ = ["Payment", "fits", "histories", "permits", "purchases_for", "purchases_near", "refusing"]
+__all__ = ["Payment", "fits", "history", "permits", "purchase_for", "purchase_near", "refusing"]
+
+T = TypeVar("T")
 
 Payment = tuple[int, int]
 """An amount in minor units, and when."""
@@ -47,13 +48,13 @@ def permits(every: Constraint | Iterable[Constraint], purchase: Purchase) -> boo
 _PAUSES: Final = [0, 1, 1_800, 43_200, 86_400, 20 * 86_400]
 
 
-@st.composite
-def histories(draw: st.DrawFn) -> list[Payment]:
+def history(choices: Choices) -> list[Payment]:
     """Payments in order of time, some of them in the same second, others weeks apart."""
-    at = draw(st.integers(0, 10**9))
+    at = choices.whole(0, 10**9)
     paid = []
-    for minor, pause in draw(st.lists(st.tuples(st.integers(1, 45), st.sampled_from(_PAUSES)), min_size=1, max_size=12)):
-        at += pause
+    for _ in range(choices.whole(1, 12)):
+        minor = choices.whole(1, 45)
+        at += choices.pick(_PAUSES)
         paid.append((minor, at))
     return paid
 
@@ -123,100 +124,133 @@ def _edges_of(every: Sequence[Constraint]) -> _Edges:
     return edges
 
 
-def _or_any(some: list[Any], anything: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
-    return st.sampled_from(some) | anything if some else anything
-
-
 def _around(minors: list[int]) -> list[int]:
     return [minor + shift for minor in minors for shift in (-1, 0, 1) if 0 < minor + shift < MINOR_LIMIT]
 
 
-@st.composite
-def _instants(draw: st.DrawFn, edges: _Edges) -> int:
+def _word(choices: Choices, some: list[str]) -> str:
+    """One of these, one of a few, or any."""
+    match choices.index(4):
+        case 0 if some:
+            return choices.pick(some)
+        case 3:
+            return choices.name()
+        case _:
+            return few_name(choices)
+
+
+def _instant(choices: Choices, edges: _Edges) -> int:
     """At the ends of a window, at the ends of a day's hours, or at any time."""
-    around = [edge + shift for edge in edges.instants for shift in (-1, 0)]
-    at = int(draw(_or_any(around, st.integers(0, LATEST_INSTANT))))
-    moves: bool = draw(st.booleans())
-    if edges.schedules and moves:
-        schedule = draw(st.sampled_from(edges.schedules))
-        minute = draw(st.sampled_from([edge for stretch in schedule.hours or ((0, 1_440),) for edge in stretch]))
+    if edges.instants and not choices.coin():
+        at = choices.pick(edges.instants) - choices.index(2)
+    else:
+        at = choices.whole(0, LATEST_INSTANT)
+    if edges.schedules and choices.coin():
+        schedule = choices.pick(edges.schedules)
+        minute = choices.pick([edge for stretch in schedule.hours or ((0, 1_440),) for edge in stretch])
         local = local_seconds(min(max(at, 0), LATEST_INSTANT), schedule.time_zone)
-        at += minute * 60 - local % 86_400 + draw(st.sampled_from([-1, 0]))
+        at += minute * 60 - local % 86_400 - choices.index(2)
     return min(max(at, 0), LATEST_INSTANT)
 
 
-@st.composite
-def _lines(draw: st.DrawFn, edges: _Edges, currency: str) -> tuple[act.Item, ...]:
+def _lines(choices: Choices, edges: _Edges, currency: str) -> tuple[act.Item, ...]:
     """Lines of an order: mostly what entries name, at the prices that they speak of and around them."""
-    prices = _or_any(_around(edges.prices), amount_sizes)
-    is_whole = bool(edges.lists) and draw(st.integers(0, 2)) == 0  # as many of everything as one list allows
-    of = draw(st.sampled_from(edges.lists)) if is_whole else [None] * draw(st.integers(1, 3))
+    prices = _around(edges.prices)
+    is_whole = bool(edges.lists) and choices.index(3) == 0  # as many of everything as one list allows
+    of = choices.pick(edges.lists) if is_whole else [None] * choices.whole(1, 3)
     lines = []
     for chosen in of:
-        entry = chosen if chosen is not None else draw(_or_any(edges.entries, st.just(ItemEntry())))
+        entry = chosen if chosen is not None else _one_or(choices, edges.entries, ItemEntry())
         sku, name, category = (
-            stated if stated is not None else draw(_or_any(edges.categories, few_names))
+            stated
+            if stated is not None
+            else few_name(choices)
+            if not edges.categories or choices.coin()
+            else choices.pick(edges.categories)
             for stated in (entry.sku, entry.name, entry.category)
         )
-        most = [entry.max_quantity + shift for shift in (0, 1)] if entry.max_quantity is not None else []
-        quantity = min(draw(_or_any(most, st.integers(1, 4))), 1_000_000)
-        price = draw(prices)
+        quantity = choices.whole(1, 4)
+        if entry.max_quantity is not None and not choices.coin():
+            quantity = min(entry.max_quantity + choices.index(2), 1_000_000)
+        price = choices.pick(prices) if prices and not choices.coin() else amount_size(choices)
         if chosen is not None:
             quantity, price = entry.max_quantity or quantity, min([*edges.prices, price])
         lines.append(act.Item(sku, name, category, quantity, act.Amount(price, currency)))
     return tuple(lines)
 
 
-@st.composite
-def _promises(draw: st.DrawFn, edges: _Edges, ordered_at: int) -> int | None:
+def _one_or(choices: Choices, some: Sequence[T], other: T) -> T:
+    return choices.pick(some) if some and not choices.coin() else other
+
+
+def _promise(choices: Choices, edges: _Edges, ordered_at: int) -> int | None:
     """When an order promises to be delivered."""
-    latest = [each.until if each.until is not None else ordered_at + (each.within_seconds or 0) for each in edges.deliveries]
-    around = [each + shift for each in latest for shift in (-1, 0, 1)]
-    promised: int | None = draw(_or_any(around, st.none() | st.integers(0, 10**10)))
-    return promised
+    if edges.deliveries and choices.index(3) == 0:
+        each = choices.pick(edges.deliveries)
+        latest = each.until if each.until is not None else ordered_at + (each.within_seconds or 0)
+        return latest + choices.pick((0, -1, 1))
+    return choices.whole(0, 10**10) if choices.coin() else None
 
 
-@st.composite
-def purchases_near(draw: st.DrawFn, every: Sequence[Constraint], currency: str) -> Purchase:
-    """Purchases that constraints might just permit or just refuse: of their entries, amounts and instants, and of others."""
-    edges = _edges_of(every)
-    categories = _or_any(edges.categories, few_names) | few_names | names
-    lines = draw(_lines(edges, currency))
-    amounts = _or_any([act.Amount(minor, currency) for minor in _around(edges.minors)], amounts_in(currency))
-    ordered_at = draw(st.integers(0, 10**9))
+def _purchase(choices: Choices, edges: _Edges, currency: str) -> Purchase:
+    lines = _lines(choices, edges, currency)
     labels = frozenset([line.category for line in lines])
+    minors = _around(edges.minors)
+    ordered_at = choices.whole(0, 10**9)
+    address = _one_or(choices, edges.addresses, None) or choices.pick((None, None, bytes(32), bytes(range(32))))
     return Purchase(
-        draw(_or_any(edges.payees, few_names) | few_names | names),
-        draw(st.just(labels) | st.frozensets(categories, max_size=2)),
-        draw(st.just(labels) | st.frozensets(categories, min_size=1, max_size=3)),
-        draw(amounts),
-        draw(_or_any(edges.methods, few_names) | few_names | names),
-        draw(st.sampled_from([*edges.modes, *edges.modes, "DEL", "AUP"])),
-        draw(_instants(edges)),
+        _word(choices, edges.payees),
+        labels if choices.coin() else _labels(choices, edges, 0, 2),
+        labels if choices.coin() else _labels(choices, edges, 1, 3),
+        act.Amount(choices.pick(minors) if minors and choices.coin() else amount_size(choices), currency),
+        _word(choices, edges.methods),
+        choices.pick([*edges.modes, *edges.modes, "DEL", "AUP"]),
+        _instant(choices, edges),
         lines,
         ordered_at,
-        draw(_promises(edges, ordered_at)),
-        draw(_or_any(edges.addresses, st.none() | st.sampled_from([bytes(32), bytes(range(32))]))),
-        draw(st.booleans()),
+        _promise(choices, edges, ordered_at),
+        address,
+        choices.coin(),
     )
 
 
-@st.composite
-def purchases_for(draw: st.DrawFn, every: Sequence[Constraint], pleased: Sequence[Constraint], currency: str) -> Purchase:
-    """Purchases near all of the constraints that some of them mostly permit: of several, field by field, what fewest refuse."""
-    near = purchases_near([*pleased, *every], currency)
-    best, *others = (draw(near) for _ in range(4))
+def _labels(choices: Choices, edges: _Edges, least: int, most: int) -> frozenset[str]:
+    return frozenset(choices.several(lambda: _word(choices, edges.categories), least, most))
+
+
+def purchase_near(choices: Choices, every: Sequence[Constraint], currency: str) -> Purchase:
+    """A purchase that constraints might just permit or just refuse: of their entries, amounts and instants, and of others."""
+    return _purchase(choices, _edges_of(every), currency)
+
+
+_CANDIDATES: Final = 10
+_FIELDS: Final = tuple(field.name for field in fields(Purchase))
+
+
+def purchase_for(choices: Choices, every: Sequence[Constraint], pleased: Sequence[Constraint], currency: str) -> Purchase:
+    """A purchase near all constraints that some of them mostly permit: of several, field by field, what fewest refuse."""
+    edges = _edges_of([*pleased, *every])
+    best = _purchase(choices, edges, currency)
     fewest = refusing(pleased, best)
-    for field in fields(Purchase):
+    others = [_purchase(choices, edges, currency) for _ in range(_CANDIDATES)] if fewest else []
+    for name in _FIELDS:
         for other in others:
             if not fewest:
                 return best
-            candidate = replace(best, **{field.name: getattr(other, field.name)})
-            if (count := refusing(pleased, candidate)) < fewest:
+            if (value := getattr(other, name)) == getattr(best, name):
+                continue
+            candidate = replace(best, **{name: value})
+            if (count := refusing(pleased, candidate, fewest)) < fewest:
                 best, fewest = candidate, count
     return best
 
 
-def refusing(every: Sequence[Constraint], purchase: Purchase) -> int:
-    """How many constraints refuse a purchase."""
-    return sum(not permits(each, purchase) for each in every)
+def refusing(every: Sequence[Constraint], purchase: Purchase, most: int | None = None) -> int:
+    """How many constraints refuse a purchase; nobody asks further than `most`."""
+    count = 0
+    for each in every:
+        if not permits(each, purchase):
+            count += 1
+            if count == most:
+                break
+    return count

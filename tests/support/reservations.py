@@ -11,11 +11,12 @@ from hashlib import sha256
 from typing import Final, cast
 from uuid import UUID
 
+from act.delegation.lifecycle import Causer
 from act.delegation.limits import Limit
 from act.delegation.mandate import MandateKey
 from act.envelope.objects import Format
 from act.money import Amount
-from act.payment.ledger import MandateRecord, ReceiptMaker
+from act.payment.ledger import Cause, MandateRecord, ReceiptMaker
 from act.payment.receipt import receipt_maker
 from act.payment.verifier import LinkRecord, RequestKey, ReservationRequest
 from tests.support.world import AGENT, END_SECONDS, NOW_SECONDS, PRINCIPAL, PSP, SHOP, WALLET, key
@@ -59,6 +60,19 @@ def mandate(number: int = 1, *, identity: bytes | None = None) -> MandateRecord:
     return MandateRecord(mandate_key, identity or digest("mandate", number), AGENT, "CNY", END_SECONDS, format=format)
 
 
+def links_to(*numbers: int) -> tuple[LinkRecord, ...]:
+    """A chain of links, root first: each number is another one, below those before it."""
+    return tuple(
+        LinkRecord(UUID(int=1_000 + number, version=4).urn, digest("link", numbers[:place]), f"agent:{number}")
+        for place, number in enumerate(numbers, 1)
+    )
+
+
+def cause(number: int = 1, causer: Causer = Causer.PRINCIPAL, *, identity: bytes | None = None) -> Cause:
+    """An instruction that was authenticated: each number is another one."""
+    return Cause(digest("key", causer), number.to_bytes(16), identity or digest("instruction", number, causer), causer)
+
+
 def reservation(
     number: int = 1,
     amount_minor: int = 1_800,
@@ -71,14 +85,16 @@ def reservation(
     identity: bytes | None = None,
     at: int = NOW_SECONDS,
     pinned_before: int | None = None,
+    links: Sequence[LinkRecord] = (),
 ) -> ReservationRequest:
-    """A request to reserve. `number` is its id and, unless told otherwise, its order; what it asks makes its identity."""
+    """A request to reserve. `number` is its id and, unless told otherwise, its order; what it asks makes its identity. The last
+    of `links` pays."""
     record = mandate() if of is None else of
     order_no = f"T-{number:04d}" if order_no is None else order_no
     asked = _Asked(
         RequestKey(record.key, agent_id, digest("holder", agent_id), number.to_bytes(16)),
         identity or digest("request", number, amount_minor, payee, order_no, agent_id, record.identity),
-        record.identity,
+        links[-1].identity if links else record.identity,
         pinned_before,
         payee,
         order_no,
@@ -86,5 +102,6 @@ def reservation(
         Amount(amount_minor, record.currency),
         tuple(limits),
         at,
+        tuple(links),
     )
     return cast(ReservationRequest, asked)

@@ -1,13 +1,14 @@
-"""What Hypothesis draws: plain values, and claims, orders and mandates that are right."""
+"""What the properties draw: any plain values, and generators of claims, orders and mandates that are right."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence, Set
 from datetime import date
 from decimal import Decimal
 from typing import Any, Final, Literal
 from uuid import UUID
 
+from hypothesis import reject
 from hypothesis import strategies as st
 
 import act
@@ -15,34 +16,37 @@ from act.calendar import LATEST_INSTANT
 from act.delegation.constraints import Constraint, build_constraints, require_purpose
 from act.iso4217 import EXPONENTS
 from act.money import MINOR_LIMIT
+from tests.support.choices import Choices
 from tests.support.world import key
 
 __all__ = [
     "ENVELOPES",
     "MAX_EXACT",
-    "amount_sizes",
-    "amounts_in",
+    "amount",
+    "amount_size",
+    "amount_text",
+    "cbor_value",
     "cbor_values",
     "constraints",
-    "currencies",
-    "delivery_times",
-    "few_names",
+    "currency_of",
+    "delivery_time",
+    "few_name",
     "has_purpose",
     "item_entries",
     "json_values",
-    "mandates",
-    "names",
-    "orders",
-    "percentages",
-    "periods",
-    "private_maps",
+    "mandate",
+    "name_list",
+    "order",
+    "percentage",
+    "period",
+    "private_map",
     "purposeful",
-    "schedules",
-    "signers",
+    "schedule",
+    "signer_of",
     "staleness",
-    "uuids",
+    "uuid_of",
     "weekdays",
-    "zones",
+    "zone_of",
 ]
 
 _integers: Final = st.integers(-(2**63), 2**63 - 1) | st.sampled_from([0, 1, -1, 2**31, 2**63 - 1, LATEST_INSTANT + 1])
@@ -53,7 +57,7 @@ cbor_values: Final[st.SearchStrategy[Any]] = st.recursive(
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(_integers | st.text(max_size=8), inner, max_size=4),
     max_leaves=8,
 )
-"""Any value that CBOR carries here."""
+"""Any value that CBOR carries here; `cbor_value` makes such values of choices."""
 
 json_values: Final[st.SearchStrategy[Any]] = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**70), 2**70) | st.floats() | st.text(max_size=20),
@@ -62,96 +66,232 @@ json_values: Final[st.SearchStrategy[Any]] = st.recursive(
 )
 """Any value that JSON carries."""
 
-_FILLERS: Final = "\u115f\u1160\u3164\uffa0"  # letters of Hangul that nobody sees, and that no name may have
-_seen: Final = st.characters(categories=("L", "N", "P", "S"), exclude_characters=_FILLERS)
-names: Final = st.text(_seen, min_size=1, max_size=40).filter(str.isprintable)
-"""Identifiers and labels."""
+ENVELOPES: Final[tuple[Literal["cose"], Literal["jose"]]] = ("cose", "jose")
+MAX_MINOR: Final = MINOR_LIMIT - 1
+MAX_EXACT: Final = 10**15 - 1
+"""What a VC-JWT carries in minor units, whatever the currency's digits."""
 
-currencies: Final = st.sampled_from(sorted(EXPONENTS))
+# --- plain values -----------------------------------------------------------------------------------------------------------
 
-
-def amounts_in(currency: str, least: int = 1, most: int = MINOR_LIMIT - 1) -> st.SearchStrategy[act.Amount]:
-    """Amounts of one currency, from `least` to `most` minor units."""
-    return st.builds(act.Amount, st.integers(least, most), st.just(currency))
-
-
-zones: Final = st.sampled_from(
-    ["UTC", "Asia/Shanghai", "America/New_York", "Europe/London", "Asia/Kathmandu", "Pacific/Apia", "America/Sao_Paulo"]
-)
-"""Zones with and without summer time, with a missing midnight, a missing day and an odd offset."""
-
-_UNITS: Final = ["DAY", "WEEK", "MONTH", "QUARTER", "HALF_YEAR", "YEAR"]
-_WEEKDAYS: Final = ["MON", "TUE", "WED", "THU", "FRI", "SAT", "SUN"]
-weekdays: Final = st.lists(st.sampled_from(_WEEKDAYS), min_size=1, unique=True)
+_CURRENCIES: Final = sorted(EXPONENTS)
+_SIGNERS: Final = [key("a"), key("a", "ES256")]
+_FEW_NAMES: Final = ("tea", "cup", "straw")
 
 
-@st.composite
-def periods(draw: st.DrawFn, currency: str, *, most: int = MINOR_LIMIT - 1, most_times: int = 10**9) -> dict[str, Any]:
+def currency_of(choices: Choices) -> str:
+    """A currency's code."""
+    return choices.pick(_CURRENCIES)
+
+
+def signer_of(choices: Choices) -> act.KeyPair:
+    """A key of either algorithm."""
+    return choices.pick(_SIGNERS)
+
+
+def uuid_of(choices: Choices) -> str:
+    """An id of a credential that both envelopes carry."""
+    return UUID(bytes=choices.raw(16)).urn
+
+
+def few_name(choices: Choices) -> str:
+    """One of the names that meet by chance."""
+    return choices.pick(_FEW_NAMES)
+
+
+def name_list(choices: Choices) -> list[str]:
+    """One to five names, none of them twice."""
+    return list(dict.fromkeys(choices.several(lambda: choices.name() if choices.coin() else few_name(choices), 1, 5)))
+
+
+def amount_size(choices: Choices, most: int = MAX_MINOR) -> int:
+    """Minor units, a few or up to that many."""
+    return choices.whole(1, most if choices.coin() else 300)
+
+
+def amount(choices: Choices, currency: str, least: int = 1, most: int = MAX_MINOR) -> act.Amount:
+    """An amount of one currency, from `least` to `most` minor units."""
+    return act.Amount(choices.whole(least, most), currency)
+
+
+def amount_text(choices: Choices, currency: str, least: int = 1, most: int = MAX_MINOR) -> str:
+    """An amount as it stands on the wire; no example if there is none between the bounds."""
+    least, most = max(least, 1), min(most, MAX_MINOR)
+    return amount(choices, currency, least, most).text if least <= most else reject()
+
+
+def _size_text(choices: Choices, currency: str, most: int) -> str:
+    return act.Amount(amount_size(choices, most), currency).text
+
+
+_EDGES: Final = (0, 1, 2**31, 2**63 - 1, LATEST_INSTANT + 1)
+
+
+def _signed(choices: Choices) -> int:
+    number = choices.whole(0, 2**63 - 1) if choices.coin() else choices.pick(_EDGES)
+    return -1 - number if choices.rarely(3) else number
+
+
+def cbor_value(choices: Choices, depth: int = 4) -> Any:
+    """Any value that CBOR carries here, nested at most that deep."""
+    match choices.index(6 if depth else 4):
+        case 0:
+            return _signed(choices)
+        case 1:
+            return choices.text(20)
+        case 2:
+            return choices.raw(choices.whole(0, 40))
+        case 3:
+            return choices.coin()
+        case 4:
+            return choices.several(lambda: cbor_value(choices, depth - 1), 0, 3)
+        case _:
+            return {
+                _signed(choices) if choices.coin() else choices.text(8): cbor_value(choices, depth - 1)
+                for _ in range(choices.whole(0, 3))
+            }
+
+
+# --- wire values of constraints ---------------------------------------------------------------------------------------------
+
+# With and without summer time, with a missing midnight, a missing day and an odd offset.
+_ZONES: Final = (
+    "UTC", "Asia/Shanghai", "America/New_York", "Europe/London", "Asia/Kathmandu", "Pacific/Apia", "America/Sao_Paulo",
+)  # fmt: skip
+_UNITS: Final = ("DAY", "WEEK", "MONTH", "QUARTER", "HALF_YEAR", "YEAR")
+_WEEKDAYS: Final = ("MON", "TUE", "WED", "THU", "FRI", "SAT", "SUN")
+_ANCHORS: Final = (date(2024, 2, 29), date(2026, 1, 31), date(2026, 1, 1))
+_FIRST_ANCHOR, _LAST_ANCHOR = date(1970, 1, 1).toordinal(), date(9999, 12, 31).toordinal()
+_DELIVERY_TIMES: Final = ("PT90S", "PT30M", "PT1H", "P1D", "1970-01-01T00:30:00Z", "2026-02-06T10:00:00Z")
+
+
+def zone_of(choices: Choices) -> str:
+    """A time zone's name."""
+    return choices.pick(_ZONES)
+
+
+def weekdays(choices: Choices) -> list[str]:
+    """Some days of the week, in any order."""
+    return choices.some(_WEEKDAYS)
+
+
+def period(choices: Choices, currency: str, *, most: int = MAX_MINOR, most_times: int = 10**9) -> dict[str, Any]:
     """One entry of `ext.quota.periods` as it is written."""
-    if draw(st.booleans()):
-        written: dict[str, Any] = {"sliding_seconds": draw(st.integers(1, 366 * 86_400) | st.sampled_from([3_600, 86_400]))}
+    if choices.coin():
+        seconds = choices.pick((3_600, 86_400)) if choices.coin() else choices.whole(1, 366 * 86_400)
+        written: dict[str, Any] = {"sliding_seconds": seconds}
     else:
+        is_any = choices.coin()
+        anchor = date.fromordinal(choices.whole(_FIRST_ANCHOR, _LAST_ANCHOR)) if is_any else choices.pick(_ANCHORS)
         written = {
-            "period_unit": draw(st.sampled_from(_UNITS)),
-            "period_count": draw(st.sampled_from([1, 1, 2, 3, 400])),
-            "time_zone": draw(zones),
-            "anchor": draw(st.dates(date(1970, 1, 1), date(9999, 12, 31)) | st.sampled_from(_ANCHORS)).isoformat(),
+            "period_unit": choices.pick(_UNITS),
+            "period_count": choices.pick((1, 1, 2, 3, 400)),
+            "time_zone": zone_of(choices),
+            "anchor": anchor.isoformat(),
         }
-    caps = draw(st.sampled_from(["amount", "times", "both"]))
+    caps = choices.pick(("amount", "times", "both"))
     if caps != "times":
-        written["max_amount"] = draw(amounts_in(currency, most=most)).text
+        written["max_amount"] = amount(choices, currency, most=most).text
     if caps != "amount":
-        written["period_times"] = draw(st.integers(1, most_times))
+        written["period_times"] = choices.whole(1, most_times)
     return written
 
 
-_ANCHORS: Final = [date(2024, 2, 29), date(2026, 1, 31), date(2026, 1, 1)]
-
-
-@st.composite
-def schedules(draw: st.DrawFn) -> dict[str, Any]:
+def schedule(choices: Choices) -> dict[str, Any]:
     """`ext.schedule` as it is written."""
-    written: dict[str, Any] = {"time_zone": draw(zones)}
-    parts = draw(st.sampled_from(["weekdays", "hours", "both"]))
+    written: dict[str, Any] = {"time_zone": zone_of(choices)}
+    parts = choices.pick(("weekdays", "hours", "both"))
     if parts != "hours":
-        written["weekdays"] = draw(weekdays)
+        written["weekdays"] = weekdays(choices)
     if parts != "weekdays":
-        edges = sorted(draw(st.lists(st.integers(0, 1_440), min_size=2, max_size=8, unique=True)))
+        edges = sorted({choices.whole(0, 1_440) for _ in range(choices.whole(2, 8))})
+        edges = edges if edges[1:] else [0, edges[0] or 1_440]
         stretches = list(zip(edges[::2], edges[1::2], strict=False))
         written["hours"] = [f"{a // 60:02d}:{a % 60:02d}-{b // 60:02d}:{b % 60:02d}" for a, b in stretches]
     return written
 
 
-@st.composite
-def constraints(draw: st.DrawFn, most: int = MINOR_LIMIT - 1) -> tuple[Constraint, ...]:
+def item_entries(choices: Choices, currency: str, most: int = MAX_MINOR) -> list[dict[str, Any]]:
+    """Wire values of `ext.items`."""
+    return choices.several(lambda: _item_entry(choices, currency, most), 1, 4)
+
+
+def _item_entry(choices: Choices, currency: str, most: int) -> dict[str, Any]:
+    entry: dict[str, Any] = {name: few_name(choices) for name in choices.some(("sku", "category", "name"))}
+    if choices.coin():
+        entry["max_quantity"] = choices.whole(1, 1_000_000 if choices.coin() else 5)
+    for name in ("max_unit_amount", "confirmed_unit_amount"):
+        if choices.coin():
+            entry[name] = _size_text(choices, currency, most)
+    return entry
+
+
+def percentage(choices: Choices) -> str:
+    """A percentage as it is written, from 0 to 100."""
+    return format(Decimal(choices.whole(0, 10_000)) / 100, "f")
+
+
+def delivery_time(choices: Choices) -> str:
+    """A duration or an instant."""
+    return choices.pick(_DELIVERY_TIMES)
+
+
+def staleness(choices: Choices, currency: str, most: int = MAX_MINOR) -> list[dict[str, Any]]:
+    """Wire values of `ext.status.max_staleness`."""
+    above = sorted({amount_size(choices, most) for _ in range(choices.whole(0, 3))})
+    seconds = sorted(choices.some(range(101), len(above) + 1, least=len(above) + 1), reverse=True)
+    rest = [{"seconds": s, "above_amount": act.Amount(a, currency).text} for s, a in zip(seconds[1:], above, strict=True)]
+    return [{"seconds": seconds[0]}, *rest]
+
+
+# --- mandates and orders ----------------------------------------------------------------------------------------------------
+
+_OPTIONAL: Final[dict[str, Callable[[Choices, str, int], Any]]] = {
+    "allowed_payment_methods": lambda choices, currency, most: name_list(choices),
+    "ext.commerce.allowed_merchants": lambda choices, currency, most: name_list(choices),
+    "ext.commerce.forbidden_merchants": lambda choices, currency, most: name_list(choices),
+    "ext.commerce.allowed_categories": lambda choices, currency, most: name_list(choices),
+    "ext.commerce.forbidden_categories": lambda choices, currency, most: name_list(choices),
+    "ext.quota.times_limit": lambda choices, currency, most: choices.whole(1, 10**9),
+    "ext.quota.refund_restores": lambda choices, currency, most: choices.coin(),
+    "ext.quota.periods": lambda choices, currency, most: choices.several(lambda: period(choices, currency, most=most), 1, 8),
+    "ext.schedule": lambda choices, currency, most: schedule(choices),
+    "ext.step_up.above_amount": _size_text,
+    "ext.items": item_entries,
+    "ext.agent_behavior.price_deviation_tolerance": lambda choices, currency, most: percentage(choices),
+    "ext.agent_behavior.price_deviation_action": lambda choices, currency, most: choices.pick(
+        ("PAUSE_AND_NOTIFY", "AUTO_CANCEL")
+    ),
+    "ext.agent_behavior.on_payment_failure": lambda choices, currency, most: choices.pick(("AUTO_RETRY", "CANCEL")),
+    "ext.agent_behavior.max_retry_count": lambda choices, currency, most: choices.whole(0, 100),
+    "ext.fulfillment.delivery_time_requirement": lambda choices, currency, most: delivery_time(choices),
+    "ext.fulfillment.delivery_address": lambda choices, currency, most: choices.pick((bytes(32), bytes(range(32)))),
+    "ext.delegation.max_depth": lambda choices, currency, most: choices.whole(1, 8),
+    "ext.status.max_staleness": staleness,
+    "ext.status.on_revoke": lambda choices, currency, most: choices.pick(("honor", "void")),
+}
+"""The constraints that a mandate may leave out, but for two whose amounts come from a ladder."""
+
+
+def constraints(choices: Choices, most: int = MAX_MINOR, of: Set[str] | None = None) -> tuple[Constraint, ...]:
     """Constraints of one mandate: the mandatory ones always, the others sometimes; none contradicts another.
 
-    Amounts are at most `most` minor units.
+    Amounts are at most `most` minor units. `of` are the paths that may be there if not all may.
     """
-    currency = draw(currencies)
-    start = draw(st.integers(0, LATEST_INSTANT - 1))
-    ladder = sorted(draw(st.lists(_sizes(most), min_size=3, max_size=3)))
-    lists = st.lists(few_names | names, min_size=1, max_size=5, unique=True)
+    currency = currency_of(choices)
+    start = choices.whole(0, LATEST_INSTANT - 1)
+    ladder = sorted(amount_size(choices, most) for _ in range(3))
     wire: dict[str, Any] = {
-        "validity": (start, draw(st.integers(start + 1, LATEST_INSTANT))),
-        "delegation_mode": draw(st.sampled_from(["SPECIFIED", "BOUNDED"])),
+        "validity": (start, choices.whole(start + 1, LATEST_INSTANT)),
+        "delegation_mode": choices.pick(("SPECIFIED", "BOUNDED")),
         "currency": currency,
         "max_total_amount": act.Amount(ladder[2], currency).text,
     }
-    optional: dict[str, st.SearchStrategy[Any]] = {
-        "ext.commerce.max_single_amount": st.just(act.Amount(ladder[1], currency).text),
-        "ext.commerce.min_single_amount": st.just(act.Amount(ladder[0], currency).text),
-        "allowed_payment_methods": lists,
-        "ext.commerce.allowed_merchants": lists,
-        "ext.commerce.forbidden_merchants": lists,
-        "ext.commerce.allowed_categories": lists,
-        "ext.commerce.forbidden_categories": lists,
-        "ext.quota.times_limit": st.integers(1, 10**9),
-        "ext.quota.refund_restores": st.booleans(),
-        "ext.quota.periods": st.lists(periods(currency, most=most), min_size=1, max_size=8),
-        "ext.schedule": schedules(),
-    } | _others(currency, most)
-    wire |= {path: draw(values) for path, values in optional.items() if draw(st.booleans())}
+    for place, path in enumerate(("ext.commerce.min_single_amount", "ext.commerce.max_single_amount")):
+        if (of is None or path in of) and choices.coin():
+            wire[path] = act.Amount(ladder[place], currency).text
+    for path, make in _OPTIONAL.items():
+        if (of is None or path in of) and choices.coin():
+            wire[path] = make(choices, currency, most)
     _make_consistent(wire)
     return build_constraints(wire)
 
@@ -166,64 +306,13 @@ def has_purpose(of: Sequence[Constraint]) -> bool:
     return True
 
 
-def purposeful(most: int = MINOR_LIMIT - 1) -> st.SearchStrategy[tuple[Constraint, ...]]:
+def purposeful(choices: Choices, most: int = MAX_MINOR) -> tuple[Constraint, ...]:
     """Constraints that a mandate may have: SPECIFIED names its goal, BOUNDED has bounds."""
-    return constraints(most).filter(has_purpose)
-
-
-def _sizes(most: int) -> st.SearchStrategy[int]:
-    return st.integers(1, 300) | st.integers(1, most)
-
-
-amount_sizes: Final = _sizes(MINOR_LIMIT - 1)
-few_names: Final = st.sampled_from(["tea", "cup", "straw"])
-"""Names that meet by chance."""
-
-
-def _texts(currency: str, most: int) -> st.SearchStrategy[str]:
-    return _sizes(most).map(lambda minor: act.Amount(minor, currency).text)
-
-
-def item_entries(currency: str, most: int = MINOR_LIMIT - 1) -> st.SearchStrategy[list[dict[str, Any]]]:
-    """Wire values of `ext.items`."""
-    selectors = {"sku": few_names, "category": few_names, "name": few_names}
-    caps = {
-        "max_quantity": st.integers(1, 5) | st.integers(1, 1_000_000),
-        "max_unit_amount": _texts(currency, most),
-        "confirmed_unit_amount": _texts(currency, most),
-    }
-    entry = st.fixed_dictionaries({}, optional=selectors | caps).filter(lambda each: bool(each.keys() & selectors))
-    return st.lists(entry, min_size=1, max_size=4)
-
-
-percentages: Final = st.integers(0, 10_000).map(lambda hundredths: format(Decimal(hundredths) / 100, "f"))
-delivery_times: Final = st.sampled_from(["PT90S", "PT30M", "PT1H", "P1D", "1970-01-01T00:30:00Z", "2026-02-06T10:00:00Z"])
-
-
-@st.composite
-def staleness(draw: st.DrawFn, currency: str, most: int = MINOR_LIMIT - 1) -> list[dict[str, Any]]:
-    """Wire values of `ext.status.max_staleness`."""
-    above = sorted(draw(st.sets(_sizes(most), max_size=3)))
-    seconds = sorted(draw(st.sets(st.integers(0, 100), min_size=len(above) + 1, max_size=len(above) + 1)), reverse=True)
-    rest = [{"seconds": s, "above_amount": act.Amount(a, currency).text} for s, a in zip(seconds[1:], above, strict=True)]
-    return [{"seconds": seconds[0]}, *rest]
-
-
-def _others(currency: str, most: int) -> dict[str, st.SearchStrategy[Any]]:
-    """The constraints that are not ACT's commerce ones, by path."""
-    return {
-        "ext.step_up.above_amount": _texts(currency, most),
-        "ext.items": item_entries(currency, most),
-        "ext.agent_behavior.price_deviation_tolerance": percentages,
-        "ext.agent_behavior.price_deviation_action": st.sampled_from(["PAUSE_AND_NOTIFY", "AUTO_CANCEL"]),
-        "ext.agent_behavior.on_payment_failure": st.sampled_from(["AUTO_RETRY", "CANCEL"]),
-        "ext.agent_behavior.max_retry_count": st.integers(0, 100),
-        "ext.fulfillment.delivery_time_requirement": delivery_times,
-        "ext.fulfillment.delivery_address": st.sampled_from([bytes(32), bytes(range(32))]),
-        "ext.delegation.max_depth": st.integers(1, 8),
-        "ext.status.max_staleness": staleness(currency, most),
-        "ext.status.on_revoke": st.sampled_from(["honor", "void"]),
-    }
+    for _ in range(4):
+        every = constraints(choices, most)
+        if has_purpose(every):
+            return every
+    return reject()
 
 
 def _make_consistent(wire: dict[str, Any]) -> None:
@@ -234,40 +323,47 @@ def _make_consistent(wire: dict[str, Any]) -> None:
         wire.pop("ext.agent_behavior.price_deviation_tolerance", None)
 
 
-@st.composite
-def orders(draw: st.DrawFn) -> act.Order:
-    """Orders that add up."""
-    currency = draw(currencies)
-    items = tuple(
-        act.Item(draw(names), draw(names), draw(names), draw(st.integers(1, 1_000)), draw(amounts_in(currency, most=10**12)))
-        for _ in range(draw(st.integers(1, 4)))
-    )
-    amount = act.Amount(sum(item.quantity * item.unit_amount.minor for item in items), currency)
-    expires_at = draw(st.integers(1, LATEST_INSTANT))
-    deliver_by = draw(st.none() | st.integers(expires_at, LATEST_INSTANT))
-    address = draw(st.none() | st.binary(min_size=32, max_size=32))
-    return act.Order(draw(names), draw(names), draw(names), draw(names), items, amount, expires_at, deliver_by, address)
+def order(choices: Choices) -> act.Order:
+    """An order that adds up."""
+    currency = currency_of(choices)
+
+    def item() -> act.Item:
+        return act.Item(
+            choices.name(), choices.name(), choices.name(), choices.whole(1, 1_000), amount(choices, currency, most=10**12)
+        )
+
+    items = tuple(choices.several(item, 1, 4))
+    total = act.Amount(sum(each.quantity * each.unit_amount.minor for each in items), currency)
+    expires_at = choices.whole(1, LATEST_INSTANT)
+    deliver_by = choices.whole(expires_at, LATEST_INSTANT) if choices.coin() else None
+    address = choices.raw(32) if choices.coin() else None
+    payee, agent_id, principal, order_no = (choices.name() for _ in range(4))
+    return act.Order(payee, agent_id, principal, order_no, items, total, expires_at, deliver_by, address)
 
 
-uuids: Final = st.binary(min_size=16, max_size=16).map(lambda raw: UUID(bytes=raw).urn)
-"""Ids of credentials that both envelopes carry."""
-
-signers: Final = st.sampled_from([key("a"), key("a", "ES256")])
-
-ENVELOPES: Final[tuple[Literal["cose"], Literal["jose"]]] = ("cose", "jose")
-MAX_EXACT: Final = 10**15 - 1
-"""What a VC-JWT carries in minor units, whatever the currency's digits."""
-
-_private: Final[st.SearchStrategy[Any]] = st.recursive(
-    st.booleans() | st.integers(-(2**53) + 1, 2**53 - 1) | st.text(max_size=8),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
-    max_leaves=6,
-)
-private_maps: Final = st.none() | st.dictionaries(st.text(max_size=8), _private, min_size=1, max_size=2)
-"""What `ext.vendor_private` may hold in both envelopes."""
+def private_map(choices: Choices) -> dict[str, Any] | None:
+    """What `ext.vendor_private` may hold in both envelopes."""
+    return {choices.text(8): _private(choices, 4) for _ in range(choices.whole(1, 2))} if choices.coin() else None
 
 
-def mandates(vendor_private: st.SearchStrategy[Any], most: int = MINOR_LIMIT - 1) -> st.SearchStrategy[act.Mandate]:
-    """Mandates with any constraints, amounts of at most `most` minor units, and `vendor_private` as it is drawn."""
-    of = [names] * 5
-    return st.builds(act.Mandate, uuids, *of, purposeful(most), st.none(), st.none(), vendor_private)
+def _private(choices: Choices, depth: int) -> Any:
+    """A value of `ext.vendor_private`: nested at most that deep."""
+    match choices.index(5 if depth else 3):
+        case 0:
+            return choices.coin()
+        case 1:
+            return choices.whole(0, 2**53 - 1) * choices.pick((1, -1))
+        case 2:
+            return choices.text(8)
+        case 3:
+            return choices.several(lambda: _private(choices, depth - 1), 0, 3)
+        case _:
+            return {choices.text(8): _private(choices, depth - 1) for _ in range(choices.whole(0, 3))}
+
+
+def mandate(choices: Choices, most: int = MAX_MINOR) -> act.Mandate:
+    """A mandate with any constraints, amounts of at most `most` minor units, and anything in `ext.vendor_private`."""
+    delegation_id = uuid_of(choices)
+    issuer, ledger, principal, agent_id, intent_id = (choices.name() for _ in range(5))
+    of = purposeful(choices, most)
+    return act.Mandate(delegation_id, issuer, ledger, principal, agent_id, intent_id, of, None, None, private_map(choices))

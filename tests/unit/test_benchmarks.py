@@ -45,7 +45,7 @@ def test_a_program_can_be_chosen(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
         main(["speed"])
     assert caught.value.code == 2
-    assert "choose from decision, chains, store, size" in capsys.readouterr().err
+    assert "choose from decision, chains, store, groups, growth, postgres, size" in capsys.readouterr().err
 
 
 def test_the_objects_of_the_demo_are_small() -> None:

@@ -22,8 +22,22 @@ LEAVES = [path for path, context in CONTEXTS.items() if not isinstance(context.c
 def test_every_command_of_the_issue_is_there() -> None:
     names = ["demo", "keys new", "keys show", "intent draft", "intent confirm", "mint", "delegate", "inspect", "order", "pay"]
     names += ["verify"]
-    names += ["authorize", "capture", "void", "refund", "revoke", "status", "statement", "ledger check", "ledger expire"]
-    names += ["ledger backup", "ledger reconcile"]
+    names += [
+        "authorize",
+        "capture",
+        "void",
+        "refund",
+        "suspend",
+        "resume",
+        "revoke",
+        "instruct",
+        "status",
+        "statement",
+        "ledger check",
+        "ledger expire",
+        "ledger backup",
+        "ledger reconcile",
+    ]
     assert [f"act {name}" for name in names] == LEAVES
 
 

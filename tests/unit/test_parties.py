@@ -20,7 +20,7 @@ START_SECONDS, END_SECONDS = 1_767_225_600, 1_798_761_600
 
 
 def _key(name: str, **fields: Any) -> dict[str, Any]:
-    return {"jwk": act.to_jwk(key(name).public_key), "not_before": START, "not_after": END} | fields
+    return {"jwk": key(name).public_key.to_jwk(), "not_before": START, "not_after": END} | fields
 
 
 def _document() -> dict[str, Any]:

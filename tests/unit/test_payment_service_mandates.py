@@ -191,7 +191,7 @@ def test_the_pre_check_and_the_service_judge_the_same_facts(
 
 
 def test_the_address_of_the_mandate_is_the_order_documents(world: World, service: PaymentService) -> None:
-    text = act.to_jwk(act.KeyPair.unsafe_from_seed(bytes(32)).public_key)["x"]  # 32 bytes as base64url, whatever they are
+    text = act.KeyPair.unsafe_from_seed(bytes(32)).public_key.to_jwk()["x"]  # 32 bytes as base64url, whatever they are
     fulfillment = {"delivery_address": text}
     iac = world.mint(ext={"commerce": COMMERCE, "fulfillment": fulfillment})
     document = {

@@ -334,7 +334,7 @@ def _pem(signer: act.KeyPair) -> bytes:
 
 
 def _jwk(signer: act.KeyPair) -> bytes:
-    return json.canonicalize(dict(act.to_jwk(signer.public_key)))
+    return json.canonicalize(dict(signer.public_key.to_jwk()))
 
 
 def _keyed_with(secret: Callable[[act.KeyPair], bytes]) -> Forge:

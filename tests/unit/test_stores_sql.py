@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from act.delegation.lifecycle import MandateState
+from act.delegation.lifecycle import MandateState, Standing
 from act.errors import InvalidCall, Refused, StoreFault
 from act.money import Amount
 from act.payment.charge import CHARGE_TRANSITIONS, HOLD_SECONDS, ChargeRecord, ChargeState
@@ -245,7 +245,8 @@ def test_nothing_is_reserved_after_a_revocation(ledger: SqlLedger, place: Place,
     assert refusal_of(outcome) == ("credential_revoked", "mandate", {})
     with nothing_moves(place):
         assert refusal_of(reserve(ledger, 2)) == refusal_of(outcome)
-        assert ledger.revoke(mandate(), LATER + 1, MAKE_RECEIPT) == Outcome(stopped.receipt, replayed=True)
+        again = ledger.revoke(mandate(), LATER + 1, MAKE_RECEIPT)
+        assert again == Outcome(stopped.receipt, replayed=True, standing=Standing(is_revoked=True))
     status = ledger.status(mandate().key)
     assert status is not None
     assert status.state is MandateState.REVOKED
@@ -258,7 +259,7 @@ def test_nothing_is_reserved_after_a_revocation(ledger: SqlLedger, place: Place,
 
 def test_a_suspended_mandate_holds_nothing_new(ledger: SqlLedger, place: Place) -> None:
     held(ledger, 1)
-    place.write("UPDATE mandate SET state = 'Suspended'")
+    place.write("UPDATE mandate SET state = 'Suspended', principal_stop = 1")
     assert refusal_of(reserve(ledger, 2)) == ("credential_suspended", "mandate", {})
     ledger.revoke(mandate(), LATER, MAKE_RECEIPT)
     assert refusal_of(reserve(ledger, 3)) == ("credential_revoked", "mandate", {})

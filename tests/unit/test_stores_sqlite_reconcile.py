@@ -13,20 +13,21 @@ import pytest
 
 from act.calendar import Window
 from act.delegation.constraints import VOID
-from act.delegation.lifecycle import MandateState
+from act.delegation.lifecycle import Causer, LifecycleAction, MandateState, Standing
 from act.delegation.limits import Limit, Unit
 from act.envelope.objects import Unsigned
-from act.errors import InvalidCall
+from act.errors import InvalidCall, StoreFault
 from act.payment.charge import HOLD_SECONDS
 from act.payment.ledger import Entry, EntryKind, MandateRecord, Outcome
 from act.payment.receipt import open_receipt, receipt_maker
 from act.stores.sqlite import SqliteLedger
 from tests.support.fold import audit
 from tests.support.places import FilePlace
-from tests.support.reservations import MAKE_RECEIPT, limit, mandate, reservation
+from tests.support.reservations import MAKE_RECEIPT, cause, limit, links_to, mandate, reservation
 from tests.support.restoring import Restored, signed_receipts
 from tests.support.world import NOW, NOW_SECONDS, OTHER_PSP, PSP, SHOP, World, key, nothing_moves, refused
 
+SUSPEND, RESUME, REVOKE = LifecycleAction
 CAP = 20_000
 DAY = Window(NOW_SECONDS - 100, NOW_SECONDS + 80_000, "2026-02-06")
 LIMITS = (
@@ -129,7 +130,8 @@ def test_a_whole_afternoon_comes_back_byte_for_byte(ledger: SqliteLedger, path: 
     assert done.reconciled_at == NOW_SECONDS + 710 + HOLD_SECONDS  # no clock that was ahead is forgotten
     original, copied = FilePlace(path).snapshot(), FilePlace(copy).snapshot()
     assert [row[:8] + row[10:] for row in copied["entry"]] == [row[:8] + row[10:] for row in original["entry"]]  # no facts
-    assert [row[:-1] for row in copied["mandate"]] == [row[:-1] for row in original["mandate"]]  # first_hold_end is a bound
+    without_bound = [[row[:-4] + row[-3:] for row in rows["mandate"]] for rows in (copied, original)]  # first_hold_end is one
+    assert without_bound[0] == without_bound[1]
     for table in ("account", "counter", "part", "sliding_debit"):
         assert copied[table] == original[table], table
     for row, was in zip(sorted(copied["charge"]), sorted(original["charge"]), strict=True):
@@ -410,6 +412,111 @@ def test_a_revocation_while_frozen_stays(ledger: SqliteLedger, copy: Path) -> No
         assert status is not None
         assert status.state is MandateState.REVOKED
         assert reserve(again, 5).refusal is not None
+
+
+def test_a_suspension_while_frozen_stays_and_what_was_left_out_ends_the_mandate(ledger: SqliteLedger, copy: Path) -> None:
+    """Lifted later, it would let be spent again what the receipts that are left out say was spent."""
+    held(ledger, 1)
+    held(ledger, 2, of=mandate(2))
+    restored = Restored.of(ledger, copy)
+    held(ledger, 3)
+    with restored.open() as frozen:
+        for number in (1, 2):
+            told = frozen.change(mandate(number), (), SUSPEND, cause(number), NOW_SECONDS + 300, MAKE_RECEIPT)
+            assert told.standing == Standing(suspended_by=frozenset({Causer.PRINCIPAL}))
+        with nothing_moves(copy), pytest.raises(StoreFault, match="store_frozen"):
+            frozen.change(mandate(), (), RESUME, cause(3), NOW_SECONDS + 301, MAKE_RECEIPT)
+    done = restored.reconcile(given(ledger), complete=True)
+    assert (done.left_out, done.retired) == (1, (mandate().key,))
+    with restored.open() as again:
+        states = [again.status(mandate(number).key).state for number in (1, 2)]  # type: ignore[union-attr]
+        assert states == [MandateState.REVOKED, MandateState.SUSPENDED]
+
+
+# --- instructions -----------------------------------------------------------------------------------------------------------
+
+
+def instructed(ledger: SqliteLedger, at: int) -> tuple[list[Callable[[SqliteLedger], Outcome]], MandateRecord]:
+    """What instructions do after a backup in which charges 1 and 2 are held, and link 1 is known; and how to ask again."""
+    voiding = replace(mandate(3), on_revoke=VOID)
+    first, second = (each.id for each in ledger.status(mandate().key).charges)  # type: ignore[union-attr]
+    by_risk, by_payee = cause(2, Causer.RISK_CONTROL), [cause(number, Causer.PAYEE) for number in (5, 6, 7)]
+    link = links_to(1)
+    calls: list[Callable[[SqliteLedger], Outcome]] = [
+        lambda of: of.change(mandate(), (), SUSPEND, cause(1), at, MAKE_RECEIPT),
+        lambda of: of.change(mandate(), (), SUSPEND, by_risk, at + 1, MAKE_RECEIPT),
+        lambda of: of.change(mandate(), (), RESUME, cause(3), at + 2, MAKE_RECEIPT),
+        lambda of: of.change(mandate(), (), RESUME, cause(4, Causer.RISK_CONTROL), at + 3, MAKE_RECEIPT),
+        lambda of: of.capture(first, 700, at + 4, MAKE_RECEIPT, cause=by_payee[0]),
+        lambda of: of.refund(first, 100, "R-1", at + 5, MAKE_RECEIPT, cause=by_payee[1]),
+        lambda of: of.void(second, at + 6, MAKE_RECEIPT, cause=by_payee[2]),
+        lambda of: of.change(mandate(), link, SUSPEND, cause(8), at + 7, MAKE_RECEIPT),
+        lambda of: of.change(mandate(), link, REVOKE, cause(9, Causer.AGENT), at + 8, MAKE_RECEIPT),
+        lambda of: of.change(voiding, (), REVOKE, cause(10), at + 9, MAKE_RECEIPT),
+    ]
+    for number in (21, 22):
+        held(ledger, number, 100, at=at, of=voiding)
+    for call in calls:
+        call(ledger)
+    return calls, voiding
+
+
+def with_link(ledger: SqliteLedger) -> None:
+    held(ledger, 1, links=links_to(1))
+    held(ledger, 2)
+    held(ledger, 3, 100, of=replace(mandate(3), on_revoke=VOID))
+
+
+@pytest.mark.parametrize("kept", [frozenset(EntryKind), frozenset(EntryKind) - {EntryKind.VOIDED}], ids=["all", "no voids"])
+def test_instructions_come_back_and_are_obeyed_once(ledger: SqliteLedger, copy: Path, kept: frozenset[EntryKind]) -> None:
+    """The instructed void of a charge is kept in both: nothing but its own receipt says what it was."""
+    with_link(ledger)
+    restored = Restored.of(ledger, copy)
+    calls, voiding = instructed(ledger, NOW_SECONDS + 10)
+    receipts = [
+        each
+        for of in (mandate(), voiding)
+        for each in signed_receipts(ledger, of)
+        if of == mandate() or open_receipt(each).receipt.kind in kept
+    ]
+    done = restored.reconcile(receipts, complete=True)
+    assert done.filled == (0 if EntryKind.VOIDED in kept else 3)
+    with restored.open() as again:
+        for of in (mandate(), voiding):
+            assert signed_receipts(again, of) == signed_receipts(ledger, of)
+            assert again.status(of.key).standing == ledger.status(of.key).standing  # type: ignore[union-attr]
+            assert again.status(of.key).links == ledger.status(of.key).links  # type: ignore[union-attr]
+        with nothing_moves(copy):
+            for call in calls:
+                was, now = call(ledger), call(again)
+                assert (now.receipt, now.standing, now.replayed) == (was.receipt, was.standing, True)
+        assert reserve(again, 30, links=links_to(1)).refusal is not None
+        assert held(again, 31)
+
+
+def test_a_receipt_about_a_link_that_the_backup_does_not_know_is_refused(ledger: SqliteLedger, copy: Path) -> None:
+    held(ledger, 1)
+    restored = Restored.of(ledger, copy)
+    ledger.change(mandate(), links_to(1), SUSPEND, cause(1), NOW_SECONDS + 10, MAKE_RECEIPT)
+    with nothing_moves(copy):
+        out_of_chain(lambda: restored.reconcile(given(ledger)), "does not know that link")
+    assert restored.reconcile(given(ledger)[:-1]).retired == (mandate().key,)
+
+
+@pytest.mark.parametrize("complete", [True, False])
+def test_of_a_revocation_only_its_voids_are_no_answer(ledger: SqliteLedger, copy: Path, *, complete: bool) -> None:
+    """The restored ledger was told of no revocation: sent again, it is obeyed, unless the mandate was retired."""
+    voiding = replace(mandate(3), on_revoke=VOID)
+    held(ledger, 1, of=voiding)
+    restored = Restored.of(ledger, copy)
+    ledger.change(voiding, (), REVOKE, cause(1), NOW_SECONDS + 10, MAKE_RECEIPT)
+    receipts = signed_receipts(ledger, voiding)[:-1]
+    assert restored.reconcile(receipts, complete=complete).replayed == 1
+    with restored.open() as again:
+        assert again.find_instruction(voiding.key, cause(1)) is None
+        for replayed in (not complete, True):
+            outcome = again.change(voiding, (), REVOKE, cause(1), NOW_SECONDS + 700, MAKE_RECEIPT)
+            assert (outcome.replayed, outcome.standing) == (replayed, Standing(is_revoked=True))
 
 
 def test_other_programs_see_that_it_was_reconciled(ledger: SqliteLedger, copy: Path) -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import NoReturn
 
 from act.calendar import TZDATA_VERSION
+from act.delegation.chain import Chain
 from act.delegation.limits import Limit
 from act.delegation.mandate import MandateKey
 from act.money import Amount
@@ -40,9 +41,9 @@ def request_key(payment: AuthenticatedPayment) -> RequestKey:
     return RequestKey(chain.root.key, request.agent_id, chain.holder.kid, request.request_id)
 
 
-def links_of(payment: AuthenticatedPayment) -> tuple[LinkRecord, ...]:
-    """The links of a payment's chain, root first."""
-    return tuple([LinkRecord(each.link.delegation_id, each.identity, each.link.agent_id) for each in payment.chain.links])
+def links_of(chain: Chain) -> tuple[LinkRecord, ...]:
+    """The links of a chain, root first."""
+    return tuple([LinkRecord(each.link.delegation_id, each.identity, each.link.agent_id) for each in chain.links])
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +80,7 @@ class ReservationRequest:
     @property
     def links(self) -> tuple[LinkRecord, ...]:
         """The links below the mandate, root first: what the ledger pins beside it."""
-        return links_of(self.payment)
+        return links_of(self.payment.chain)
 
     @property
     def pinned_before(self) -> int | None:

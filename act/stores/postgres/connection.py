@@ -16,10 +16,10 @@ from typing import Any, Final, LiteralString, TypeVar, cast
 
 import psycopg
 from psycopg import sql
-from psycopg.conninfo import conninfo_to_dict
-from psycopg_pool import ConnectionPool, PoolClosed, PoolTimeout
 
 from act.errors import ActError, InvalidCall, StoreFault
+from act.stores.postgres.address import place_of, quoted, require_schema_name
+from act.stores.postgres.pool import Pool
 from act.stores.postgres.schema import MIGRATIONS, SCHEMA_VERSION
 from act.stores.sql.transaction import Rows, StaleRead, Transaction
 
@@ -41,7 +41,6 @@ _AGAIN: Final = (
 )
 _FAULTS: Final[tuple[tuple[type[Exception], str], ...]] = (
     (psycopg.errors.LockNotAvailable, "store_busy"),
-    (PoolTimeout, "store_busy"),
     (psycopg.errors.DiskFull, "store_full"),
     (psycopg.errors.ReadOnlySqlTransaction, "store_read_only"),
     (psycopg.errors.InsufficientPrivilege, "store_read_only"),
@@ -78,18 +77,18 @@ class PostgresDatabase:
     """A pool of connections to one schema, for the threads of one process."""
 
     def __init__(self, address: str, schema: str, *, create: bool, connections: int) -> None:
-        self.place: Final = _without_password(address, schema)
+        require_schema_name(schema)
+        self.place: Final = place_of(address, schema)
         self._schema: Final = schema
         self._create: Final = create
         self._process: Final = os.getpid()
         self._opening: Final = threading.Lock()
         self._is_ready = False
-        with self._faults():
-            kwargs = connect_kwargs(schema)
-            # Not opened before it is used: making a ledger object asks nothing of the network.
-            self._pool: Final = ConnectionPool(
-                address, kwargs=kwargs, min_size=0, max_size=connections, timeout=BUSY_SECONDS, open=False
-            )
+
+        def connect() -> psycopg.Connection[Any]:
+            return psycopg.connect(address, **connect_kwargs(schema))
+
+        self._pool: Final = Pool(connect, self.place, most=connections, seconds=BUSY_SECONDS)
 
     def write(self, work: Callable[[Transaction], T], /) -> T:
         """See `Database.write`."""
@@ -121,7 +120,7 @@ class PostgresDatabase:
             self._make_ready()
             for _ in range(ATTEMPTS):
                 try:
-                    with self._living() as connection:
+                    with self._pool.connection() as connection:
                         return work(connection)
                 except _AGAIN:
                     continue
@@ -129,32 +128,24 @@ class PostgresDatabase:
 
     def close(self) -> None:
         """See `Database.close`."""
-        self._pool.close()
-
-    @contextlib.contextmanager
-    def _living(self) -> Iterator[psycopg.Connection[Any]]:
-        """A connection that the server still answers on: after a restart of it the pool holds dead ones."""
-        connection = self._pool.getconn()
-        try:
-            if connection.info.transaction_status != psycopg.pq.TransactionStatus.IDLE:
-                connection.close()
-            yield connection
-        finally:
-            self._pool.putconn(connection)
+        if os.getpid() == self._process:
+            self._pool.close()
+        else:
+            self._pool.forget()
 
     def _make_ready(self) -> None:
         if self._is_ready:
             return
         with self._opening:
             if not self._is_ready:
-                self._pool.open()
                 with self._pool.connection() as connection:
                     _require_durable(connection, self.place)
                     self._migrate(connection)
                 self._is_ready = True
 
     def _migrate(self, connection: psycopg.Connection[Any]) -> None:
-        """Makes the schema, or brings an older one up to this version, in one transaction; refuses a newer one."""
+        """Makes the schema, or brings an older one up to this version, in one transaction; refuses a newer one, and what is not
+        of this version where nothing may be made."""
         for _ in range(ATTEMPTS):
             try:
                 with connection.transaction():
@@ -162,27 +153,34 @@ class PostgresDatabase:
             except (psycopg.errors.UniqueViolation, psycopg.errors.DuplicateTable, psycopg.errors.DuplicateSchema):
                 continue  # another process makes it at this moment
             return
+        raise StoreFault("store_busy", self.place, reason="other processes make the ledger at this moment")
 
     def _bring_up(self, connection: psycopg.Connection[Any]) -> None:
-        schema = sql.Identifier(self._schema)
-        found = connection.execute("SELECT to_regclass(%s)", (f"{_quoted(self._schema)}.schema_version",)).fetchone()
-        if found == (None,):
+        if connection.execute("SELECT to_regclass(%s)", (f"{quoted(self._schema)}.schema_version",)).fetchone() == (None,):
             if not self._create:
                 raise StoreFault("store_unavailable", self.place, reason="there is no such ledger")
-            connection.execute(sql.SQL("CREATE SCHEMA IF NOT EXISTS {}").format(schema))
+            connection.execute(sql.SQL("CREATE SCHEMA IF NOT EXISTS {}").format(sql.Identifier(self._schema)))
             connection.execute("CREATE TABLE schema_version (single SMALLINT PRIMARY KEY, version BIGINT NOT NULL)")
             connection.execute("INSERT INTO schema_version VALUES (1, 0)")
-        row = connection.execute("SELECT version FROM schema_version").fetchone()
-        version = 0 if row is None else int(row[0])
-        if version > SCHEMA_VERSION:
+        version = self._version(connection)
+        if version < SCHEMA_VERSION and self._create:
+            # Whoever else brings it up comes before or after. Both have read it, which this lock must not wait for.
+            connection.execute("LOCK TABLE schema_version IN SHARE ROW EXCLUSIVE MODE")
+            version = self._version(connection)
+        if version > SCHEMA_VERSION or (version < SCHEMA_VERSION and not self._create):
             raise StoreFault("store_unknown_version", self.place, found_version=version, known_version=SCHEMA_VERSION)
         if version < SCHEMA_VERSION:
-            connection.execute("LOCK TABLE schema_version")
-            row = connection.execute("SELECT version FROM schema_version").fetchone()
-            for scripts in MIGRATIONS[row[0] if row else 0 :]:
-                for script in scripts:
-                    connection.execute(script)
+            for script in (script for scripts in MIGRATIONS[version:] for script in scripts):
+                connection.execute(script)
             connection.execute("UPDATE schema_version SET version = %s", (SCHEMA_VERSION,))
+
+    @staticmethod
+    def _version(connection: psycopg.Connection[Any]) -> int:
+        """Raises TypeError where there is none: somebody emptied the table, and what else stands there nobody knows."""
+        row = connection.execute("SELECT version FROM schema_version").fetchone()
+        if row is None:
+            raise TypeError("schema_version is empty")
+        return int(row[0])
 
     @contextlib.contextmanager
     def _faults(self) -> Iterator[None]:
@@ -192,7 +190,7 @@ class PostgresDatabase:
             yield
         except ActError:
             raise
-        except (psycopg.Error, PoolTimeout, PoolClosed, OSError, LookupError, TypeError, ValueError) as error:
+        except (psycopg.Error, OSError, LookupError, TypeError, ValueError) as error:
             code = next((code for kind, code in _FAULTS if isinstance(error, kind)), "store_unavailable")
             reason = str(error).strip().partition("\n")[0] or type(error).__name__
             raise StoreFault(code, self.place, reason=reason) from error
@@ -200,16 +198,14 @@ class PostgresDatabase:
 
 def connect_kwargs(schema: str) -> dict[str, Any]:
     """How every connection is opened: each statement is its own transaction unless one is begun, names are looked up in the
-    ledger's schema alone, an acknowledged commit is on the disk (and on the standbys that the server waits for)."""
+    ledger's schema alone, and a server that is gone is noticed even while it is waited for."""
+    search_path = f"{quoted(schema)},pg_temp".replace("\\", "\\\\").replace(" ", "\\ ")  # libpq divides options at spaces
     options = (
-        f"-c search_path={_quoted(schema)},pg_temp -c lock_timeout={BUSY_SECONDS}s "
-        f"-c idle_in_transaction_session_timeout={2 * BUSY_SECONDS}s -c default_transaction_deferrable=off"
+        f"-c search_path={search_path} -c lock_timeout={BUSY_SECONDS}s "
+        f"-c idle_in_transaction_session_timeout={2 * BUSY_SECONDS}s -c jit=off -c plan_cache_mode=force_generic_plan"
     )
-    return {"autocommit": True, "options": options, "prepare_threshold": 1, "connect_timeout": BUSY_SECONDS}
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
+    watch = {"connect_timeout": BUSY_SECONDS, "keepalives_idle": BUSY_SECONDS, "tcp_user_timeout": 1_000 * BUSY_SECONDS}
+    return {"autocommit": True, "options": options, "prepare_threshold": 1, **watch}
 
 
 def _require_durable(connection: psycopg.Connection[Any], place: str) -> None:
@@ -223,7 +219,12 @@ def _require_durable(connection: psycopg.Connection[Any], place: str) -> None:
 
 @contextlib.contextmanager
 def _begun(connection: psycopg.Connection[Any], begin: LiteralString) -> Iterator[None]:
-    connection.execute(begin)
+    try:
+        connection.execute(begin)
+    except psycopg.OperationalError as error:
+        if connection.closed:  # the server ended it since it was looked at, and nothing was asked of it yet
+            raise StaleRead from error
+        raise
     try:
         yield
     except BaseException:
@@ -231,13 +232,3 @@ def _begun(connection: psycopg.Connection[Any], begin: LiteralString) -> Iterato
             if connection.info.transaction_status != psycopg.pq.TransactionStatus.IDLE:
                 connection.execute("ROLLBACK")
         raise
-
-
-def _without_password(address: str, schema: str) -> str:
-    """What errors call it: nothing that opens it."""
-    try:
-        parts = conninfo_to_dict(address)
-    except psycopg.Error as error:
-        raise InvalidCall("call_invalid", "ledger", expected="a PostgreSQL address", reason=str(error).strip()) from None
-    host = ",".join(str(parts[name]) for name in ("host", "port") if parts.get(name))
-    return f"postgresql://{host.replace(',', ':')}/{parts.get('dbname') or ''}#{schema}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, Final
 
 import psycopg
@@ -12,7 +11,6 @@ from act.payment.verifier import ReservationRequest
 from act.stores.postgres.connection import PostgresDatabase
 from act.stores.postgres.reserving import Reservation, prepare, reserve_batch
 from act.stores.sql import reservation
-from act.stores.sql.audit import Audit, audit_ledger
 from act.stores.sql.batches import Batches, Ticket
 from act.stores.sql.ledger import SqlLedger
 
@@ -20,6 +18,9 @@ __all__ = ["BATCH_SIZE", "PostgresLedger"]
 
 BATCH_SIZE: Final = 100
 """At most so many reservations are one call: the first of them waits for the last, and so does whoever needs their mandates."""
+
+_OF_ONE: Final = (psycopg.DataError, psycopg.IntegrityError)
+"""What the database refuses of one reservation, and of the call that it came with: the others are not to blame."""
 
 
 class PostgresLedger(SqlLedger):
@@ -43,11 +44,6 @@ class PostgresLedger(SqlLedger):
         outcome: Outcome = self._reservations.run(prepare(request, mandate, make_receipt))
         return outcome
 
-    def audit(self, progress: Callable[[int, int], None] | None = None) -> Audit:
-        """Folds the entries anew and compares everything in the schema with them; see `act.stores.sql.audit`. It changes
-        nothing. `progress` is told how many mandates of how many are done."""
-        return self._database.read(lambda tx: audit_ledger(tx, progress))
-
     def _reserve_all(self, batch: list[Ticket[Reservation]]) -> None:
         """Each is judged on its own, as if one came after the other in the batch's order. Where something stands in the way of
         one, that one is judged by itself before the next begins."""
@@ -57,8 +53,9 @@ class PostgresLedger(SqlLedger):
             try:
                 outcomes = self._reserve_free([ticket.asked for ticket in left])
             except Exception as error:  # noqa: BLE001 - it belongs to each thread that asked, and none was acknowledged
+                is_of_one = isinstance(error.__cause__, _OF_ONE)
                 for ticket in left:
-                    ticket.fail(error)
+                    self._reserve_alone(ticket) if is_of_one else ticket.fail(error)
                 return
             for ticket, outcome in zip(left, outcomes, strict=False):
                 ticket.result = outcome

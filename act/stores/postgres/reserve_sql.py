@@ -1,8 +1,8 @@
 """The function that reserves: one call, the mandate's row locked first, everything else read after that.
 
-It does what `act.stores.sql.reservation.reserve` does where nothing is in the way: the mandate is known and active, the request
-is new, the order is unpaid, every limit has room. Whatever else it meets, it writes nothing for, stops there and leaves it to
-that code, which judges from the beginning. So there is one place that says no.
+It does what `act.stores.sql.reservation.reserve` does where nothing is in the way: the mandate and every link are known and
+active, the request is new, the order is unpaid, every limit has room. Whatever else it meets, it writes nothing for, stops
+there and leaves it to that code, which judges from the beginning. So there is one place that says no.
 
 A single statement would not do: at READ COMMITTED it sees what was committed before it began to wait, and reserves after a
 revocation. A volatile plpgsql function takes a new snapshot for each of its statements.
@@ -79,7 +79,7 @@ BEGIN
                 AND holder = decode(r.holder, 'hex') AND request_id = decode(r.request_id, 'hex'));
         IF cardinality(r.links) > 0 THEN
             SELECT count(*) INTO found_links FROM link WHERE account = m.account AND mandate = m.number
-                AND identity IN (SELECT decode(each, 'hex') FROM unnest(r.links) AS each);
+                AND identity IN (SELECT decode(each, 'hex') FROM unnest(r.links) AS each) AND state = 'Active';
             EXIT WHEN found_links <> cardinality(r.links);
         END IF;
         EXIT WHEN EXISTS (

@@ -44,8 +44,13 @@ CREATE TABLE mandate (
     last_sequence BIGINT NOT NULL,
     last_receipt BYTEA,
     first_hold_end BIGINT,  -- no open hold ends before this instant
+    principal_stop BIGINT,  -- the entry of the principal's suspension that stands
+    risk_control_stop BIGINT,  -- and of risk control's
+    revocation BIGINT,  -- the entry that revoked it
     PRIMARY KEY (account, number),
-    UNIQUE (account, delegation_id)
+    UNIQUE (account, delegation_id),
+    CHECK ((state = 'Revoked') = (revocation IS NOT NULL)),
+    CHECK ((state = 'Suspended') = (principal_stop IS NOT NULL OR risk_control_stop IS NOT NULL))
 ) WITH (fillfactor = 50);
 CREATE INDEX first_hold_ends ON mandate (account, first_hold_end);
 
@@ -55,9 +60,16 @@ CREATE TABLE link (
     identity BYTEA NOT NULL,
     delegation_id TEXT COLLATE "C" NOT NULL,
     agent_id TEXT COLLATE "C" NOT NULL,
+    parent BYTEA NOT NULL,  -- the identity of the link above it, or of the mandate
     pinned_at BIGINT NOT NULL,
+    state TEXT NOT NULL CHECK (state IN ('Active', 'Suspended', 'Revoked')),
+    principal_stop BIGINT,  -- the entry of the principal's suspension that stands
+    risk_control_stop BIGINT,  -- and of risk control's
+    revocation BIGINT,  -- the entry that revoked it
     PRIMARY KEY (account, mandate, identity),
-    FOREIGN KEY (account, mandate) REFERENCES mandate (account, number)
+    FOREIGN KEY (account, mandate) REFERENCES mandate (account, number),
+    CHECK ((state = 'Revoked') = (revocation IS NOT NULL)),
+    CHECK ((state = 'Suspended') = (principal_stop IS NOT NULL OR risk_control_stop IS NOT NULL))
 );
 
 CREATE TABLE counter (
@@ -133,7 +145,8 @@ CREATE TABLE entry (
     mandate BIGINT NOT NULL,
     sequence BIGINT NOT NULL CHECK (sequence > 0),
     kind TEXT NOT NULL CHECK (kind IN (
-        'RESERVED', 'REFUSED', 'PARTIALLY_CAPTURED', 'CAPTURED', 'VOIDED', 'EXPIRED', 'REFUNDED', 'REVOKED')),
+        'RESERVED', 'REFUSED', 'PARTIALLY_CAPTURED', 'CAPTURED', 'VOIDED', 'EXPIRED', 'REFUNDED', 'REVOKED',
+        'SUSPENDED', 'RESUMED')),
     at BIGINT NOT NULL,
     charge TEXT COLLATE "C",
     amount_minor BIGINT,
@@ -163,6 +176,17 @@ CREATE TABLE request (
     identity BYTEA NOT NULL,
     sequence BIGINT NOT NULL,
     PRIMARY KEY (account, mandate, agent_id, holder, request_id)
+);
+
+CREATE TABLE instruction (  -- that was obeyed, or repeated a stop that stood
+    account BIGINT NOT NULL,
+    mandate BIGINT NOT NULL,
+    signer BYTEA NOT NULL,
+    instruction_id BYTEA NOT NULL,
+    identity BYTEA NOT NULL,
+    sequence BIGINT NOT NULL,
+    PRIMARY KEY (account, mandate, signer, instruction_id),
+    FOREIGN KEY (account, mandate, sequence) REFERENCES entry (account, mandate, sequence)
 );
 """
 

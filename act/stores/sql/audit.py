@@ -19,6 +19,7 @@ from act.errors import Refused
 from act.keys import SIGNATURE_SIZE
 from act.money import Amount
 from act.stores.sql.audit_fold import FoldedCharge, FoldedLimit, Row, move, stand_still, unlike
+from act.stores.sql.audit_standing import FoldedStandings
 from act.stores.sql.transaction import Transaction, named_rows
 
 __all__ = ["Audit", "audit_ledger"]
@@ -77,7 +78,7 @@ class _Fold:
             name = f"{mandate['account']}/{mandate['number']}"
             yield from (f"mandate {name}: {problem}" for problem in self._mandate(mandate))
         yield from (f"order {order} is paid {count} times" for order, count in self._paid.items() if count > 1)
-        for table in ("entry", "counter", "charge", "request"):
+        for table in ("entry", "counter", "charge", "request", "link", "instruction"):
             owners = {(row["account"], row["mandate"]) for row in self._all(f"SELECT DISTINCT account, mandate FROM {table}")}
             if owners - {(mandate["account"], mandate["number"]) for mandate in mandates}:
                 yield f"{table} rows without a mandate"
@@ -87,9 +88,10 @@ class _Fold:
         charges: dict[str, FoldedCharge] = {}
         asked: dict[int, bytes] = {}
         head: bytes | None = None
-        revoked = False
-        credentials = self._credentials(mandate)
+        standings = FoldedStandings(mandate, self._under("link", mandate))
         entries = self._under("entry", mandate, "ORDER BY sequence")
+        rows = {row["id"]: row for row in self._under("charge", mandate)}
+        paid_under: dict[str, bytes] = {charge_id: row["credential"] for charge_id, row in rows.items()}
         for number, entry in enumerate(entries, 1):
             receipt = _receipt(entry)
             yield from unlike(f"entry {number}", _said(entry, mandate, head), receipt)
@@ -98,14 +100,11 @@ class _Fold:
             if receipt["iss"] != self._owner:
                 yield f"entry {number}: a receipt of {receipt['iss']}"
             kind = entry["kind"]
-            if receipt["credential"] not in ({mandate["identity"]} if kind == "REVOKED" else credentials):
-                yield f"entry {number}: its credential is neither the mandate nor a link below it"
             self.audit.entries[kind] += 1
-            if kind == "RESERVED" and revoked:
-                yield f"entry {number}: reserved after the revocation"
-            if kind == "REVOKED" and mandate["on_revoke"] == "void":
-                yield from (f"entry {number}: {name} is still held" for name, each in charges.items() if each.held)
-            revoked = revoked or kind == "REVOKED"
+            if kind == "RESERVED" and entry["charge"] in paid_under and standings.stopped(paid_under[entry["charge"]]):
+                yield f"entry {number}: reserved under what was suspended or revoked"
+            held = ((name, paid_under[name]) for name, each in charges.items() if each.held and name in paid_under)
+            yield from (f"entry {number}: {problem}" for problem in standings.record(entry, receipt, held))
             if kind in ("RESERVED", "REFUSED"):
                 asked[number] = receipt["request"]
             if kind in _MOVES:
@@ -113,13 +112,12 @@ class _Fold:
             else:
                 yield from (f"entry {number}: {problem}" for problem in stand_still(receipt, limits))
             head = receipt["identity"]
-        stands = {"last_sequence": len(entries), "last_receipt": head, "state": "Revoked" if revoked else "Active"}
-        yield from unlike("row", stands, mandate)
+        yield from unlike("row", {"last_sequence": len(entries), "last_receipt": head}, mandate)
+        yield from standings.rows(self._under("instruction", mandate))
         ends = [each.receipt["hold_expires_at"] for each in charges.values() if each.closed is None]
         if ends and (mandate["first_hold_end"] is None or min(ends) < mandate["first_hold_end"]):
             yield "row: an open hold ends before first_hold_end"
-        rows = {row["id"]: row for row in self._under("charge", mandate)}
-        yield from self._charges(mandate, charges, rows)
+        yield from self._charges(mandate, charges, rows, standings.credentials)
         yield from self._counters(mandate, limits, list(rows.values()))
         yield from self._requests(mandate, entries, asked)
 
@@ -127,11 +125,9 @@ class _Fold:
         of = (mandate["account"], mandate["number"])
         return self._all(f"SELECT * FROM {table} WHERE account = ? AND mandate = ? {order}", *of)
 
-    def _credentials(self, mandate: Row) -> set[bytes]:
-        return {mandate["identity"], *(row["identity"] for row in self._under("link", mandate))}
-
-    def _charges(self, mandate: Row, charges: dict[str, FoldedCharge], rows: dict[str, Row]) -> Iterator[str]:
-        credentials = self._credentials(mandate)
+    def _charges(
+        self, mandate: Row, charges: dict[str, FoldedCharge], rows: dict[str, Row], credentials: set[bytes]
+    ) -> Iterator[str]:
         if rows.keys() != charges.keys():
             yield f"charges without entry or entries without charge: {sorted(rows.keys() ^ charges.keys())}"
         for charge_id in rows.keys() & charges.keys():

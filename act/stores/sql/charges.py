@@ -27,6 +27,7 @@ __all__ = [
     "is_numbered",
     "lock_charge",
     "open_holds_of",
+    "owner_of",
     "update_charge",
 ]
 
@@ -91,11 +92,17 @@ def find_charge(tx: Transaction, charge_id: str) -> ChargeRow:
     return _charge(row, mandate_by_id(tx, MandateId(*row[:2])).record.key)
 
 
+def owner_of(tx: Transaction, charge_id: str) -> MandateId | None:
+    """The mandate under which a charge was made; None for a charge that is not known."""
+    owner = tx.execute("SELECT account, mandate FROM charge WHERE id = ?", (charge_id,)).fetchone()
+    return None if owner is None else MandateId(*owner)
+
+
 def lock_charge(tx: Transaction, charge_id: str) -> ChargeRow:
     """The row of a charge, under the lock of its mandate. Raises `Refused` charge_unknown."""
-    owner = tx.execute("SELECT account, mandate FROM charge WHERE id = ?", (charge_id,)).fetchone()
+    owner = owner_of(tx, charge_id)
     if owner is not None:
-        lock_mandate(tx, MandateId(*owner))
+        lock_mandate(tx, owner)
     return find_charge(tx, charge_id)
 
 

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final, Self, TypeVar
 
-from act.delegation.constraints import VOID
-from act.delegation.lifecycle import TRANSITIONS, MandateState, require_usable
+from act.delegation.lifecycle import LifecycleAction, require_usable
 from act.delegation.limits import Limit
 from act.delegation.mandate import MandateKey
 from act.envelope.objects import Unsigned
 from act.errors import StoreFault
 from act.payment.charge import ChargeRecord, ChargeState, released
-from act.payment.ledger import CounterChange, Entry, EntryKind, MandateRecord, MandateStatus, Outcome, ReceiptMaker
-from act.payment.verifier import AuthenticatedPayment, RequestKey, ReservationRequest
-from act.stores.sql import charges, counters, mandates, moves, reservation
+from act.payment.ledger import Cause, MandateRecord, MandateStatus, Outcome, ReceiptMaker
+from act.payment.verifier import AuthenticatedPayment, LinkRecord, RequestKey, ReservationRequest, links_of
+from act.stores.sql import charges, counters, instructions, mandates, moves, reservation, standings
+from act.stores.sql.audit import Audit, audit_ledger
 from act.stores.sql.charges import ChargeRow
 from act.stores.sql.mandates import MandateId, MandateRow
 from act.stores.sql.transaction import Database, Transaction
 
-__all__ = ["SqlLedger", "revoke_mandate"]
+__all__ = ["SqlLedger"]
 
 T = TypeVar("T")
 
@@ -30,6 +30,11 @@ class SqlLedger:
     def __init__(self, database: Database) -> None:
         self._database: Final = database
         self._owner: str | None = None  # who it was bound to never changes
+
+    @property
+    def place(self) -> str:
+        """What errors call it: its path, or its address without anything secret."""
+        return self._database.place
 
     def close(self) -> None:
         """Ends every connection; the ledger cannot be used afterwards."""
@@ -72,23 +77,70 @@ class SqlLedger:
         """See `Ledger.reserve`: replay, pin, ended holds, lifecycle, order, limits, in this order."""
         return self._database.write(lambda tx: reservation.reserve(tx, request, mandate, make_receipt))
 
+    def find_instruction(self, about: MandateKey | str, cause: Cause) -> Outcome | None:
+        """See `Ledger.find_instruction`."""
+
+        def look(tx: Transaction) -> Outcome | None:
+            if isinstance(about, MandateKey):
+                row = mandates.find_mandate(tx, about)
+                mandate_id = None if row is None else row.id
+            else:
+                mandate_id = charges.owner_of(tx, about)
+            return None if mandate_id is None else instructions.stored_outcome(tx, mandate_id, cause)
+
+        return self._database.read(look)
+
     def capture(
-        self, charge_id: str, amount_minor: int, at: int, make_receipt: ReceiptMaker, *, capture_no: str | None = None
+        self,
+        charge_id: str,
+        amount_minor: int,
+        at: int,
+        make_receipt: ReceiptMaker,
+        *,
+        capture_no: str | None = None,
+        cause: Cause | None = None,
     ) -> Outcome:
         """See `Ledger.capture`. The same capture again gives the stored outcome."""
-        return self._database.write(
-            lambda tx: moves.capture(tx, charges.lock_charge(tx, charge_id), amount_minor, capture_no, at, make_receipt)
-        )
 
-    def void(self, charge_id: str, at: int, make_receipt: ReceiptMaker) -> Outcome:
+        def take(tx: Transaction, row: ChargeRow, instruction: bytes | None) -> Outcome:
+            return moves.capture(tx, row, amount_minor, capture_no, at, make_receipt, instruction)
+
+        return self._move(charge_id, cause, take)
+
+    def void(self, charge_id: str, at: int, make_receipt: ReceiptMaker, *, cause: Cause | None = None) -> Outcome:
         """See `Ledger.void`. The same void again gives the stored outcome."""
-        return self._database.write(lambda tx: moves.void(tx, charges.lock_charge(tx, charge_id), at, make_receipt))
+        return self._move(charge_id, cause, lambda tx, row, instruction: moves.void(tx, row, at, make_receipt, instruction))
 
-    def refund(self, charge_id: str, amount_minor: int, refund_no: str, at: int, make_receipt: ReceiptMaker) -> Outcome:
+    def refund(
+        self,
+        charge_id: str,
+        amount_minor: int,
+        refund_no: str,
+        at: int,
+        make_receipt: ReceiptMaker,
+        *,
+        cause: Cause | None = None,
+    ) -> Outcome:
         """See `Ledger.refund`. The same refund again gives the stored outcome."""
-        return self._database.write(
-            lambda tx: moves.refund(tx, charges.lock_charge(tx, charge_id), amount_minor, refund_no, at, make_receipt)
-        )
+
+        def give_back(tx: Transaction, row: ChargeRow, instruction: bytes | None) -> Outcome:
+            return moves.refund(tx, row, amount_minor, refund_no, at, make_receipt, instruction)
+
+        return self._move(charge_id, cause, give_back)
+
+    def _move(
+        self, charge_id: str, cause: Cause | None, move: Callable[[Transaction, ChargeRow, bytes | None], Outcome]
+    ) -> Outcome:
+        """Moves a charge under the lock of its mandate; an instruction that was obeyed before has its outcome."""
+
+        def judge(tx: Transaction) -> Outcome:
+            row = charges.lock_charge(tx, charge_id)
+            if cause is None:
+                return move(tx, row, None)
+            stored = instructions.stored_outcome(tx, row.mandate_id, cause)
+            return stored or instructions.obeyed(tx, row.mandate_id, cause, move(tx, row, cause.identity))
+
+        return self._database.write(judge)
 
     def expire(self, at: int, most: int, make_receipt: ReceiptMaker) -> tuple[Outcome, ...]:
         """See `Ledger.expire`. Each mandate's holds are one transaction."""
@@ -113,7 +165,7 @@ class SqlLedger:
             found = mandates.find_mandate(tx, mandate.key)
             mandates.require_pinnable(found, mandate, payment.pinned_before)
             if found is not None:
-                require_usable(found.state)
+                require_usable(found.state, *standings.link_states(tx, found.id, links_of(payment.chain)))
             moves.find_payment(tx, payment.request.payee, payment.request.order_no, at)
             if found is not None:
                 given_back = counters.given_back(tx, found, _ended(tx, found, at), at)
@@ -121,11 +173,35 @@ class SqlLedger:
 
         self._database.read(judge)
 
+    def change(
+        self,
+        mandate: MandateRecord,
+        links: Sequence[LinkRecord],
+        action: LifecycleAction,
+        cause: Cause,
+        at: int,
+        make_receipt: ReceiptMaker,
+        *,
+        is_expired: bool = False,
+        pinned_before: int | None = None,
+    ) -> Outcome:
+        """See `Ledger.change`."""
+        write = self._database.write if action is LifecycleAction.RESUME else self._write_stop
+        return write(
+            lambda tx: instructions.change(
+                tx, mandate, links, action, cause, at, make_receipt, is_expired=is_expired, pinned_before=pinned_before
+            )
+        )
+
     def revoke(
         self, mandate: MandateRecord, at: int, make_receipt: ReceiptMaker, *, pinned_before: int | None = None
     ) -> Outcome:
         """See `Ledger.revoke`. Revoking again gives the stored outcome."""
-        return self._write_stop(lambda tx: revoke_mandate(tx, mandate, at, make_receipt, pinned_before))
+        return self._write_stop(
+            lambda tx: instructions.change(
+                tx, mandate, (), LifecycleAction.REVOKE, None, at, make_receipt, is_expired=False, pinned_before=pinned_before
+            )
+        )
 
     def _write_stop(self, work: Callable[[Transaction], T]) -> T:
         """A write after which less may be spent than before, which a store allows where it allows no other."""
@@ -148,39 +224,10 @@ class SqlLedger:
         """See `Ledger.status`."""
         return self._database.read(lambda tx: _status(tx, mandate, at))
 
-
-def revoke_mandate(
-    tx: Transaction, mandate: MandateRecord, at: int, make_receipt: ReceiptMaker, pinned_before: int | None = None
-) -> Outcome:
-    """Ends a mandate for good; see `Ledger.revoke`."""
-    found = mandates.find_mandate(tx, mandate.key, lock=True)
-    row = mandates.pin(tx, found, mandate, at, pinned_before)
-    if MandateState.REVOKED not in TRANSITIONS[row.state]:
-        (sequence,) = tx.execute(
-            "SELECT sequence FROM entry WHERE account = ? AND mandate = ? AND kind = 'REVOKED'", row.id
-        ).fetchone()
-        return Outcome(mandates.stored_receipt(tx, row.id, sequence), replayed=True)
-    row, _ = moves.close_ended_holds(tx, row, at, make_receipt)
-    if row.record.on_revoke == VOID:
-        for held in charges.open_holds_of(tx, row.id, mandate.key):
-            moves.void(tx, held, at, make_receipt)
-        row = mandates.mandate_by_id(tx, row.id)  # every void has moved its head
-    entry = Entry(
-        mandate.key,
-        mandate.identity,
-        mandate.agent_id,
-        row.last_sequence + 1,
-        row.last_receipt,
-        EntryKind.REVOKED,
-        at,
-        counters=tuple(
-            CounterChange(each.name, each.cap, *(each.held, each.captured) * 2, each.unit)
-            for each in counters.counters_of(tx, row.id, at)
-            if "/" not in each.name  # its links' counters may be thousands; their own receipts show them
-        ),
-        format=row.record.format,
-    )
-    return Outcome(mandates.append(tx, row, entry, make_receipt, state=MandateState.REVOKED))
+    def audit(self, progress: Callable[[int, int], None] | None = None) -> Audit:
+        """Folds the entries anew and compares everything that is stored with them; see `act.stores.sql.audit`. It changes
+        nothing. `progress` is told how many mandates of how many are done."""
+        return self._database.read(lambda tx: audit_ledger(tx, progress))
 
 
 def _status(tx: Transaction, mandate: MandateKey, at: int | None) -> MandateStatus | None:
@@ -200,6 +247,8 @@ def _status(tx: Transaction, mandate: MandateKey, at: int | None) -> MandateStat
         tuple(
             released(each, ChargeState.EXPIRED) if each.id in ids else each for each in charges.charges_of(tx, row.id, mandate)
         ),
+        standings.stops_of(tx, row.id, None).standing,
+        standings.links_of(tx, row.id),
     )
 
 

@@ -145,15 +145,17 @@ def pin(tx: Transaction, found: MandateRow | None, mandate: MandateRecord, at: i
     return MandateRow(MandateId(account, last + 1), mandate, at, MandateState.ACTIVE, 0, None)
 
 
-def record_links(tx: Transaction, mandate_id: MandateId, links: Sequence[LinkRecord], at: int) -> None:
+def record_links(tx: Transaction, row: MandateRow, links: Sequence[LinkRecord], at: int) -> None:
     """Records the links of a chain at their first use. They are known by identity, which is also what their counters are named
     by: whatever id a link gives itself, it cannot take another one's name."""
+    parent = row.record.identity
     for link in links:
         tx.execute(
-            "INSERT INTO link (account, mandate, identity, delegation_id, agent_id, pinned_at) VALUES (?, ?, ?, ?, ?, ?) "
-            "ON CONFLICT DO NOTHING",
-            (*mandate_id, link.identity, link.delegation_id, link.agent_id, at),
+            "INSERT INTO link (account, mandate, identity, delegation_id, agent_id, parent, pinned_at, state) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, 'Active') ON CONFLICT DO NOTHING",
+            (*row.id, link.identity, link.delegation_id, link.agent_id, parent, at),
         )
+        parent = link.identity
 
 
 def append(
@@ -163,9 +165,8 @@ def append(
     make_receipt: ReceiptMaker,
     *,
     refusal: Refused | None = None,
-    state: MandateState | None = None,
 ) -> Unsigned:
-    """Appends an entry, makes its receipt and moves the mandate's head to it (and its lifecycle state, if one is given)."""
+    """Appends an entry, makes its receipt and moves the mandate's head to it."""
     first_hold_end = row.first_hold_end
     if entry.hold_expires_at is not None:
         first_hold_end = entry.hold_expires_at if first_hold_end is None else min(first_hold_end, entry.hold_expires_at)
@@ -190,9 +191,8 @@ def append(
         ),
     )
     tx.execute(
-        "UPDATE mandate SET last_sequence = ?, last_receipt = ?, state = ?, first_hold_end = ? "
-        "WHERE account = ? AND number = ?",
-        (entry.sequence, receipt.identity, (state or row.state).value, first_hold_end, *row.id),
+        "UPDATE mandate SET last_sequence = ?, last_receipt = ?, first_hold_end = ? WHERE account = ? AND number = ?",
+        (entry.sequence, receipt.identity, first_hold_end, *row.id),
     )
     return receipt
 

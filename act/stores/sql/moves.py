@@ -1,6 +1,7 @@
 """What becomes of a charge after it was reserved: captured, whole or in parts, voided, expired, refunded.
 
-Each function is called inside a transaction, and appends one entry for each charge it moves. Its counters move with it.
+Each function is called inside a transaction, and appends one entry for each charge it moves. Its counters move with it. `cause`
+is the identity of the instruction that asked for it, where one did.
 """
 
 from __future__ import annotations
@@ -38,6 +39,7 @@ def capture(
     capture_no: str | None,
     at: int,
     make_receipt: ReceiptMaker,
+    cause: bytes | None = None,
 ) -> Outcome:
     """Takes a part under a number, or the last part; rules ACT-LED-06 to -09."""
     charge, amount_minor = row.record, Amount(amount_minor, row.record.amount.currency).minor
@@ -56,18 +58,20 @@ def capture(
     is_last = capture_no is None or amount_minor == held_minor
     state = ChargeState.CAPTURED if is_last else ChargeState.PARTIALLY_CAPTURED
     after = replace(charge, state=state, captured_minor=charge.captured_minor + amount_minor)
-    outcome, sequence = _append(tx, row, after, EntryKind(state.value), amount_minor, at, make_receipt, capture_no=capture_no)
+    outcome, sequence = _append(
+        tx, row, after, EntryKind(state.value), amount_minor, at, make_receipt, cause, capture_no=capture_no
+    )
     if capture_no is not None:
         charges.insert_part(tx, row, "CAPTURE", capture_no, Part(amount_minor, sequence))
     return outcome
 
 
-def void(tx: Transaction, row: ChargeRow, at: int, make_receipt: ReceiptMaker) -> Outcome:
+def void(tx: Transaction, row: ChargeRow, at: int, make_receipt: ReceiptMaker, cause: bytes | None = None) -> Outcome:
     """Releases what is left of a hold; rule ACT-LED-06."""
     if row.closed_sequence is not None and _closed_by(tx, row)[0] is EntryKind.VOIDED:
         return closing_outcome(tx, row)
     require_transition(row.record, ChargeState.CAPTURED)
-    return _release(tx, row, EntryKind.VOIDED, at, make_receipt)
+    return _release(tx, row, EntryKind.VOIDED, at, make_receipt, cause)
 
 
 def expire(tx: Transaction, row: ChargeRow, at: int, make_receipt: ReceiptMaker) -> Outcome:
@@ -111,7 +115,15 @@ def find_payment(tx: Transaction, payee: str, order_no: str, at: int) -> ChargeR
     return paid
 
 
-def refund(tx: Transaction, row: ChargeRow, amount_minor: int, refund_no: str, at: int, make_receipt: ReceiptMaker) -> Outcome:
+def refund(
+    tx: Transaction,
+    row: ChargeRow,
+    amount_minor: int,
+    refund_no: str,
+    at: int,
+    make_receipt: ReceiptMaker,
+    cause: bytes | None = None,
+) -> Outcome:
     """Gives back a part of what was captured; rules ACT-LED-10 and -11."""
     charge, amount_minor = row.record, Amount(amount_minor, row.record.amount.currency).minor
     part = charges.find_part(tx, row, "REFUND", refund_no)
@@ -121,7 +133,7 @@ def refund(tx: Transaction, row: ChargeRow, amount_minor: int, refund_no: str, a
         left_minor = charge.refundable_minor
         raise Refused("refund_exceeds_captured", "amount", left_minor=left_minor, asked_minor=amount_minor)
     after = replace(charge, refunded_minor=charge.refunded_minor + amount_minor)
-    outcome, sequence = _append(tx, row, after, EntryKind.REFUNDED, amount_minor, at, make_receipt, refund_no=refund_no)
+    outcome, sequence = _append(tx, row, after, EntryKind.REFUNDED, amount_minor, at, make_receipt, cause, refund_no=refund_no)
     charges.insert_part(tx, row, "REFUND", refund_no, Part(amount_minor, sequence))
     return outcome
 
@@ -133,9 +145,11 @@ def closing_outcome(tx: Transaction, row: ChargeRow) -> Outcome:
     return Outcome(mandates.stored_receipt(tx, row.mandate_id, row.closed_sequence), row.record, replayed=True)
 
 
-def _release(tx: Transaction, row: ChargeRow, kind: EntryKind, at: int, make_receipt: ReceiptMaker) -> Outcome:
+def _release(
+    tx: Transaction, row: ChargeRow, kind: EntryKind, at: int, make_receipt: ReceiptMaker, cause: bytes | None = None
+) -> Outcome:
     charge = row.record
-    return _append(tx, row, released(charge, _RELEASES[kind]), kind, charge.held_minor, at, make_receipt)[0]
+    return _append(tx, row, released(charge, _RELEASES[kind]), kind, charge.held_minor, at, make_receipt, cause)[0]
 
 
 def _was_the_end(tx: Transaction, row: ChargeRow, amount_minor: int) -> bool:
@@ -168,6 +182,7 @@ def _append(
     amount_minor: int,
     at: int,
     make_receipt: ReceiptMaker,
+    cause: bytes | None,
     *,
     capture_no: str | None = None,
     refund_no: str | None = None,
@@ -197,5 +212,6 @@ def _append(
         format=mandate.record.format,
         capture_no=capture_no,
         refund_no=refund_no,
+        instruction=cause,
     )
     return Outcome(mandates.append(tx, mandate, entry, make_receipt), after), sequence

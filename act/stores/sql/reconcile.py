@@ -6,12 +6,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from act.delegation.lifecycle import MandateState
+from act.delegation.lifecycle import LifecycleAction, MandateState
 from act.delegation.mandate import MandateKey
 from act.envelope.objects import Unsigned
 from act.payment.ledger import MandateRecord, ReceiptMaker
-from act.stores.sql import mandates
-from act.stores.sql.ledger import revoke_mandate
+from act.stores.sql import instructions, mandates
 from act.stores.sql.mandates import MandateId
 from act.stores.sql.replay import Chain, GivenReceipt, Replay
 from act.stores.sql.transaction import Transaction
@@ -22,7 +21,7 @@ __all__ = ["Reconciled", "reconcile"]
 @dataclass(frozen=True, slots=True)
 class Reconciled:
     """What was done. `replayed` entries were made from receipts, `filled` ones are proven by what follows them; `repeated`
-    receipts were in the backup. Receipts are `left_out` of a mandate that was revoked since the restoration, and `unknown` of
+    receipts were in the backup. Receipts are `left_out` of a mandate that was stopped since the restoration, and `unknown` of
     one that the backup does not have. `continued` mandates have entries again, `retired` ones were revoked."""
 
     replayed: int
@@ -48,7 +47,8 @@ def reconcile(
     is_complete: bool,
 ) -> Reconciled:
     """Replays receipts, by mandate, and unless they are all there were, revokes every mandate under which more may have been
-    spent. `known` mandates, by identity, need not be in the backup. `latest` is the latest instant that anything speaks of.
+    spent; in any case those of which some had to be left out. `known` mandates, by identity, need not be in the backup.
+    `latest` is the latest instant that anything speaks of.
 
     Raises `Refused` receipt_out_of_chain, and credential_conflict for a known mandate that is another one.
     """
@@ -67,7 +67,8 @@ def reconcile(
             unknown += len(given)
     replay = Replay(tx, ledger_id, frozen_at)
     replay.run(chains)
-    retired = () if is_complete else tuple(_retire(tx, ids.values(), at, make_receipts))
+    unproven = [chain.mandate_id for chain in chains if chain.is_unproven] if is_complete else ids.values()
+    retired = tuple(_retire(tx, unproven, at, make_receipts))
     continued = tuple(mandates.mandate_by_id(tx, chain.mandate_id).record.key for chain in chains if chain.appended)
     return Reconciled(
         replay.replayed, replay.filled, replay.repeated, replay.left_out, unknown, len(ids), continued, retired, latest
@@ -82,6 +83,8 @@ def _retire(
     for mandate_id in sorted(ids):
         row = mandates.mandate_by_id(tx, mandate_id)
         if row.state is not MandateState.REVOKED and at < row.record.expires_at:
-            outcome = revoke_mandate(tx, row.record, at, make_receipts(row.record.key.issuer))
+            make = make_receipts(row.record.key.issuer)
+            revoke = LifecycleAction.REVOKE
+            outcome = instructions.change(tx, row.record, (), revoke, None, at, make, is_expired=False, pinned_before=None)
             retired.append((row.record.key, outcome.receipt))
     return retired

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 from act.envelope.objects import KeyName, Unsigned
@@ -18,7 +18,7 @@ from act.errors import Refused
 from act.parties import Parties
 from act.payment.ledger import Entry, EntryKind, ReceiptMaker
 from act.payment.receipt import Receipt, open_receipt, receipt_maker
-from act.stores.sql import charges, mandates, moves
+from act.stores.sql import charges, instructions, mandates, moves, standings
 from act.stores.sql.mandates import MandateId, MandateRow
 from act.stores.sql.replayed_calls import CALLS
 from act.stores.sql.transaction import Transaction
@@ -46,8 +46,8 @@ class GivenReceipt:
 class Chain:
     """The receipts given of one mandate, in the order of their sequences, and the first that was not looked at (`next`).
 
-    `had` is how many entries it had before, `stop` the first entry of a revocation that was made while the ledger was frozen,
-    `freed` the charges that a receipt closes.
+    `had` is how many entries it had before, `stop` the first entry of a suspension or a revocation that was made while the
+    ledger was frozen, `freed` the charges that a receipt closes. Where receipts were left out, `is_unproven`.
     """
 
     mandate_id: MandateId
@@ -57,6 +57,7 @@ class Chain:
     freed: frozenset[str | None] = frozenset()
     next: int = 0
     appended: int = 0
+    is_unproven: bool = False
 
 
 def read_receipts(data: Iterable[bytes], ledger_id: str, parties: Parties) -> dict[bytes, list[GivenReceipt]]:
@@ -149,6 +150,7 @@ class Replay:
         if reason is not None:
             if chain.stop is not None and receipt.sequence >= chain.stop:
                 self.left_out += len(chain.receipts) - chain.next
+                chain.is_unproven = True
                 chain.next = len(chain.receipts)
                 return None
             broken = given.out_of_chain("receipt.act.sequence", reason=reason)
@@ -176,16 +178,19 @@ class Replay:
         return None if receipt.previous == row.last_receipt else "the entry before is another one than it names"
 
     def _stop_made_here(self, mandate_id: MandateId) -> int | None:
-        """The first entry of the revocation by which the mandate was stopped while the ledger was frozen. It was told, so it
-        stays; what the other history says after it is left out, and no more can be spent."""
+        """The first entry of the suspension or revocation by which the mandate, or a link below it, was stopped while the
+        ledger was frozen. It was told, so it stays; what the other history says after it is left out."""
         stopped = self._tx.execute(
-            "SELECT at FROM entry WHERE account = ? AND mandate = ? AND kind = 'REVOKED'", mandate_id
+            "SELECT at, sequence FROM entry WHERE account = ? AND mandate = ? AND kind IN ('SUSPENDED', 'REVOKED') AND at >= ? "
+            "ORDER BY sequence",
+            (*mandate_id, self._frozen_at),
         ).fetchone()
-        if stopped is None or stopped[0] < self._frozen_at:
+        if stopped is None:
             return None
+        at, sequence = stopped
         (before,) = self._tx.execute(
-            "SELECT coalesce(max(sequence), 0) FROM entry WHERE account = ? AND mandate = ? AND at <> ?",
-            (*mandate_id, stopped[0]),
+            "SELECT coalesce(max(sequence), 0) FROM entry WHERE account = ? AND mandate = ? AND at <> ? AND sequence < ?",
+            (*mandate_id, at, sequence),
         ).fetchone()
         return int(before) + 1
 
@@ -201,8 +206,7 @@ class Replay:
         missing = receipt.sequence - row.last_sequence - 1
         _, closed = moves.close_ended_holds(self._tx, row, receipt.issued_at, make, missing)
         if receipt.kind in (EntryKind.REVOKED, EntryKind.VOIDED):
-            for held in charges.open_holds_of(self._tx, row.id, row.record.key)[: missing - len(closed)]:
-                moves.void(self._tx, held, receipt.issued_at, make)
+            self._void(row, receipt, missing - len(closed), make)
         filled = mandates.mandate_by_id(self._tx, row.id)
         if self._break(filled, receipt) is None:
             self.filled += missing
@@ -211,6 +215,13 @@ class Replay:
             filled = row
         self._tx.execute("RELEASE fill")
         return filled
+
+    def _void(self, row: MandateRow, receipt: Receipt, most: int, make: ReceiptMaker) -> None:
+        """Releases the first holds that a revocation voided: the receipt is its own, or that of a later one."""
+        below = None if receipt.link is None else standings.links_below(self._tx, row.id, receipt.link)
+        holds = charges.open_holds_of(self._tx, row.id, row.record.key)
+        for held in [each for each in holds if below is None or each.record.credential in below][:most]:
+            moves.void(self._tx, held, receipt.issued_at, make, receipt.instruction)
 
     def _free_an_order(self, reasons: list[tuple[Chain, Refused]]) -> None:
         """Where no chain can go on, a payment closed a hold of the same order that had ended, under another mandate. Raises the
@@ -231,13 +242,10 @@ class Replay:
         """How the payment service made receipts then; `exactly` refuses to make another one than was given."""
         issuer = "" if row is None else row.record.key.issuer
         make = receipt_maker(self._ledger_id, issuer, given.name)
-        receipt = given.receipt
 
         def make_again(entry: Entry) -> Unsigned:
-            if entry.kind is receipt.kind:
-                entry = replace(entry, instruction=receipt.instruction, caused_by=receipt.caused_by)
             made = make(entry)
-            if exactly and made.identity != receipt.identity:
+            if exactly and made.identity != given.receipt.identity:
                 raise given.out_of_chain("receipt.act", reason="it says otherwise than what the ledger adds up to")
             return made
 
@@ -245,6 +253,8 @@ class Replay:
 
     def _append(self, row: MandateRow, given: GivenReceipt) -> None:
         """Makes the entry of a receipt."""
+        if given.receipt.link is not None and not standings.is_known(self._tx, row.id, given.receipt.link):
+            raise given.out_of_chain("receipt.act.link", reason="the backup does not know that link, nor what is above it")
         make = self._maker(row, given, exactly=True)
         try:
             self._act(row, given.receipt, make)
@@ -257,7 +267,6 @@ class Replay:
 
     def _act(self, row: MandateRow, receipt: Receipt, make: ReceiptMaker) -> None:
         """The call behind a receipt, once more."""
-        act = CALLS.get(receipt.kind)
-        if act is None or receipt.link is not None:
-            raise Refused("claim_unknown")
-        act(self._tx, row, receipt, make)
+        CALLS[receipt.kind](self._tx, row, receipt, make)
+        if receipt.instruction is not None:
+            instructions.remember_replayed(self._tx, row.id, receipt.instruction, receipt.sequence)

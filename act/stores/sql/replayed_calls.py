@@ -1,7 +1,8 @@
 """The call behind each kind of receipt, made once more at the receipt's own instant.
 
-Three things stand in no receipt. The request's id and the key that signed it: an entry made again keeps its request by its
-identity (`replayed_request`), which nothing else can have. The link that paid: the charge is kept under the mandate itself.
+Three things stand in no receipt. The id of a request or an instruction and the key that signed it: an entry made again keeps
+it by its identity (`replayed_request`, `instructions.remember_replayed`), which nothing else can have. The link that paid: the
+charge is kept under the mandate itself.
 And the end of a calendar window that begins after the backup: its counter is shown until a payment in it says when it ends.
 """
 
@@ -11,7 +12,7 @@ from collections.abc import Callable
 from typing import Final
 
 from act.calendar import Window
-from act.delegation.lifecycle import MandateState, require_usable
+from act.delegation.lifecycle import Causer, LifecycleAction, Standing, require_usable
 from act.delegation.limits import Limit
 from act.delegation.mandate import MandateKey
 from act.errors import Refused
@@ -19,7 +20,7 @@ from act.payment.charge import ChargeRecord, ChargeState
 from act.payment.ledger import CounterChange, Entry, EntryKind, ReceiptMaker
 from act.payment.receipt import Receipt
 from act.payment.verifier import RequestKey
-from act.stores.sql import charges, counters, mandates, moves, reservation
+from act.stores.sql import charges, counters, mandates, moves, reservation, standings
 from act.stores.sql.charges import ChargeRow
 from act.stores.sql.mandates import MandateRow
 from act.stores.sql.transaction import Transaction
@@ -27,6 +28,12 @@ from act.stores.sql.transaction import Transaction
 __all__ = ["CALLS", "replayed_request"]
 
 _ANY_CODE: Final = "total_limit_exceeded"  # of a limit whose constraint nobody has here; it is never told
+
+_ACTIONS: Final = {
+    EntryKind.SUSPENDED: LifecycleAction.SUSPEND,
+    EntryKind.RESUMED: LifecycleAction.RESUME,
+    EntryKind.REVOKED: LifecycleAction.REVOKE,
+}
 
 
 def replayed_request(mandate: MandateKey, agent_id: str, identity: bytes) -> RequestKey:
@@ -145,11 +152,13 @@ def _minor(receipt: Receipt) -> int:
 
 
 def _capture(tx: Transaction, row: MandateRow, receipt: Receipt, make: ReceiptMaker) -> None:
-    moves.capture(tx, _charge_of(tx, row, receipt), _minor(receipt), receipt.capture_no, receipt.issued_at, make)
+    moves.capture(
+        tx, _charge_of(tx, row, receipt), _minor(receipt), receipt.capture_no, receipt.issued_at, make, receipt.instruction
+    )
 
 
 def _void(tx: Transaction, row: MandateRow, receipt: Receipt, make: ReceiptMaker) -> None:
-    moves.void(tx, _charge_of(tx, row, receipt), receipt.issued_at, make)
+    moves.void(tx, _charge_of(tx, row, receipt), receipt.issued_at, make, receipt.instruction)
 
 
 def _expire(tx: Transaction, row: MandateRow, receipt: Receipt, make: ReceiptMaker) -> None:
@@ -161,25 +170,36 @@ def _expire(tx: Transaction, row: MandateRow, receipt: Receipt, make: ReceiptMak
 
 def _refund(tx: Transaction, row: MandateRow, receipt: Receipt, make: ReceiptMaker) -> None:
     charge = _charge_of(tx, row, receipt)
-    moves.refund(tx, charge, _minor(receipt), receipt.refund_no or "", receipt.issued_at, make)
+    moves.refund(tx, charge, _minor(receipt), receipt.refund_no or "", receipt.issued_at, make, receipt.instruction)
 
 
-def _revoke(tx: Transaction, row: MandateRow, receipt: Receipt, make: ReceiptMaker) -> None:
-    """What became of its holds has receipts of its own."""
-    if row.state is MandateState.REVOKED:
-        raise Refused("credential_revoked")
+def _change(tx: Transaction, row: MandateRow, receipt: Receipt, make: ReceiptMaker) -> None:
+    """A suspension, its end, or a revocation; what became of holds has receipts of its own."""
+    action, causer = _ACTIONS[receipt.kind], receipt.caused_by
+    stops = standings.stops_of(tx, row.id, receipt.link)
+    if causer is None:  # the payment service's own word
+        after, causer = Standing(is_revoked=True), Causer.RISK_CONTROL
+    else:
+        after = stops.standing.after(action, causer)
+    if after == stops.standing:
+        raise Refused("transition_not_allowed")
     entry = Entry(
         row.record.key,
         row.record.identity,
         row.record.agent_id,
         receipt.sequence,
         row.last_receipt,
-        EntryKind.REVOKED,
+        receipt.kind,
         receipt.issued_at,
         counters=counters.limits_as_they_stand(tx, row.id, _limits(tx, row, receipt)),
         format=row.record.format,
+        instruction=receipt.instruction,
+        caused_by=receipt.caused_by,
+        link=receipt.link,
+        credential_state=after.state if action is LifecycleAction.RESUME else None,
     )
-    mandates.append(tx, row, entry, make, state=MandateState.REVOKED)
+    mandates.append(tx, row, entry, make)
+    standings.keep_stops(tx, row.id, receipt.link, stops.after(action, causer, receipt.sequence))
 
 
 CALLS: Final[dict[EntryKind, Callable[[Transaction, MandateRow, Receipt, ReceiptMaker], None]]] = {
@@ -190,6 +210,7 @@ CALLS: Final[dict[EntryKind, Callable[[Transaction, MandateRow, Receipt, Receipt
     EntryKind.VOIDED: _void,
     EntryKind.EXPIRED: _expire,
     EntryKind.REFUNDED: _refund,
-    EntryKind.REVOKED: _revoke,
+    EntryKind.REVOKED: _change,
+    EntryKind.SUSPENDED: _change,
+    EntryKind.RESUMED: _change,
 }
-"""Receipts of suspensions, of resumptions and about links are of a version whose ledger keeps them."""

@@ -12,7 +12,7 @@ from act.errors import Refused
 from act.payment.charge import HOLD_SECONDS, LIVE_STATES, ChargeRecord, ChargeState
 from act.payment.ledger import CounterChange, Entry, EntryKind, MandateRecord, Outcome, ReceiptMaker
 from act.payment.verifier import RequestKey, ReservationRequest
-from act.stores.sql import charges, counters, mandates, moves
+from act.stores.sql import charges, counters, mandates, moves, standings
 from act.stores.sql.mandates import MandateRow
 from act.stores.sql.transaction import Transaction
 
@@ -43,10 +43,10 @@ def reserve(tx: Transaction, request: ReservationRequest, mandate: MandateRecord
         if stored is not None:
             return stored
     row = mandates.pin(tx, found, mandate, request.at, request.pinned_before)
-    mandates.record_links(tx, row.id, request.links, request.at)
+    mandates.record_links(tx, row, request.links, request.at)
     row, _ = moves.close_ended_holds(tx, row, request.at, make_receipt)
     try:
-        require_usable(row.state)
+        require_usable(row.state, *standings.link_states(tx, row.id, request.links))
         moves.require_order_unpaid(tx, request.payee, request.order_no, request.at, make_receipt)
         changes = counters.judge_limits(tx, row.id, request.limits, request.amount.minor)
     except Refused as refusal:

@@ -37,18 +37,17 @@ class SqliteLedger(SqlLedger):
     what is refused before leaves none. Raises `StoreFault`: store_unavailable, store_read_only, store_unknown_version for a
     file that is no ledger of this version. Open it anew after fork.
 
-    A backup opens frozen: it answers, and it revokes, and anything else is `StoreFault` store_frozen until it was reconciled.
+    A backup opens frozen: it answers, suspends and revokes, and anything else is `StoreFault` store_frozen until it was
+    reconciled.
     """
 
     def __init__(self, path: str | os.PathLike[str], *, create: bool = True) -> None:
         self._file: Final = FileDatabase(path, create=create)
         super().__init__(self._file)
 
-    @staticmethod
-    def audit(path: str | os.PathLike[str], progress: Callable[[int, int], None] | None = None) -> Audit:
-        """Folds a file's entries anew and compares everything in it with them; see `act.stores.sql.audit`. It needs no open
-        ledger and changes nothing. `progress` is told how many mandates of how many are done. Raises `StoreFault`."""
-        return audit_file(Path(path), progress)
+    def audit(self, progress: Callable[[int, int], None] | None = None) -> Audit:
+        """See `SqlLedger.audit`; the file's own checks as well."""
+        return audit_file(self._file.path, progress)
 
     def backup(self, path: str | os.PathLike[str], *, at: datetime, progress: Callable[[int, int], None] | None = None) -> None:
         """Copies the ledger, as it stands at one moment, to a new file; whoever uses it reads and writes on meanwhile.
@@ -76,9 +75,10 @@ class SqliteLedger(SqlLedger):
 
         `receipts` are this payment service's own since the backup, in any order; each becomes the entry that it was made of.
         Unless the caller answers for it that they are `complete`, every mandate that could still be paid under is revoked with
-        `signer`'s receipt. A mandate that the ledger does not know then, and that is no newer, is refused ever after
-        (ACT-LED-14); one that was first used after the backup is known if its bytes are among `mandates` and its receipts
-        begin with the first. With `dry_run` nothing is written.
+        `signer`'s receipt; one of which receipts are left out, because it was suspended meanwhile, is revoked anyhow. A mandate
+        that the ledger does not know then, and that is no newer, is refused ever after (ACT-LED-14); one that was first used
+        after the backup is known if its bytes are among `mandates` and its receipts begin with the first. With `dry_run`
+        nothing is written.
 
         Raises `Refused`, with the place `receipts.N` or `mandates.N`, for what is not genuine, or not this service's, or does
         not continue the ledger's chains (ACT-RCT-04); `InvalidCall` for a ledger that is not frozen, and for a signer that
@@ -133,5 +133,5 @@ class SqliteLedger(SqlLedger):
             raise Refused("credential_forgotten", "mandate", reconciled_at=found.reconciled_at)
 
     def _write_stop(self, work: Callable[[Transaction], T]) -> T:
-        """A revocation is recorded while frozen, too."""
+        """A suspension or a revocation is recorded while frozen, too."""
         return self._file.write(work, while_frozen=True)

@@ -12,7 +12,7 @@ from act.keys import Signer
 from act.parties import Parties, Role
 from act.payment.ledger import MandateRecord
 from act.payment.receipt import receipt_maker
-from act.payment.service import record_of
+from act.payment.service.keeper import mandate_record
 from act.stores.sql.reconcile import Reconciled, reconcile
 from act.stores.sql.replay import read_receipts
 from act.stores.sql.transaction import Transaction
@@ -27,7 +27,7 @@ class Reconciliation:
     """What a reconciliation did, or with `is_dry_run` would do.
 
     `replayed` entries were made from receipts; `filled` ones had none, and what follows proves them. `repeated` receipts were
-    in the backup already. `left_out` receipts are of mandates that were revoked while the ledger was frozen, `unknown` ones of
+    in the backup already. `left_out` receipts are of mandates that were stopped while the ledger was frozen, `unknown` ones of
     mandates that the backup does not have: nothing more can be paid under either. `continued` mandates have new entries;
     `retired` ones were revoked, which the signed `receipts` say, in the same order. It knows `mandates` by number, and takes no
     other that is as old as `reconciled_at`. Instants are seconds since 1970, UTC.
@@ -142,5 +142,5 @@ def _known(data: Iterable[bytes], ledger_id: str, parties: Parties) -> Mapping[b
                 raise Refused("key_compromised", "mandate.iss", compromised_at=compromised_at)
         except Refused as refusal:
             raise refusal.within(f"mandates.{number}") from None
-        known[credential.identity] = record_of(credential)
+        known[credential.identity] = mandate_record(credential)
     return known

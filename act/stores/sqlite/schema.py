@@ -15,7 +15,7 @@ __all__ = ["APPLICATION_ID", "SCHEMA", "SCHEMA_VERSION"]
 APPLICATION_ID: Final = 0x41435431
 """`ACT1`, in the file's header: tells a ledger from any other SQLite file."""
 
-SCHEMA_VERSION: Final = 4
+SCHEMA_VERSION: Final = 5
 
 SCHEMA: Final = """
 CREATE TABLE ledger (
@@ -48,8 +48,13 @@ CREATE TABLE mandate (
     last_sequence INTEGER NOT NULL,
     last_receipt BLOB,
     first_hold_end INTEGER,  -- no open hold ends before this instant
+    principal_stop INTEGER,  -- the entry of the principal's suspension that stands
+    risk_control_stop INTEGER,  -- and of risk control's
+    revocation INTEGER,  -- the entry that revoked it
     PRIMARY KEY (account, number),
-    UNIQUE (account, delegation_id)
+    UNIQUE (account, delegation_id),
+    CHECK ((state = 'Revoked') = (revocation IS NOT NULL)),
+    CHECK ((state = 'Suspended') = (principal_stop IS NOT NULL OR risk_control_stop IS NOT NULL))
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE link (
@@ -58,9 +63,16 @@ CREATE TABLE link (
     identity BLOB NOT NULL,
     delegation_id TEXT NOT NULL,
     agent_id TEXT NOT NULL,
+    parent BLOB NOT NULL,  -- the identity of the link above it, or of the mandate
     pinned_at INTEGER NOT NULL,
+    state TEXT NOT NULL CHECK (state IN ('Active', 'Suspended', 'Revoked')),
+    principal_stop INTEGER,  -- the entry of the principal's suspension that stands
+    risk_control_stop INTEGER,  -- and of risk control's
+    revocation INTEGER,  -- the entry that revoked it
     PRIMARY KEY (account, mandate, identity),
-    FOREIGN KEY (account, mandate) REFERENCES mandate (account, number)
+    FOREIGN KEY (account, mandate) REFERENCES mandate (account, number),
+    CHECK ((state = 'Revoked') = (revocation IS NOT NULL)),
+    CHECK ((state = 'Suspended') = (principal_stop IS NOT NULL OR risk_control_stop IS NOT NULL))
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE counter (
@@ -135,7 +147,8 @@ CREATE TABLE entry (
     mandate INTEGER NOT NULL,
     sequence INTEGER NOT NULL CHECK (sequence > 0),
     kind TEXT NOT NULL CHECK (kind IN (
-        'RESERVED', 'REFUSED', 'PARTIALLY_CAPTURED', 'CAPTURED', 'VOIDED', 'EXPIRED', 'REFUNDED', 'REVOKED')),
+        'RESERVED', 'REFUSED', 'PARTIALLY_CAPTURED', 'CAPTURED', 'VOIDED', 'EXPIRED', 'REFUNDED', 'REVOKED',
+        'SUSPENDED', 'RESUMED')),
     at INTEGER NOT NULL,
     charge TEXT REFERENCES charge (id),
     amount_minor INTEGER,
@@ -163,6 +176,17 @@ CREATE TABLE request (
     identity BLOB NOT NULL,
     sequence INTEGER NOT NULL,
     PRIMARY KEY (account, mandate, agent_id, holder, request_id),
+    FOREIGN KEY (account, mandate, sequence) REFERENCES entry (account, mandate, sequence)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE instruction (  -- that was obeyed, or repeated a stop that stood
+    account INTEGER NOT NULL,
+    mandate INTEGER NOT NULL,
+    signer BLOB NOT NULL,
+    instruction_id BLOB NOT NULL,
+    identity BLOB NOT NULL,
+    sequence INTEGER NOT NULL,
+    PRIMARY KEY (account, mandate, signer, instruction_id),
     FOREIGN KEY (account, mandate, sequence) REFERENCES entry (account, mandate, sequence)
 ) STRICT, WITHOUT ROWID;
 """

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from operator import itemgetter
 from typing import Any, Final
 
@@ -21,41 +21,51 @@ def encode(value: object) -> bytes:
     """
     parts: list[bytes] = []
     try:
-        _encode_item(value, parts.append, MAX_DEPTH)
+        _encode_item(value, parts, MAX_DEPTH)
     except UnicodeEncodeError:
         raise InvalidCall("call_invalid", expected="text without lone surrogates") from None
     return b"".join(parts)
 
 
-def _encode_item(value: object, write: Callable[[bytes], None], depth: int) -> None:
+def _encode_item(value: object, parts: list[bytes], depth: int) -> None:
     # `type(...) is` and no isinstance: a subclass may mean anything.
     if type(value) is str:
         text = value.encode()
-        size = len(text)
-        write(_ONE_BYTE[0x60 + size] if size < 24 else encode_head(0x60, size))
-        write(text)
+        parts += (encode_head(0x60, len(text)), text)
     elif type(value) is int:
-        write(_ONE_BYTE[value] if 0 <= value < 24 else _encode_integer(value))
+        parts.append(_encode_integer(value))
     elif type(value) is bytes:
-        write(encode_head(0x40, len(value)))
-        write(value)
+        parts += (encode_head(0x40, len(value)), value)
     elif type(value) is bool:
-        write(b"\xf5" if value else b"\xf4")
+        parts.append(b"\xf5" if value else b"\xf4")
     elif type(value) is dict:
         if not depth or len(value) > MAX_MAP_ENTRIES:
             raise InvalidCall("call_invalid", max_depth=MAX_DEPTH, max_entries=MAX_MAP_ENTRIES)
-        write(encode_head(0xA0, len(value)))
-        for head, key in _sorted_keys(value):
-            write(head)
-            _encode_item(value[key], write, depth - 1)
+        parts.append(encode_head(0xA0, len(value)))
+        _encode_entries(value, parts, depth - 1)
     elif type(value) is list:
         if not depth:
             raise InvalidCall("call_invalid", max_depth=MAX_DEPTH)
-        write(encode_head(0x80, len(value)))
+        parts.append(encode_head(0x80, len(value)))
         for item in value:
-            _encode_item(item, write, depth - 1)
+            _encode_item(item, parts, depth - 1)
     else:
         raise InvalidCall("call_invalid", found=type(value).__name__, expected="int, str, bytes, bool, list or dict")
+
+
+def _encode_entries(entries: dict[Any, Any], parts: list[bytes], depth: int) -> None:
+    """The entries of a map. Most are short texts and byte strings: those are not worth a call each."""
+    for head, key in _sorted_keys(entries):
+        item = entries[key]
+        if type(item) is str:
+            text = item.encode()
+            size = len(text)
+            parts += (head, _ONE_BYTE[0x60 + size] if size < 24 else encode_head(0x60, size), text)
+        elif type(item) is bytes:
+            parts += (head, encode_head(0x40, len(item)), item)
+        else:
+            parts.append(head)
+            _encode_item(item, parts, depth)
 
 
 _MAX_SHAPES: Final = 512

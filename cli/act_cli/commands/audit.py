@@ -17,7 +17,7 @@ from act_cli.files import load_parties
 from act_cli.manners import Exit, Manners, instant_text, money, visible
 from act_cli.objects import read_object
 from act_cli.program import Command, Group, example
-from act_cli.service import reading_service, signing_service
+from act_cli.service import opened_ledger, reading_service, signing_service
 
 __all__ = ["ledger", "statement"]
 
@@ -79,14 +79,12 @@ ledger = Group(
 def check(manners: Manners, path: str) -> Exit:
     """Prove that everything in a ledger agrees.
 
-    Folds its entries anew and compares counters, charges, requests and receipts with what they add up to. It reads the file as
-    of one moment and changes nothing; nobody has to stop for it. Exit code 1 if anything disagrees.
+    LEDGER is its file or its postgresql:// address. Folds its entries anew and compares counters, charges, requests and
+    receipts with what they add up to. It reads everything as of one moment and changes nothing; nobody has to stop for it. Exit
+    code 1 if anything disagrees.
     """
-    try:
-        with manners.progress("mandates") as advance:
-            audit = act.SqliteLedger.audit(path, advance)
-    except act.StoreFault as error:
-        raise options.in_ledger(path, error) from None
+    with opened_ledger(path) as opened, manners.progress("mandates") as advance:
+        audit = opened.audit(advance)
     document: dict[str, Any] = {
         "mandates": audit.mandates,
         "entries": dict(sorted(audit.entries.items())),

@@ -101,4 +101,4 @@ def _load(path: str, passphrase: bytes | None) -> act.PublicKey:
 
 
 def _document(key: act.PublicKey) -> dict[str, Any]:
-    return {"kid": key.kid.hex(), "alg": key.alg.value, "pem": key.pem, "jwk": act.to_jwk(key)}
+    return {"kid": key.kid.hex(), "alg": key.alg.value, "pem": key.pem, "jwk": key.to_jwk()}

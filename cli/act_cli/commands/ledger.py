@@ -1,27 +1,28 @@
-"""What the payment service does with its ledger: authorize, capture, void, refund, revoke. What is done is always said."""
+"""What the payment service does with payments and charges: authorize, capture, void, refund. What is done is always said."""
 
 from __future__ import annotations
 
-import contextlib
-import os
-import sys
-from collections.abc import Iterator
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
 import click
-from rich.text import Text
 
 import act
-from act_cli import options, views, words
-from act_cli.files import STANDARD, write_output
-from act_cli.manners import Exit, Manners, discard_stdout, error_document, facts_in_words, instant_text
-from act_cli.objects import as_file, read_object
+from act_cli import options
+from act_cli.answers import refuse, report
+from act_cli.instructions import sentence
+from act_cli.manners import Exit, Manners
+from act_cli.objects import read_object
 from act_cli.outputs import require_output
 from act_cli.program import Command, example
 from act_cli.service import signing_service
 
-__all__ = ["authorize", "capture", "refund", "revoke", "void"]
+__all__ = ["authorize", "capture", "refund", "void"]
+
+_instruction = click.option(
+    "--instruction", "instruction_path", metavar="FILE", help="Do what the payee signed, instead of CHARGE and the rest."
+)
 
 
 @click.command(cls=Command)
@@ -46,27 +47,27 @@ def authorize(
     require_output(manners, receipt_path, "--receipt-out", force=force)
     _, payment = read_object(manners, payment_path, "payment")
     manners.currency = _currency_of(payment)
-    ledger_path = given["ledger_path"]
-    is_new = not os.path.exists(ledger_path)
-    with signing_service(**given, create=True, at=at) as (service, _):
+    with signing_service(**given, create=True, at=at) as (service, ledger):
+        is_new = ledger.owner() is None
         decided: act.Charge | act.Refused
         try:
             decided = service.authorize(payment)
         except act.Refused as refusal:
             decided = refusal
-    created = is_new and os.path.exists(ledger_path)
+        created = is_new and ledger.owner() is not None
     if created:
-        manners.note(f"{ledger_path}: new ledger of {given['ledger_id']}", always=True)
+        manners.note(f"{ledger.place}: new ledger of {given['ledger_id']}", always=True)
     if isinstance(decided, act.Refused):
-        return _refuse(manners, decided, receipt_path, force=force, ledger_created=created)
-    return _report(manners, decided, receipt_path, force=force, ledger_created=created)
+        return refuse(manners, decided, receipt_path, force=force, ledger_created=created)
+    return report(manners, decided, receipt_path, force=force, ledger_created=created)
 
 
 @click.command(cls=Command)
-@click.argument("charge_id", metavar="CHARGE")
+@click.argument("charge_id", metavar="[CHARGE]", required=False)
 @click.argument("amount", metavar="[AMOUNT]", required=False)
 @click.option("--all", "everything", is_flag=True, help="Take all that is held.")
 @click.option("--part", "capture_no", metavar="NO", help="Take a part, known by this number; the rest stays held.")
+@_instruction
 @options.payment_service
 @options.receipt_out
 @options.json_flag
@@ -80,10 +81,11 @@ act capture CHARGE --all --ledger ledger.db --ledger-id psp-1 \\
 def capture(
     manners: Manners,
     /,
-    charge_id: str,
+    charge_id: str | None,
     amount: str | None,
     everything: bool,
     capture_no: str | None,
+    instruction_path: str | None,
     receipt_path: str | None,
     force: bool,
     **given: Any,
@@ -93,6 +95,10 @@ def capture(
     AMOUNT is at most what is held, in the charge's currency. A hold closes once; the same capture again changes nothing. With
     --part the hold stays open for further parts, each with a number of its own, such as that of a shipment.
     """
+    if instruction_path is not None:
+        typed = [charge_id, amount, everything or None, capture_no]
+        return _obey(manners, "capture", instruction_path, typed, receipt_path, force=force, **given)
+    charge_id = _named(charge_id)
     if (amount is None) is not everything:
         raise click.UsageError("Give either AMOUNT or --all")
     require_output(manners, receipt_path, "--receipt-out", force=force)
@@ -100,11 +106,12 @@ def capture(
         known = ledger.charge(charge_id)
         manners.currency = known.amount.currency
         charge = service.capture(charge_id, _asked(amount, known, known.held_minor), capture_no=capture_no)
-    return _report(manners, charge, receipt_path, force=force)
+    return report(manners, charge, receipt_path, force=force)
 
 
 @click.command(cls=Command)
-@click.argument("charge_id", metavar="CHARGE")
+@click.argument("charge_id", metavar="[CHARGE]", required=False)
+@_instruction
 @options.payment_service
 @options.receipt_out
 @options.json_flag
@@ -113,22 +120,34 @@ def capture(
 act void CHARGE --ledger ledger.db --ledger-id psp-1 \\
   --parties parties.json --key psp.pem
 """)
-def void(manners: Manners, /, charge_id: str, receipt_path: str | None, force: bool, **given: Any) -> Exit:
+def void(
+    manners: Manners,
+    /,
+    charge_id: str | None,
+    instruction_path: str | None,
+    receipt_path: str | None,
+    force: bool,
+    **given: Any,
+) -> Exit:
     """Release what is held for a charge.
 
     The mandate has it left again. A hold closes once; the same void again changes nothing.
     """
+    if instruction_path is not None:
+        return _obey(manners, "void", instruction_path, [charge_id], receipt_path, force=force, **given)
+    charge_id = _named(charge_id)
     require_output(manners, receipt_path, "--receipt-out", force=force)
     with signing_service(**given) as (service, _):
         charge = service.void(charge_id)
-    return _report(manners, charge, receipt_path, force=force)
+    return report(manners, charge, receipt_path, force=force)
 
 
 @click.command(cls=Command)
-@click.argument("charge_id", metavar="CHARGE")
+@click.argument("charge_id", metavar="[CHARGE]", required=False)
 @click.argument("amount", metavar="[AMOUNT]", required=False)
 @click.option("--all", "everything", is_flag=True, help="Give back all that was captured and not refunded yet.")
-@click.option("--refund-no", metavar="NO", required=True, help="The payee's number for this refund.")
+@click.option("--refund-no", metavar="NO", help="The payee's number for this refund.")
+@_instruction
 @options.payment_service
 @options.receipt_out
 @options.json_flag
@@ -140,10 +159,11 @@ act refund CHARGE 5.00 --refund-no R-1 --ledger ledger.db \\
 def refund(
     manners: Manners,
     /,
-    charge_id: str,
+    charge_id: str | None,
     amount: str | None,
     everything: bool,
-    refund_no: str,
+    refund_no: str | None,
+    instruction_path: str | None,
     receipt_path: str | None,
     force: bool,
     **given: Any,
@@ -153,6 +173,12 @@ def refund(
     Refunds are together at most what was captured. The mandate has it left again only if it says so itself
     (ext.quota.refund_restores). The same number and amount again change nothing.
     """
+    if instruction_path is not None:
+        typed = [charge_id, amount, everything or None, refund_no]
+        return _obey(manners, "refund", instruction_path, typed, receipt_path, force=force, **given)
+    charge_id = _named(charge_id)
+    if refund_no is None:
+        raise click.UsageError("Missing option '--refund-no'")
     if (amount is None) is not everything:
         raise click.UsageError("Give either AMOUNT or --all")
     require_output(manners, receipt_path, "--receipt-out", force=force)
@@ -160,7 +186,39 @@ def refund(
         known = ledger.charge(charge_id)
         manners.currency = known.amount.currency
         charge = service.refund(charge_id, _asked(amount, known, known.refundable_minor), refund_no=refund_no)
-    return _report(manners, charge, receipt_path, force=force)
+    return report(manners, charge, receipt_path, force=force)
+
+
+def _named(charge_id: str | None) -> str:
+    if charge_id is None:
+        raise click.UsageError("Missing argument 'CHARGE' (or --instruction FILE)")
+    return charge_id
+
+
+def _obey(
+    manners: Manners,
+    action: str,
+    path: str,
+    typed: Sequence[object],
+    receipt_path: str | None,
+    *,
+    force: bool,
+    **given: Any,
+) -> Exit:
+    """Does what a payee signed. Whatever could be typed instead stands in the instruction."""
+    if any(each is not None for each in typed):
+        raise click.UsageError("--instruction says which charge and how much: leave out the rest")
+    require_output(manners, receipt_path, "--receipt-out", force=force)
+    data, found = read_object(manners, path, "instruction")
+    said = found.instruction
+    if said.action.value != action:
+        raise click.UsageError(f"The instruction is to {sentence(said)}: 'act instruct' obeys any")
+    manners.currency = said.about.amount.currency if said.about.amount is not None else None
+    with signing_service(**given) as (service, _):
+        done = service.instruct(data)
+    if not isinstance(done, act.Charge):
+        raise TypeError("an instruction about a charge was answered with none")
+    return report(manners, done, receipt_path, force=force)
 
 
 def _asked(amount: str | None, charge: Any, left_minor: int) -> act.Amount:
@@ -171,38 +229,6 @@ def _asked(amount: str | None, charge: Any, left_minor: int) -> act.Amount:
     return act.Amount(left_minor or charge.captured_minor or charge.amount.minor, charge.amount.currency)
 
 
-@click.command(cls=Command)
-@click.argument("mandate_path", metavar="MANDATE")
-@options.payment_service
-@options.receipt_out
-@options.json_flag
-@click.pass_obj
-@example("""
-act revoke mandate.cbor --ledger ledger.db --ledger-id psp-1 \\
-  --parties parties.json --key psp.pem
-""")
-def revoke(manners: Manners, /, mandate_path: str, receipt_path: str | None, force: bool, **given: Any) -> Exit:
-    """Stop a mandate for good. What is already held stays held, unless the mandate says otherwise.
-
-    The ledger must be there: a revocation in a new file would stop nothing.
-    """
-    require_output(manners, receipt_path, "--receipt-out", force=force)
-    data, _ = read_object(manners, mandate_path, "mandate")
-    with signing_service(**given) as (service, _):
-        revocation = service.revoke(data)
-    key = revocation.mandate
-    with _saying(manners, f"the mandate {words.mandate_id(key.delegation_id)} is stopped"):
-        _write_receipt(receipt_path, revocation.receipt, force=force)
-        return _answer(
-            manners,
-            receipt_path,
-            {"mandate": views.mandate_key_view(key), "replayed": revocation.replayed},
-            Text.assemble((" STOPPED ", "bold black on green"), f" mandate {words.mandate_id(key.delegation_id)}"),
-            ("means", f"no payment under it is authorized by {given['ledger_id']} any more; what is held stays held"),
-            ("replayed", "yes: it was stopped before, and nothing changed now" if revocation.replayed else None),
-        )
-
-
 def _currency_of(payment: act.Payment) -> str | None:
     """The currency the payment's order says, so that a refusal can name its money; whether it is right is decided elsewhere."""
     try:
@@ -210,82 +236,3 @@ def _currency_of(payment: act.Payment) -> str | None:
     except act.Refused:
         return None
     return str(found.order.amount.currency) if found.kind == "order" else None
-
-
-def _write_receipt(path: str | None, receipt: bytes, *, force: bool) -> None:
-    if path is not None:
-        write_output(path, as_file(receipt), force=force)
-
-
-@contextlib.contextmanager
-def _saying(manners: Manners, done: str) -> Iterator[None]:
-    """While a receipt and an answer are written: if that fails, the error says what is done all the same."""
-    done = f"{done}, and the same command again gives the receipt"
-    try:
-        yield
-        sys.stdout.flush()
-    except act.StoreFault as error:
-        raise act.StoreFault(error.code, error.where, reason=f"{error.facts.get('reason', error.meaning)}; {done}") from None
-    except BrokenPipeError:
-        manners.warn(f"nobody reads standard output any more; {done}")
-        raise
-    except OSError as error:
-        discard_stdout()
-        manners.stdout_lost = True
-        raise act.StoreFault("file_unwritable", "standard output", reason=f"{error.strerror}; {done}") from None
-
-
-def _refuse(manners: Manners, refusal: act.Refused, receipt_path: str | None, *, force: bool, ledger_created: bool) -> Exit:
-    """A refusal comes first, whatever becomes of its receipt."""
-    lost: act.StoreFault | None = None
-    receipt_file = receipt_path if refusal.receipt is not None else None
-    try:
-        if refusal.receipt is not None:
-            _write_receipt(receipt_path, refusal.receipt, force=force)
-    except act.StoreFault as error:
-        lost = error
-    except BrokenPipeError:
-        discard_stdout()
-        lost = act.StoreFault("file_unwritable", "standard output", reason="nobody reads it any more")
-    code = manners.fail(
-        refusal,
-        receipt_file=receipt_file if lost is None else None,
-        receipt_error=error_document(lost) if lost is not None else None,
-        ledger_created=ledger_created,
-    )
-    if lost is not None:
-        why = facts_in_words(lost.facts, None) or lost.meaning
-        manners.warn(f"the receipt of this refusal was not written: {lost.code} ({lost.where}: {why})")
-    return code
-
-
-def _report(manners: Manners, charge: act.Charge, receipt_path: str | None, *, force: bool, **more: object) -> Exit:
-    """What became of a charge."""
-    taken = charge.captured if charge.captured is not None else charge.amount
-    is_open = charge.state.value in ("HELD", "PARTIALLY_CAPTURED")
-    document = {"charge": views.charge_view(charge), "replayed": charge.replayed, **more}
-    heading = Text.assemble((f" {charge.state.value} ", "bold black on green"), f" {taken}")
-    with _saying(manners, f"charge {charge.id} is {charge.state.value}"):
-        _write_receipt(receipt_path, charge.receipt, force=force)
-        return _answer(
-            manners,
-            receipt_path,
-            document,
-            heading,
-            ("charge", charge.id),
-            ("payee", charge.payee),
-            ("order", charge.order_no),
-            ("refunded", str(charge.refunded) if charge.refunded is not None else None),
-            ("held until", instant_text(charge.hold_expires_at) if is_open else None),
-            ("replayed", "yes: it was decided before, and nothing moved now" if charge.replayed else None),
-        )
-
-
-def _answer(manners: Manners, receipt_path: str | None, document: dict[str, object], heading: Text, *facts: words.Fact) -> Exit:
-    """The result on stdout, unless the receipt is there; then the person at the terminal gets one line."""
-    if receipt_path == STANDARD:
-        manners.note(f"{heading.plain.strip()}; the receipt is on standard output")
-    else:
-        shown = [heading, words.facts(*facts, ("receipt", receipt_path))]
-        manners.answer({"outcome": "accepted", **document, "receipt_file": receipt_path}, shown)
-    return Exit.ACCEPTED

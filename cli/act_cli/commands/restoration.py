@@ -18,6 +18,7 @@ from act_cli.files import STANDARD, load_parties
 from act_cli.manners import Exit, Manners, instant_text, visible
 from act_cli.objects import read_object
 from act_cli.program import Command, example
+from act_cli.service import opened_ledger
 
 __all__ = ["backup", "reconcile"]
 
@@ -32,13 +33,11 @@ def backup(manners: Manners, path: str, copy: str) -> Exit:
     """Copy a ledger that is in use.
 
     COPY is a new file; it is the ledger as of one moment, and nobody has to stop for it. It is frozen, because it does not know
-    what is spent from then on: it answers and revokes, and refuses anything else until 'act ledger reconcile'.
+    what is spent from then on: it answers, suspends and revokes, and refuses anything else until 'act ledger reconcile'.
     """
-    try:
-        with act.SqliteLedger(path, create=False) as ledger, manners.progress("pages") as advance:
-            ledger.backup(copy, at=datetime.now(UTC), progress=advance)
-    except act.StoreFault as error:
-        raise options.in_ledger(path, error) from None
+    _require_file(path)
+    with opened_ledger(path) as ledger, manners.progress("pages") as advance:
+        ledger.backup(copy, at=datetime.now(UTC), progress=advance)
     size = Path(copy).stat().st_size
     shown = Text.assemble((" COPIED ", "bold black on green"), f" {visible(copy)}: {size:,} bytes, frozen until reconciled")
     manners.answer({"outcome": "accepted", "file": copy, "bytes": size}, [shown])
@@ -93,13 +92,14 @@ def reconcile(
     files = {"receipts": _files(receipt_paths), "mandates": list(mandate_paths)}
     if (*files["receipts"], *mandate_paths).count(STANDARD) > 1:
         raise click.UsageError("Only one file can be standard input")
+    _require_file(path)
     parties = load_parties(parties_path)
     signer = options.load_signer(key_path, passphrase_path)
     receipts = [read_object(manners, each, "receipt")[0] for each in files["receipts"]]
     mandates = [read_object(manners, each, "mandate")[0] for each in mandate_paths]
     manners.subject = ""
     try:
-        with act.SqliteLedger(path, create=False) as ledger:
+        with opened_ledger(path) as ledger:
             done = ledger.reconcile(
                 receipts,
                 parties=parties,
@@ -112,12 +112,18 @@ def reconcile(
     except act.Refused as refusal:
         raise _in_file(files, refusal) from None
     except act.InvalidCall as error:
-        place = {"ledger": path, "signer": f"--key {key_path}"}.get(error.where, error.where)
+        place = f"--key {key_path}" if error.where == "signer" else error.where
         raise act.InvalidCall(error.code, place, **error.facts) from None
-    except act.StoreFault as error:
-        raise options.in_ledger(path, error) from None
     manners.answer(_document(done), _shown(done))
     return Exit.ACCEPTED
+
+
+def _require_file(address: str) -> None:
+    """A database is copied and restored by its own means, and the mark that freezes a copy is the file's. Its address, which
+    may hold a password, is not shown."""
+    if re.match("postgres(ql)?://", address, re.IGNORECASE):
+        reason = "a ledger in PostgreSQL is backed up by the database's own means; this is for ledgers in a file"
+        raise act.InvalidCall("call_invalid", "LEDGER", reason=reason)
 
 
 def _files(paths: Sequence[str]) -> list[str]:
@@ -168,7 +174,7 @@ def _shown(done: Any) -> list[RenderableType]:
         ("made again", done.replayed, "entries, each from its receipt"),
         ("made again", done.filled, "entries without a receipt, as the next ones prove"),
         ("known", done.repeated, "receipts that the backup has"),
-        ("left out", done.left_out, "receipts of mandates that were revoked since the ledger was restored"),
+        ("left out", done.left_out, "receipts of mandates that were stopped since the ledger was restored"),
         ("left out", done.unknown, "receipts of mandates that the backup does not have; they are refused from now on"),
     )
     facts = [(name, f"{count:,} {what}") for name, count, what in counted if count]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -54,7 +56,7 @@ def status(
     parties = load_parties(parties_path)
     moment = at or datetime.now(UTC)
     with reading_service(ledger_path, mandate.ledger, parties, moment) as service:
-        known = service.status(credentials[0])
+        known = service.status(credentials[0], links=credentials[1:])
     chain: act.Chain = found.authenticate(parties)
     terms = {constraint.path: constraint for constraint in mandate.constraints}
     currency, (_, end) = terms["currency"].encode(), terms["validity"].encode()
@@ -67,8 +69,37 @@ def status(
     if not limits:  # nothing was charged yet, so every limit is untouched
         limits = _untouched(mandate, now)
     own, below = _by_credential(limits, chain, now)
+    standings = {_name_of(each.identity): each.standing for each in known.links} if known is not None else {}
+    below |= {name: [] for name in standings if name not in below and _is_stopped(standings[name])}
     charges = known.charges if known is not None else ()
-    shown: list[RenderableType] = [
+    shown = _mandate_shown(mandate, state, end, known)
+    for limit in own:
+        bar = words.usage_bar(limit.captured, limit.held, limit.cap, currency if limit.unit == "AMOUNT" else None)
+        shown += [words.blank(), words.dim(f"  {words.limit_title(limit.name, limit.turns_at)}"), bar]
+    given = {each.name: each.link for each in chain.links}
+    for link, uses in below.items():
+        shown += _link_shown(link, given.get(link), standings.get(link), uses, currency)
+    leaf = None
+    if chain.links:
+        leaf, line = _leaf(
+            chain, _stopped(chain, state, standings), [*own, *(use for link in given for use in below[link])], currency, now
+        )
+        shown += [words.blank(), line]
+    if charges:
+        shown += [words.blank(), words.charge_table(charges)]
+    key = views.mandate_key_view(mandate)
+    view = views.status_view(state, currency, own, charges)
+    view["links"] = [_link_view(link, given.get(link), standings.get(link), uses, currency) for link, uses in below.items()]
+    view["suspended_by"] = _standing_view(known.standing if known is not None else None)["suspended_by"]
+    if leaf is not None:
+        view["leaf"] = leaf
+    manners.answer({"outcome": "accepted", "mandate": key, "known": known is not None, **view}, shown)
+    return Exit.ACCEPTED
+
+
+def _mandate_shown(mandate: act.Mandate, state: str, end: int, known: act.MandateStatus | None) -> list[RenderableType]:
+    """Whose mandate it is, and how it stands."""
+    return [
         Text(f" {state.upper()} ", style="bold black on green" if state == "Active" else "bold white on red"),
         words.facts(
             ("mandate id", words.mandate_id(mandate.delegation_id)),
@@ -76,31 +107,10 @@ def status(
             ("agent", mandate.agent_id),
             ("ledger", mandate.ledger),
             ("valid", f"until just before {instant_text(end)}"),
+            ("suspended by", _causers(known.standing) if known is not None else None),
             ("used", None if known is not None else "never at this ledger"),
         ),
     ]
-    for limit in own:
-        bar = words.usage_bar(limit.captured, limit.held, limit.cap, currency if limit.unit == "AMOUNT" else None)
-        shown += [words.blank(), words.dim(f"  {words.limit_title(limit.name, limit.turns_at)}"), bar]
-    given = {each.name: each.link for each in chain.links}
-    for link, uses in below.items():
-        shown += _link_shown(link, given.get(link), uses, currency)
-    leaf = None
-    if chain.links:
-        leaf, line = _leaf(chain, state, [*own, *(use for link in given for use in below[link])], currency, now)
-        shown += [words.blank(), line]
-    if charges:
-        shown += [words.blank(), words.charge_table(charges)]
-    key = views.mandate_key_view(mandate)
-    view = views.status_view(state, currency, own, charges)
-    view["links"] = [
-        {"link": link, **_link_names(given.get(link)), "limits": views.limits_view(uses, currency)}
-        for link, uses in below.items()
-    ]
-    if leaf is not None:
-        view["leaf"] = leaf
-    manners.answer({"outcome": "accepted", "mandate": key, "known": known is not None, **view}, shown)
-    return Exit.ACCEPTED
 
 
 def _untouched(mandate: act.Mandate, now: int) -> list[views.LimitUse]:
@@ -133,11 +143,51 @@ def _link_names(link: Any) -> dict[str, str | None]:
     return {name: getattr(link, name, None) for name in names}
 
 
-def _link_shown(name: str, link: Any, uses: list[views.LimitUse], currency: str) -> list[RenderableType]:
+def _name_of(identity: bytes) -> str:
+    """A link's name in a ledger: its identity in base64url."""
+    return base64.urlsafe_b64encode(identity).rstrip(b"=").decode()
+
+
+def _is_stopped(standing: Any) -> bool:
+    return str(_standing_view(standing)["state"]) != "Active"
+
+
+def _link_view(name: str, link: Any, standing: Any, uses: list[views.LimitUse], currency: str) -> dict[str, Any]:
+    """A link as JSON: how it stands, and what is left of it."""
+    return {"link": name, **_link_names(link), **_standing_view(standing), "limits": views.limits_view(uses, currency)}
+
+
+def _standing_view(standing: Any) -> dict[str, Any]:
+    """How a credential stands, whether or not its window is open, and by whose doing."""
+    if standing is None:
+        return {"state": "Active", "suspended_by": []}
+    return {"state": standing.state.value, "suspended_by": sorted(each.value for each in standing.suspended_by)}
+
+
+def _causers(standing: Any) -> str | None:
+    """Who suspended a credential, in words."""
+    causers = [each.replace("_", " ") for each in _standing_view(standing)["suspended_by"]]
+    return " and ".join(causers) or None
+
+
+def _stopped(chain: act.Chain, state: str, standings: Mapping[str, Any]) -> str | None:
+    """What in a chain is not Active, in words; the mandate comes first."""
+    if state != "Active":
+        return f"the mandate is {state}"
+    found = [(each, _standing_view(standings.get(each.name))["state"]) for each in chain.links]
+    return next(
+        (f"the link for {visible(each.link.agent_id)} is {stands}" for each, stands in found if stands != "Active"), None
+    )
+
+
+def _link_shown(name: str, link: Any, standing: Any, uses: list[views.LimitUse], currency: str) -> list[RenderableType]:
     """A link's limits under its own heading. Whose it is only the link itself says, not the ledger."""
     title = f"link {name} that was not given"
     if link is not None:
         title = f"link {words.mandate_id(link.delegation_id)} for {link.agent_id}"
+    stands = _standing_view(standing)["state"]
+    if stands != "Active":
+        title = f"{title}: {stands}" + (f" by {_causers(standing)}" if stands == "Suspended" else "")
     shown: list[RenderableType] = [words.blank(), words.dim(f"  {title}")]
     if not uses:
         shown.append(Padding.indent(words.dim("no limit of its own is counted"), 4))
@@ -151,13 +201,13 @@ def _link_shown(name: str, link: Any, uses: list[views.LimitUse], currency: str)
 
 
 def _leaf(
-    chain: act.Chain, state: str, uses: list[views.LimitUse], currency: str, now: int
+    chain: act.Chain, stopped: str | None, uses: list[views.LimitUse], currency: str, now: int
 ) -> tuple[dict[str, str | None], RenderableType]:
     """What the last agent can still spend: the least that is left in its chain, and nothing unless the chain is in force."""
     title = f"{visible(chain.agent_id)} can still spend "
     _, end = next(each.encode() for each in chain.effective() if each.path == "validity")
     ended = "its link has ended" if now >= end else ""
-    over = ended if state == "Active" else f"the mandate is {state}"
+    over = stopped or ended
     document: dict[str, str | None] = {"agent_id": chain.agent_id, "left": decimal(0, currency), "limit": None}
     if over:
         return document, Text.assemble(title, ("nothing", "bold"), f": {over}")

@@ -130,7 +130,7 @@ def _parties_document(keys: dict[str, act.KeyPair], now: datetime) -> dict[str, 
             entry["delegator_namespaces"] = ["user:"]
         if role == "payee":
             entry["categories"] = ["tea"]
-        entry["keys"] = [{"jwk": act.to_jwk(keys[party].public_key), "not_before": start, "not_after": end}]
+        entry["keys"] = [{"jwk": keys[party].public_key.to_jwk(), "not_before": start, "not_after": end}]
         parties.append(entry)
     return {"format": "act1-parties", "version": 1, "expires": end, "parties": parties}
 
