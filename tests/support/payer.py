@@ -1,7 +1,7 @@
 """A payment service in a process of its own, for tests that run several of them on one ledger, or kill them.
 
-`Scene` is the folder they share: parties, the service's key, the instant, plans of signed payments, the ledger. `Payer` starts
-a process; what it has done it says on its standard output, a line for each thing.
+`Scene` is the folder they share: parties, the service's key, the instant, plans of signed payments, where the ledger is.
+`Payer` starts a process; what it has done it says on its standard output, a line for each thing.
 """
 
 from __future__ import annotations
@@ -17,9 +17,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any, Final, Self
+from typing import IO, TYPE_CHECKING, Any, Final, Self
 
 import act
+
+if TYPE_CHECKING:
+    from act.stores.postgres import PostgresLedger
+    from tests.support.places import Place, SchemaPlace
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 NOBODY: Final = 65_534
@@ -34,12 +38,41 @@ class Scene:
 
     @property
     def ledger(self) -> Path:
-        """The one ledger all of them use."""
+        """The one ledger all of them use, where that is a file."""
         return self.folder / "ledger.db"
+
+    @property
+    def place(self) -> Place:
+        """Where the one ledger is that all of them use."""
+        from tests.support.places import FilePlace, SchemaPlace
+
+        schema = self._schema()
+        return FilePlace(self.ledger) if schema is None else SchemaPlace.at(*schema)
+
+    def put(self, place: SchemaPlace) -> None:
+        """Puts the ledger into a schema of PostgreSQL."""
+        (self.folder / "schema.json").write_text(json.dumps([place.address, place.schema]), encoding="utf-8")
+
+    def open(self) -> act.SqliteLedger | PostgresLedger:
+        """The one ledger all of them use."""
+        schema = self._schema()
+        if schema is None:
+            return act.SqliteLedger(self.ledger)
+        from act.stores.postgres import PostgresLedger
+
+        return PostgresLedger(schema[0], schema=schema[1])
+
+    def _schema(self) -> tuple[str, str] | None:
+        """The address of PostgreSQL and the ledger's schema there; None for a file."""
+        try:
+            address, schema = json.loads((self.folder / "schema.json").read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return None
+        return address, schema
 
     @classmethod
     def set(cls, folder: Path, *, parties: Sequence[dict[str, Any]], signer: act.KeyPair, at: datetime) -> Scene:
-        """Writes everything but payments and ledger."""
+        """Writes everything but payments and ledger. The ledger will be a file, unless it is `put` elsewhere."""
         listed = {"format": "act1-parties", "version": 1, "expires": LATEST, "parties": list(parties)}
         (folder / "parties.json").write_text(json.dumps(listed), encoding="utf-8")
         (folder / "now.txt").write_text(at.isoformat(), encoding="utf-8")
@@ -62,7 +95,7 @@ class Scene:
         parties, signer = act.PartiesFile(self.folder / "parties.json"), act.load_private(self.folder / "psp.pem")
         return {"parties": parties, "signer": signer, "clock": lambda: at}
 
-    def service(self, ledger: act.SqliteLedger) -> act.PaymentService:
+    def service(self, ledger: act.SqliteLedger | PostgresLedger) -> act.PaymentService:
         """The payment service."""
         return act.PaymentService("psp-1", ledger=ledger, **self.tools())
 
@@ -154,7 +187,7 @@ def _planned(scene: Scene, plan: str) -> tuple[Any, dict[int, bytes]]:
 def _pay(scene: Scene, plan: str) -> None:
     """Sends payments as planned, one after the other."""
     planned, payments = _planned(scene, plan)
-    with closing(act.SqliteLedger(scene.ledger)) as ledger:
+    with closing(scene.open()) as ledger:
         service = scene.service(ledger)
         _wait()
         unsaid: list[tuple[object, ...]] = []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 from contextlib import closing
 from pathlib import Path
 from typing import Any, Final, Protocol
@@ -21,6 +22,12 @@ __all__ = ["FilePlace", "Place", "Rows", "SchemaPlace"]
 Rows = dict[str, list[tuple[Any, ...]]]
 """Every row of every table, in a fixed order."""
 
+_WAITING: Final = (
+    "SELECT count(DISTINCT pid) FROM pg_locks WHERE NOT granted AND pid IN "
+    "(SELECT pid FROM pg_locks WHERE relation = 'mandate'::regclass)"
+)
+_PATIENCE_NANOSECONDS: Final = 60 * 10**9
+
 
 class Place(Protocol):
     """A ledger's place. `open` may be called more than once, as other processes would."""
@@ -30,6 +37,9 @@ class Place(Protocol):
 
     def snapshot(self) -> Rows:
         """Everything that is there."""
+
+    def rows(self, query: str) -> list[tuple[Any, ...]]:
+        """What a query finds, in no order."""
 
     def audit(self) -> Audit:
         """The ledger's own second opinion."""
@@ -55,6 +65,11 @@ class FilePlace:
             tables = [name for (name,) in connection.execute(every)]
             return {table: sorted(connection.execute(f'SELECT * FROM "{table}"'), key=repr) for table in tables}  # noqa: S608 - own names
 
+    def rows(self, query: str) -> list[tuple[Any, ...]]:
+        """See `Place.rows`."""
+        with closing(sqlite3.connect(self.path)) as connection:
+            return connection.execute(query).fetchall()
+
     def audit(self) -> Audit:
         """See `Place.audit`."""
         with self.open() as ledger:
@@ -71,9 +86,16 @@ class SchemaPlace:
     """A schema of its own on a PostgreSQL server."""
 
     def __init__(self, server: PostgresServer) -> None:
-        self.server: Final = server
-        self.address: Final = server.address
-        self.schema: Final = server.fresh_schema()
+        self.address = server.address
+        self.schema = server.fresh_schema()
+        self._url = server.url(self.schema)
+
+    @classmethod
+    def at(cls, address: str, schema: str) -> SchemaPlace:
+        """The place that another process has made."""
+        place = cls.__new__(cls)
+        place.address, place.schema = address, schema
+        return place
 
     def open(self) -> PostgresLedger:
         """See `Place.open`."""
@@ -82,11 +104,18 @@ class SchemaPlace:
     @property
     def url(self) -> str:
         """What the command's `--ledger` is given for it."""
-        return self.server.url(self.schema)
+        return self._url
 
     def connect(self) -> psycopg.Connection[tuple[Any, ...]]:
         """A connection that looks names up where the ledger does."""
         return psycopg.connect(self.address, **connect_kwargs(self.schema))
+
+    def until_waiting(self, connections: int) -> None:
+        """Returns when so many connections wait for a lock, of those that have opened this schema."""
+        ends_at = time.monotonic_ns() + _PATIENCE_NANOSECONDS
+        with self.connect() as connection:
+            while connection.execute(_WAITING).fetchone() != (connections,):
+                assert time.monotonic_ns() < ends_at, f"there are no {connections} that wait"
 
     def drop(self) -> None:
         """Forgets it."""
@@ -99,6 +128,11 @@ class SchemaPlace:
             connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ")
             tables = sorted(name for (name,) in connection.execute(every, (self.schema,)))
             return {table: sorted(connection.execute(f'SELECT * FROM "{table}"'), key=repr) for table in tables}  # noqa: S608 - own names
+
+    def rows(self, query: str) -> list[tuple[Any, ...]]:
+        """See `Place.rows`."""
+        with self.connect() as connection:
+            return connection.execute(query).fetchall()
 
     def audit(self) -> Audit:
         """See `Place.audit`."""

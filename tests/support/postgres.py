@@ -99,6 +99,7 @@ class PostgresServer:
     def kill(self) -> None:
         """kill -9 of the whole server, its backends too: what a power cut leaves, but for the disk's own cache."""
         assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)  # or it might start another backend while these are counted
         group = subprocess.run(["ps", "-o", "pid=", "--ppid", str(self._process.pid)], capture_output=True, text=True)
         for pid in [self._process.pid, *map(int, group.stdout.split())]:
             with contextlib.suppress(ProcessLookupError):

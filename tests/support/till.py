@@ -34,7 +34,7 @@ _Step: TypeAlias = Callable[["Till"], Answer]
 _BEFORE: Final = NOW_SECONDS - HOLD_SECONDS
 _LIMITS: Final = (limit(20_000), limit(9_000, "ext.quota.day"))
 _VOIDING: Final = replace(mandate(3), on_revoke=VOID)
-_ID_BYTES: Final = 16  # of a charge's id; other random names are drawn as ever
+_ID_BYTES: Final = 11  # of what is drawn of a charge's id; other random names are drawn as ever
 _TOKEN_HEX: Final = secrets.token_hex
 
 
@@ -89,6 +89,11 @@ def _id(number: int) -> str:
     return sha256(b"%d" % number).hexdigest()[: 2 * _ID_BYTES]
 
 
+def _charge(reserved: int) -> str:
+    """The id of the charge that a question of this day, asked now, was answered with."""
+    return f"ch_{NOW_SECONDS:010x}{_id(reserved)}"
+
+
 def _told(outcome: Outcome) -> Answer:
     code = None if outcome.refusal is None else outcome.refusal.code
     return outcome.receipt.payload, outcome.charge, code, outcome.replayed
@@ -105,16 +110,16 @@ def _reserve(number: int, amount_minor: int, of: MandateRecord, at: int = NOW_SE
 
 
 def _capture(reserved: int, amount_minor: int, number: str | None = None) -> _Step:
-    charge = f"ch_{_id(reserved)}"
+    charge = _charge(reserved)
     return lambda till: _told(till.ledger.capture(charge, amount_minor, NOW_SECONDS, MAKE_RECEIPT, capture_no=number))
 
 
 def _void(reserved: int) -> _Step:
-    return lambda till: _told(till.ledger.void(f"ch_{_id(reserved)}", NOW_SECONDS, MAKE_RECEIPT))
+    return lambda till: _told(till.ledger.void(_charge(reserved), NOW_SECONDS, MAKE_RECEIPT))
 
 
 def _refund(reserved: int, amount_minor: int, number: str) -> _Step:
-    return lambda till: _told(till.ledger.refund(f"ch_{_id(reserved)}", amount_minor, number, NOW_SECONDS, MAKE_RECEIPT))
+    return lambda till: _told(till.ledger.refund(_charge(reserved), amount_minor, number, NOW_SECONDS, MAKE_RECEIPT))
 
 
 def _expire(till: Till) -> Answer:

@@ -41,5 +41,13 @@ def place(request: pytest.FixtureRequest, path: Path) -> Place:
 
 
 @pytest.fixture
+def other(place: Place, path: Path, request: pytest.FixtureRequest) -> Place:
+    """Where another ledger of the same kind may be."""
+    if isinstance(place, FilePlace):
+        return FilePlace(path.with_name("other.db"))
+    return SchemaPlace(request.getfixturevalue("postgres"))
+
+
+@pytest.fixture
 def service(world: World, path: Path) -> PaymentService:
     return world.service(path)

@@ -20,9 +20,11 @@ from act.delegation.lifecycle import MandateState
 from act.errors import InvalidCall, StoreFault
 from act.parties import Role
 from act.payment.charge import HOLD_SECONDS, ChargeRecord, ChargeState
-from act.payment.ledger import Counter, MandateRecord, Outcome
+from act.payment.ledger import Counter, Ledger, MandateRecord, Outcome
 from act.payment.receipt import receipt_maker
 from act.payment.service import Charge, PaymentService
+from tests.support.fold import audit
+from tests.support.places import Place
 from tests.support.world import (
     ABSENT,
     AGENT,
@@ -349,6 +351,30 @@ def test_a_ledger_belongs_to_one_service(world: World, path: Path) -> None:
     with pytest.raises(StoreFault) as caught:
         world.service(path, ledger_id=OTHER_PSP)
     assert caught.value.code == "store_wrong_ledger"
+
+
+def test_a_mandate_has_one_ledger_and_every_other_one_refuses_it(world: World, place: Place, other: Place) -> None:
+    def service_on(ledger: Ledger, name: str) -> PaymentService:
+        return PaymentService(name, parties=world.parties, ledger=ledger, signer=key(name), clock=world.clock)
+
+    with place.open() as ledger, other.open() as others:
+        service, second = service_on(ledger, PSP), service_on(others, OTHER_PSP)
+        iac, elsewhere = world.mint(), world.mint(ledger=OTHER_PSP)
+        charge = service.authorize(world.payment(iac=iac))
+        second.authorize(world.payment(iac=elsewhere, audience=OTHER_PSP))
+        with nothing_moves(place), nothing_moves(other):
+            with refused("wrong_ledger", "request.aud"):  # the very bytes that the first one has taken
+                second.authorize(world.payment(iac=iac))
+            with refused("wrong_ledger", "mandate.aud"):  # addressed to it, under a mandate that is not
+                second.authorize(world.payment(iac=iac, audience=OTHER_PSP))
+            with refused("wrong_ledger", "mandate.aud"):
+                second.revoke(iac)
+            with pytest.raises(StoreFault) as caught:  # and it cannot use the first one's ledger as its own
+                service_on(ledger, OTHER_PSP)
+            assert caught.value.code == "store_wrong_ledger"
+        assert service.capture(charge.id, charge.amount).state is ChargeState.CAPTURED
+    audit(place)
+    audit(other)
 
 
 def test_a_restarted_service_repeats_what_the_first_one_said(world: World, path: Path) -> None:

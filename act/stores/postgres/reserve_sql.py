@@ -71,7 +71,8 @@ BEGIN
     LOOP
         SELECT mandate.* INTO m FROM account JOIN mandate ON mandate.account = account.id
         WHERE account.issuer = r.issuer AND account.delegator_identity = r.delegator_identity
-            AND mandate.delegation_id = r.delegation_id;
+            AND mandate.delegation_id = r.delegation_id
+        FOR UPDATE OF mandate SKIP LOCKED;  -- one that was made since the others were locked must not be waited for now
         EXIT WHEN NOT FOUND OR m.identity <> decode(r.identity, 'hex') OR m.state <> 'Active' OR m.last_sequence = 0
             OR m.first_hold_end <= r.at;
         EXIT WHEN EXISTS (

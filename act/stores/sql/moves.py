@@ -15,8 +15,8 @@ from act.payment.charge import ChargeRecord, ChargeState, released, require_tran
 from act.payment.ledger import Entry, EntryKind, Outcome, ReceiptMaker
 from act.stores.sql import charges, counters, mandates
 from act.stores.sql.charges import ChargeRow, Part
-from act.stores.sql.mandates import MandateRow
-from act.stores.sql.transaction import Transaction
+from act.stores.sql.mandates import MandateId, MandateRow
+from act.stores.sql.transaction import StaleRead, Transaction
 
 __all__ = [
     "capture",
@@ -95,15 +95,18 @@ def close_ended_holds(
     return mandates.mandate_by_id(tx, mandate.id), outcomes
 
 
-def require_order_unpaid(tx: Transaction, payee: str, order_no: str, at: int, make_receipt: ReceiptMaker) -> None:
+def require_order_unpaid(
+    tx: Transaction, payee: str, order_no: str, at: int, make_receipt: ReceiptMaker, also_locked: MandateId | None
+) -> None:
     """Rule ACT-LED-04: raises `Refused` order_already_paid if a live or captured charge has this payee and order number. A hold
-    under another mandate that has ended, and of which nothing was captured, is closed instead."""
+    under another mandate that has ended, and of which nothing was captured, is closed instead: one under `also_locked`, where
+    rows are locked."""
     paid = find_payment(tx, payee, order_no, at)
-    if paid is not None:
-        mandates.lock_mandate(tx, paid.mandate_id)
-        paid = find_payment(tx, payee, order_no, at)  # once more, now that nobody else can move it
-    if paid is not None:
-        expire(tx, paid, at, make_receipt)
+    if paid is None:
+        return
+    if tx.locking("mandate") and paid.mandate_id != also_locked:  # it got the order since, and is not to be waited for now
+        raise StaleRead
+    expire(tx, paid, at, make_receipt)
 
 
 def find_payment(tx: Transaction, payee: str, order_no: str, at: int) -> ChargeRow | None:

@@ -13,7 +13,7 @@ from act.payment.charge import HOLD_SECONDS, LIVE_STATES, ChargeRecord, ChargeSt
 from act.payment.ledger import CounterChange, Entry, EntryKind, MandateRecord, Outcome, ReceiptMaker
 from act.payment.verifier import RequestKey, ReservationRequest
 from act.stores.sql import charges, counters, mandates, moves, standings
-from act.stores.sql.mandates import MandateRow
+from act.stores.sql.mandates import MandateId, MandateRow
 from act.stores.sql.transaction import Transaction
 
 __all__ = ["RECORDED_REFUSALS", "debits_of", "new_charge", "reserve", "reserved_entry", "stored_outcome"]
@@ -33,7 +33,7 @@ RECORDED_REFUSALS: Final = frozenset(
 
 def reserve(tx: Transaction, request: ReservationRequest, mandate: MandateRecord, make_receipt: ReceiptMaker) -> Outcome:
     """See `Ledger.reserve`."""
-    found = mandates.find_mandate(tx, mandate.key, lock=True)
+    found, also_locked = _lock(tx, request, mandate)
     if found is not None:
         try:
             stored = stored_outcome(tx, found, request.request, request.request_identity)
@@ -47,13 +47,29 @@ def reserve(tx: Transaction, request: ReservationRequest, mandate: MandateRecord
     row, _ = moves.close_ended_holds(tx, row, request.at, make_receipt)
     try:
         require_usable(row.state, *standings.link_states(tx, row.id, request.links))
-        moves.require_order_unpaid(tx, request.payee, request.order_no, request.at, make_receipt)
+        moves.require_order_unpaid(tx, request.payee, request.order_no, request.at, make_receipt, also_locked)
         changes = counters.judge_limits(tx, row.id, request.limits, request.amount.minor)
     except Refused as refusal:
         if refusal.code not in RECORDED_REFUSALS:
             raise
         return _record_refusal(tx, row, request, refusal, make_receipt)
     return _record_reservation(tx, row, request, changes, make_receipt)
+
+
+def _lock(tx: Transaction, request: ReservationRequest, mandate: MandateRecord) -> tuple[MandateRow | None, MandateId | None]:
+    """The mandate's row, locked; and what other mandate was locked as well, because its hold on the order has ended and is to
+    be closed. The lower of the two comes first, and a mandate that is not yet there last: two reservations that each pay what
+    the other's mandate still holds would wait for each other for ever."""
+    also = None
+    if tx.locking("mandate"):  # otherwise the whole store is locked
+        paid = charges.find_paid(tx, request.payee, request.order_no)
+        if paid is not None and paid.has_ended(request.at):
+            also = paid.mandate_id
+            own = mandates.find_mandate(tx, mandate.key)
+            if own is not None and own.id < also:
+                mandates.lock_mandate(tx, own.id)
+            mandates.lock_mandate(tx, also)
+    return mandates.find_mandate(tx, mandate.key, lock=True), also
 
 
 def stored_outcome(tx: Transaction, row: MandateRow, request: RequestKey, identity: bytes) -> Outcome | None:
