@@ -16,7 +16,7 @@ from act.stores.sql import charges, counters, mandates, moves, standings
 from act.stores.sql.mandates import MandateId, MandateRow
 from act.stores.sql.transaction import Transaction
 
-__all__ = ["change", "obeyed", "remember", "remember_replayed", "stored_outcome"]
+__all__ = ["change", "obeyed", "remember", "stored_outcome"]
 
 _KINDS: Final = {
     LifecycleAction.SUSPEND: EntryKind.SUSPENDED,
@@ -46,7 +46,7 @@ def _stored(tx: Transaction, mandate_id: MandateId, signer: bytes, instruction_i
 
 
 def _replayed_outcome(tx: Transaction, mandate_id: MandateId, cause: Cause) -> Outcome | None:
-    """What an instruction was answered that `remember_replayed` remembers."""
+    """What an instruction was answered of which only the identity is known, from its receipt."""
     stored = _stored(tx, mandate_id, b"", cause.identity)
     if stored is None:
         return None
@@ -87,25 +87,6 @@ def remember(tx: Transaction, mandate_id: MandateId, cause: Cause, sequence: int
     tx.execute(
         "INSERT INTO instruction (account, mandate, signer, instruction_id, identity, sequence) VALUES (?, ?, ?, ?, ?, ?)",
         (*mandate_id, cause.kid, cause.instruction_id, cause.identity, sequence),
-    )
-
-
-def remember_replayed(tx: Transaction, mandate_id: MandateId, identity: bytes, sequence: int) -> None:
-    """Records an instruction of which only the identity is known: it stands in the id's place, and no thumbprint in the
-    signer's. No instruction can claim that. A revocation that voided holds stands at its own entry, the last of them. Raises
-    `Refused` duplicate_instruction for one that was obeyed before."""
-    known = tx.execute(
-        "SELECT entry.kind FROM instruction JOIN entry ON entry.account = instruction.account "
-        "AND entry.mandate = instruction.mandate AND entry.sequence = instruction.sequence "
-        "WHERE instruction.account = ? AND instruction.mandate = ? AND instruction.identity = ?",
-        (*mandate_id, identity),
-    ).fetchone()
-    if known is not None and known[0] != EntryKind.VOIDED.value:
-        raise Refused("duplicate_instruction", "instruction.cti")
-    tx.execute(
-        "INSERT INTO instruction (account, mandate, signer, instruction_id, identity, sequence) VALUES (?, ?, ?, ?, ?, ?) "
-        "ON CONFLICT (account, mandate, signer, instruction_id) DO UPDATE SET sequence = excluded.sequence",
-        (*mandate_id, b"", identity, identity, sequence),
     )
 
 

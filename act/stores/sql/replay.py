@@ -18,9 +18,9 @@ from act.errors import Refused
 from act.parties import Parties
 from act.payment.ledger import Entry, EntryKind, ReceiptMaker
 from act.payment.receipt import Receipt, open_receipt, receipt_maker
-from act.stores.sql import charges, instructions, mandates, moves, standings
+from act.stores.sql import charges, mandates, moves, standings
 from act.stores.sql.mandates import MandateId, MandateRow
-from act.stores.sql.replayed_calls import CALLS
+from act.stores.sql.replayed_calls import CALLS, is_known_link, remember_replayed
 from act.stores.sql.transaction import Transaction
 
 __all__ = ["Chain", "GivenReceipt", "Replay", "read_receipts"]
@@ -229,9 +229,10 @@ class Replay:
         heads = [chain.receipts[chain.next] for chain, reason in reasons if reason.where.endswith(_ORDER)]
         for given in sorted(heads, key=lambda each: each.receipt.issued_at):
             receipt = given.receipt
+            payee, order_no = receipt.audience[0], receipt.order_no or ""
             make = self._maker(None, given, exactly=False)
             try:
-                moves.require_order_unpaid(self._tx, receipt.audience[0], receipt.order_no or "", receipt.issued_at, make)
+                moves.require_order_unpaid(self._tx, payee, order_no, receipt.issued_at, make, None)
             except Refused:
                 continue
             self.filled += 1
@@ -253,7 +254,7 @@ class Replay:
 
     def _append(self, row: MandateRow, given: GivenReceipt) -> None:
         """Makes the entry of a receipt."""
-        if given.receipt.link is not None and not standings.is_known(self._tx, row.id, given.receipt.link):
+        if given.receipt.link is not None and not is_known_link(self._tx, row, given.receipt.link):
             raise given.out_of_chain("receipt.act.link", reason="the backup does not know that link, nor what is above it")
         make = self._maker(row, given, exactly=True)
         try:
@@ -269,4 +270,4 @@ class Replay:
         """The call behind a receipt, once more."""
         CALLS[receipt.kind](self._tx, row, receipt, make)
         if receipt.instruction is not None:
-            instructions.remember_replayed(self._tx, row.id, receipt.instruction, receipt.sequence)
+            remember_replayed(self._tx, row.id, receipt.instruction, receipt.sequence)

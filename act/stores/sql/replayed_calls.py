@@ -1,7 +1,7 @@
 """The call behind each kind of receipt, made once more at the receipt's own instant.
 
 Three things stand in no receipt. The id of a request or an instruction and the key that signed it: an entry made again keeps
-it by its identity (`replayed_request`, `instructions.remember_replayed`), which nothing else can have. The link that paid: the
+it by its identity (`replayed_request`, `remember_replayed`), which nothing else can have. The link that paid: the
 charge is kept under the mandate itself.
 And the end of a calendar window that begins after the backup: its counter is shown until a payment in it says when it ends.
 """
@@ -22,10 +22,10 @@ from act.payment.receipt import Receipt
 from act.payment.verifier import RequestKey
 from act.stores.sql import charges, counters, mandates, moves, reservation, standings
 from act.stores.sql.charges import ChargeRow
-from act.stores.sql.mandates import MandateRow
+from act.stores.sql.mandates import MandateId, MandateRow
 from act.stores.sql.transaction import Transaction
 
-__all__ = ["CALLS", "replayed_request"]
+__all__ = ["CALLS", "is_known_link", "remember_replayed", "replayed_request"]
 
 _ANY_CODE: Final = "total_limit_exceeded"  # of a limit whose constraint nobody has here; it is never told
 
@@ -40,6 +40,31 @@ def replayed_request(mandate: MandateKey, agent_id: str, identity: bytes) -> Req
     """Under what a request is kept of which only the identity is known. No request can claim that: a key's thumbprint has 32
     bytes and a request's id 16."""
     return RequestKey(mandate, agent_id, b"", identity)
+
+
+def remember_replayed(tx: Transaction, mandate_id: MandateId, identity: bytes, sequence: int) -> None:
+    """Records an instruction of which only the identity is known: it stands in the id's place, and no thumbprint in the
+    signer's. No instruction can claim that. A revocation that voided holds stands at its own entry, the last of them. Raises
+    `Refused` duplicate_instruction for one that was obeyed before."""
+    known = tx.execute(
+        "SELECT entry.kind FROM instruction JOIN entry ON entry.account = instruction.account "
+        "AND entry.mandate = instruction.mandate AND entry.sequence = instruction.sequence "
+        "WHERE instruction.account = ? AND instruction.mandate = ? AND instruction.identity = ?",
+        (*mandate_id, identity),
+    ).fetchone()
+    if known is not None and known[0] != EntryKind.VOIDED.value:
+        raise Refused("duplicate_instruction", "instruction.cti")
+    tx.execute(
+        "INSERT INTO instruction (account, mandate, signer, instruction_id, identity, sequence) VALUES (?, ?, ?, ?, ?, ?) "
+        "ON CONFLICT (account, mandate, signer, instruction_id) DO UPDATE SET sequence = excluded.sequence",
+        (*mandate_id, b"", identity, identity, sequence),
+    )
+
+
+def is_known_link(tx: Transaction, row: MandateRow, link: bytes) -> bool:
+    """Whether a link was paid under or stopped before."""
+    found = tx.execute("SELECT 1 FROM link WHERE account = ? AND mandate = ? AND identity = ?", (*row.id, link)).fetchone()
+    return found is not None
 
 
 def _limits(tx: Transaction, row: MandateRow, receipt: Receipt) -> tuple[Limit, ...]:

@@ -13,7 +13,7 @@ from act.payment.verifier import LinkRecord
 from act.stores.sql.mandates import MandateId
 from act.stores.sql.transaction import Transaction
 
-__all__ = ["Stops", "is_known", "keep_stops", "link_states", "links_below", "links_of", "stops_of"]
+__all__ = ["Stops", "keep_stops", "link_states", "links_below", "links_of", "stops_of"]
 
 _STOPS: Final = "principal_stop, risk_control_stop, revocation"
 _SUSPENDERS: Final = (Causer.PRINCIPAL, Causer.RISK_CONTROL)
@@ -50,12 +50,6 @@ class Stops:
 def _stops(row: Sequence[Any]) -> Stops:
     *suspensions, revocation = row
     return Stops({each: entry for each, entry in zip(_SUSPENDERS, suspensions, strict=True) if entry is not None}, revocation)
-
-
-def is_known(tx: Transaction, mandate_id: MandateId, link: bytes) -> bool:
-    """Whether a link was paid under or stopped before."""
-    row = tx.execute("SELECT 1 FROM link WHERE account = ? AND mandate = ? AND identity = ?", (*mandate_id, link)).fetchone()
-    return row is not None
 
 
 def stops_of(tx: Transaction, mandate_id: MandateId, link: bytes | None) -> Stops:
