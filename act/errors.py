@@ -166,6 +166,9 @@ _TABLE: Final[tuple[tuple[str, Fault, str, str, str], ...]] = (
      "mint it with an earlier end"),
     ("credential_conflict", _T, "ACT-LED-01", "another mandate was already recorded under the same delegation_id",
      "mint with a new delegation_id"),
+    ("credential_forgotten", _T, "ACT-LED-14",
+     "the mandate is older than this ledger's restoration, and what was spent under it is not known",
+     "ask the principal for a new mandate"),
     ("credential_revoked", _T, "ACT-LED-02", "the mandate, or a link below it, is revoked",
      "ask whoever signed it for a new one"),
     ("credential_suspended", _T, "ACT-LED-03", "the mandate, or a link below it, is suspended", "wait until it is resumed"),
@@ -224,6 +227,8 @@ _TABLE: Final[tuple[tuple[str, Fault, str, str, str], ...]] = (
     ("receipt_mismatch", _T, "ACT-RCT-02", "the receipt is about something else than expected",
      "ask for the receipt of this order"),
     ("receipt_not_paid", _T, "ACT-RCT-03", "the receipt does not say that money is held or captured", "do not deliver"),
+    ("receipt_out_of_chain", _T, "ACT-RCT-04", "the receipt does not continue the chain of receipts that the ledger has",
+     "give every receipt since the backup, and none of another history"),
     # --- your call -----------------------------------------------------------------------------------------------
     ("call_invalid", _C, "ACT-CALL-01", "the call is not valid", "correct the call"),
     ("key_unusable", _C, "ACT-CALL-02", "the key file cannot be used", "check the file, its format and the passphrase"),
@@ -242,6 +247,8 @@ _TABLE: Final[tuple[tuple[str, Fault, str, str, str], ...]] = (
     ("store_unknown_version", _S, "ACT-STO-08", "the file is not a ledger this version can read",
      "use the version that wrote it"),
     ("store_wrong_ledger", _S, "ACT-STO-09", "the ledger belongs to another payment service", "open the right ledger"),
+    ("store_frozen", _S, "ACT-STO-10", "the ledger is a backup, and does not know what was spent since",
+     "run act ledger reconcile on it, or open the ledger it is a backup of"),
 )
 # fmt: on
 

@@ -79,6 +79,11 @@ LEDGER: Final = (
         "The request id is new, or stands for this very request, whose stored outcome is the answer.",
     ),
     ("ACT-LED-01", OURS, "No other mandate is recorded under this issuer, delegator_identity and delegation_id."),
+    (
+        "ACT-LED-14",
+        OURS,
+        "In a ledger that was reconciled: the mandate is known, or was issued or starts later than 10 seconds after.",
+    ),
     ("ACT-LED-02", "ADD-IAC-LCM", "The mandate is not Revoked, and no link of the chain is."),
     ("ACT-LED-03", "ADD-IAC-LCM", "The mandate is not Suspended, and no link of the chain is."),
     ("ACT-LED-04", OURS, "No live or captured charge has this payee and order_no."),
@@ -120,6 +125,11 @@ RECEIPTS: Final = (
     ("ACT-RCT-01", "PSD-PAY-DEL", "The receipt's signature verifies."),
     ("ACT-RCT-02", OURS, "The receipt is about this order, for this payee, over this amount, and not from the future."),
     ("ACT-RCT-03", OURS, "The receipt says that the money is held, and still is at this instant, or captured."),
+    (
+        "ACT-RCT-04",
+        OURS,
+        "To a ledger that is reconciled: the receipt is in its chain, or continues it and says what it adds up to.",
+    ),
 )
 OUTSIDE: Final = (
     ("ACT-CALL-01", OURS, "The library is called with values that can be right."),
@@ -135,6 +145,7 @@ OUTSIDE: Final = (
     ("ACT-STO-07", OURS, "The store is not locked for too long."),
     ("ACT-STO-08", OURS, "The store is one of a known version."),
     ("ACT-STO-09", OURS, "The store belongs to this payment service."),
+    ("ACT-STO-10", OURS, "The store is no backup, or was reconciled since; it answers, suspends and revokes before, too."),
 )
 
 _AMOUNT, _TEXTS, _ALWAYS = "amount", "list of texts", "Always: it binds the agent."

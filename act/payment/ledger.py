@@ -58,7 +58,8 @@ class MandateRecord:
     receipts share.
 
     `on_revoke` is `honor` or `void`: what becomes of its holds when it is revoked. With `refund_restores` a refund gives back
-    what the payment took of the limits.
+    what the payment took of the limits. `new_since` is when it was issued or when its window starts, whichever is later: it was
+    used nowhere before (ACT-LED-14).
     """
 
     key: MandateKey
@@ -69,6 +70,7 @@ class MandateRecord:
     on_revoke: str = HONOR
     format: Format = Format.COSE
     refund_restores: bool = False
+    new_since: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -97,7 +97,7 @@ class UnverifiedReceipt:
         return self.receipt
 
 
-def receipt_maker(ledger_id: str, issuer: str, signer: Signer) -> Callable[[Entry], Unsigned]:
+def receipt_maker(ledger_id: str, issuer: str, signer: Signer | KeyName) -> Callable[[Entry], Unsigned]:
     """How this payment service turns an entry into a receipt; `issuer` is the mandate's, told of a revocation.
 
     A receipt stands in the envelope of its mandate. The signer is asked for its algorithm and key id here and for nothing in

@@ -40,7 +40,7 @@ COMMANDS: Final = (
     Entry("instruct", "lifecycle", "instruct", "Do what a signed instruction says, as the payment service."),
     Entry("status", "status", "status", "Show what a mandate has left, and its charges."),
     Entry("statement", "audit", "statement", "Show everything that happened under a mandate."),
-    Entry("ledger", "audit", "ledger", "Check a whole ledger, and close the holds that have ended."),
+    Entry("ledger", "audit", "ledger", "Check, copy or restore a whole ledger; close ended holds."),
 )
 
 INTRODUCTION: Final = (

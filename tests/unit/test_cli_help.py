@@ -35,6 +35,8 @@ def test_every_command_of_the_issue_is_there() -> None:
         "statement",
         "ledger check",
         "ledger expire",
+        "ledger backup",
+        "ledger reconcile",
     ]
     assert [f"act {name}" for name in names] == LEAVES
 

@@ -26,7 +26,7 @@ from tests.support.world import nothing_moves, write_ledger
         ("UPDATE charge SET state = 'PAID'", "CHECK constraint failed"),
         ("UPDATE charge SET order_no = 'T-0002' WHERE order_no = 'T-0001'", "UNIQUE constraint failed"),
         ("UPDATE mandate SET state = 'Expired'", "CHECK constraint failed"),
-        ("INSERT INTO ledger VALUES (2, 'psp-2')", "CHECK constraint failed"),
+        ("INSERT INTO ledger (single, ledger_id) VALUES (2, 'psp-2')", "CHECK constraint failed"),
         (
             "INSERT INTO request SELECT account, mandate, agent_id, holder, request_id, x'00', sequence FROM request",
             "UNIQUE constraint failed",

@@ -46,6 +46,16 @@ KINDS: Final = (
 )  # fmt: skip
 MAX_TOTAL_BYTES: Final = 10_000_000
 
+# What no published vector can show, and why. The first is a code, the second a rule.
+UNPROVOKED: Final = {
+    "credential_forgotten": "it takes a ledger that was restored, and no vector's step restores one",
+    "receipt_out_of_chain": "as before: it is judged while a ledger is reconciled",
+}
+ONE_SIDED: Final = {
+    "ACT-LED-14": "no vector's step restores a ledger",
+    "ACT-RCT-04": "no vector's step restores a ledger",
+}
+
 
 def vectors(*kinds: str) -> list[Any]:
     """Every vector of these files as a parameter under its id."""
@@ -415,15 +425,15 @@ def refusals() -> Iterator[dict[str, Any]]:
 def test_every_code_about_a_token_is_provoked() -> None:
     provoked = {expect["refuse"] for expect in refusals()}
     of_tokens = {code for code, row in CODES.items() if row.fault is Fault.TOKEN}
-    assert of_tokens - provoked == set()
+    assert of_tokens - provoked == UNPROVOKED.keys()
 
 
 def test_every_rule_has_both_sides() -> None:
     of_tokens = {row.rule for row in CODES.values() if row.fault is Fault.TOKEN}
     accepting = {rule for kind in KINDS for vector in loaded(kind)["vectors"] for rule in vector.get("rules", ())}
     refusing = {expect["rule"] for expect in refusals()}
-    assert of_tokens - accepting == set()
-    assert of_tokens - refusing == set()
+    assert of_tokens - accepting == ONE_SIDED.keys()
+    assert of_tokens - refusing == ONE_SIDED.keys()
     assert {expect["refuse"]: expect["rule"] for expect in refusals()}.items() <= {
         c: row.rule for c, row in CODES.items()
     }.items()

@@ -112,6 +112,7 @@ class Keeper:
 def mandate_record(credential: Credential) -> MandateRecord:
     """What a ledger pins of a mandate."""
     mandate = credential.mandate
+    window = mandate.constraint(Validity)
     on_revoke, refund_restores = HONOR, False
     for constraint in mandate.constraints:
         if type(constraint) is OnRevoke:
@@ -123,8 +124,9 @@ def mandate_record(credential: Credential) -> MandateRecord:
         credential.identity,
         mandate.agent_id,
         mandate.constraint(Currency).code,
-        mandate.constraint(Validity).end,
+        window.end,
         on_revoke,
         credential.format,
         refund_restores,
+        max(credential.issued_at, window.start),
     )

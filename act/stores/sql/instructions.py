@@ -28,16 +28,31 @@ _KINDS: Final = {
 def stored_outcome(tx: Transaction, mandate_id: MandateId, cause: Cause) -> Outcome | None:
     """What an instruction was answered, as it now stands; None if it is unknown. Raises `Refused` duplicate_instruction
     (ACT-LED-12)."""
-    stored = tx.execute(
-        "SELECT identity, sequence FROM instruction WHERE account = ? AND mandate = ? AND signer = ? AND instruction_id = ?",
-        (*mandate_id, cause.kid, cause.instruction_id),
-    ).fetchone()
+    stored = _stored(tx, mandate_id, cause.kid, cause.instruction_id)
     if stored is None:
-        return None
+        return _replayed_outcome(tx, mandate_id, cause)
     identity, sequence = stored
     if identity != cause.identity:
         raise Refused("duplicate_instruction", "instruction.cti")
     return _answer_of(tx, mandate_id, sequence)
+
+
+def _stored(tx: Transaction, mandate_id: MandateId, signer: bytes, instruction_id: bytes) -> tuple[bytes, int] | None:
+    found = tx.execute(
+        "SELECT identity, sequence FROM instruction WHERE account = ? AND mandate = ? AND signer = ? AND instruction_id = ?",
+        (*mandate_id, signer, instruction_id),
+    ).fetchone()
+    return None if found is None else (found[0], found[1])
+
+
+def _replayed_outcome(tx: Transaction, mandate_id: MandateId, cause: Cause) -> Outcome | None:
+    """What an instruction was answered of which only the identity is known, from its receipt."""
+    stored = _stored(tx, mandate_id, b"", cause.identity)
+    if stored is None:
+        return None
+    outcome = _answer_of(tx, mandate_id, stored[1])
+    is_about_a_charge = cause.causer in (Causer.PAYEE, Causer.PSP)
+    return outcome if (outcome.charge is not None) == is_about_a_charge else None  # of a revocation only its voids are here
 
 
 def _answer_of(tx: Transaction, mandate_id: MandateId, sequence: int) -> Outcome:
@@ -60,7 +75,15 @@ def obeyed(tx: Transaction, mandate_id: MandateId, cause: Cause | None, outcome:
 
 
 def remember(tx: Transaction, mandate_id: MandateId, cause: Cause, sequence: int) -> None:
-    """Records an instruction's id last, beside the entry that answers it."""
+    """Records an instruction's id last, beside the entry that answers it. One of which only the voids were replayed is known
+    by its id from now on."""
+    known = tx.execute(
+        "UPDATE instruction SET signer = ?, instruction_id = ?, sequence = ? "
+        "WHERE account = ? AND mandate = ? AND signer = ? AND instruction_id = ? RETURNING sequence",
+        (cause.kid, cause.instruction_id, sequence, *mandate_id, b"", cause.identity),
+    ).fetchone()
+    if known is not None:
+        return
     tx.execute(
         "INSERT INTO instruction (account, mandate, signer, instruction_id, identity, sequence) VALUES (?, ?, ?, ?, ?, ?)",
         (*mandate_id, cause.kid, cause.instruction_id, cause.identity, sequence),
@@ -105,7 +128,7 @@ def change(
         entry = _entry(tx, row, action, link, cause, after, at)
         outcome = Outcome(mandates.append(tx, row, entry, make_receipt), standing=after)
         standings.keep_stops(tx, row.id, link, stops.after(action, causer, sequence))
-    if cause is not None:
+    if cause is not None and not (after == before and _stored(tx, row.id, b"", cause.identity)):  # its voids are its answer
         remember(tx, row.id, cause, sequence)
     return outcome
 

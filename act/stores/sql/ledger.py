@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Final, Self
+from typing import Final, Self, TypeVar
 
 from act.delegation.lifecycle import LifecycleAction, require_usable
 from act.delegation.limits import Limit
@@ -20,6 +20,8 @@ from act.stores.sql.mandates import MandateId, MandateRow
 from act.stores.sql.transaction import Database, Transaction
 
 __all__ = ["SqlLedger"]
+
+T = TypeVar("T")
 
 
 class SqlLedger:
@@ -184,7 +186,8 @@ class SqlLedger:
         pinned_before: int | None = None,
     ) -> Outcome:
         """See `Ledger.change`."""
-        return self._database.write(
+        write = self._database.write if action is LifecycleAction.RESUME else self._write_stop
+        return write(
             lambda tx: instructions.change(
                 tx, mandate, links, action, cause, at, make_receipt, is_expired=is_expired, pinned_before=pinned_before
             )
@@ -194,11 +197,15 @@ class SqlLedger:
         self, mandate: MandateRecord, at: int, make_receipt: ReceiptMaker, *, pinned_before: int | None = None
     ) -> Outcome:
         """See `Ledger.revoke`. Revoking again gives the stored outcome."""
-        return self._database.write(
+        return self._write_stop(
             lambda tx: instructions.change(
                 tx, mandate, (), LifecycleAction.REVOKE, None, at, make_receipt, is_expired=False, pinned_before=pinned_before
             )
         )
+
+    def _write_stop(self, work: Callable[[Transaction], T]) -> T:
+        """A write after which less may be spent than before, which a store allows where it allows no other."""
+        return self._database.write(work)
 
     def receipts(self, mandate: MandateKey) -> tuple[Unsigned, ...]:
         """See `Ledger.receipts`."""

@@ -18,9 +18,10 @@ from typing import Any, Final, TypeVar
 from act.errors import ActError, InvalidCall, StoreFault
 from act.stores.sql.transaction import Transaction
 from act.stores.sqlite.group_commit import GroupCommit
+from act.stores.sqlite.restoration import Restoration, restoration_of
 from act.stores.sqlite.schema import APPLICATION_ID, SCHEMA, SCHEMA_VERSION
 
-__all__ = ["BATCH_SIZE", "BUSY_SECONDS", "Connection", "FileDatabase"]
+__all__ = ["BATCH_SIZE", "BUSY_SECONDS", "Connection", "FileDatabase", "named_faults", "sync"]
 
 T = TypeVar("T")
 
@@ -48,6 +49,23 @@ class Connection(sqlite3.Connection):
         return ""
 
 
+@contextlib.contextmanager
+def named_faults(place: str) -> Iterator[None]:
+    """Names what SQLite and the system report of a file; an error of ours passes through.
+
+    Rows come back as they were written or not at all. Where one cannot be read as what it was (a LookupError, TypeError or
+    ValueError, one of sqlite3's own UnicodeDecodeError among them), the file was damaged.
+    """
+    try:
+        yield
+    except ActError:
+        raise
+    except (sqlite3.Error, OSError, LookupError, TypeError, ValueError) as error:
+        primary = (getattr(error, "sqlite_errorcode", None) or 0) & _PRIMARY_CODE
+        reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
+        raise StoreFault(_FAULTS.get(primary, "store_unavailable"), place, reason=reason) from error
+
+
 class FileDatabase:
     """One ledger file, shared by the threads of one process: one connection writes, one reads.
 
@@ -62,6 +80,7 @@ class FileDatabase:
         self._reading: Final = threading.Lock()
         self._group: Final = GroupCommit(self._begin, BATCH_SIZE)
         self._is_closed = False
+        self.is_restored = False  # from a backup: a file becomes that before it has its name, so it is read once, when opened
         self._file: tuple[int, int] | None = None  # device and inode of the open file
         self._writer: Connection | None = None
         self._reader: Connection | None = None
@@ -71,12 +90,20 @@ class FileDatabase:
             elif not self._absolute.parent.is_dir():
                 raise StoreFault("store_unavailable", self.place, reason="there is no such folder")
 
-    def write(self, work: Callable[[Transaction], T], /) -> T:
+    def write(self, work: Callable[[Transaction], T], /, *, while_frozen: bool = False) -> T:
         """A write transaction, begun at once so that what is read in it cannot change before it commits. Threads that come
-        while another one's commit is on its way share the next commit, each with a savepoint of its own."""
+        while another one's commit is on its way share the next commit, each with a savepoint of its own.
+
+        Raises `StoreFault` store_frozen for a backup that was not reconciled, unless this may be done `while_frozen`."""
         self._require_same_process()
+
+        def work_if_it_may(tx: Transaction) -> T:
+            if self.is_restored and not while_frozen:
+                self._require_thawed(tx)
+            return work(tx)
+
         with self._faults():
-            return self._group.run(work)
+            return self._group.run(work_if_it_may)
 
     def read(self, work: Callable[[Transaction], T], /) -> T:
         """A read transaction: everything in it is seen as of one moment."""
@@ -95,6 +122,32 @@ class FileDatabase:
             finally:
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")
+
+    def require_thawed(self) -> None:
+        """Raises `StoreFault` store_frozen for a backup that was not reconciled."""
+        self.read(self._require_thawed)
+
+    def _require_thawed(self, tx: Transaction) -> None:
+        found = self.restoration(tx)
+        if found is not None and found.frozen_at is not None:
+            raise StoreFault("store_frozen", self.place, frozen_at=found.frozen_at)
+
+    def restoration(self, tx: Transaction) -> Restoration | None:
+        """What the file says of having been restored; None, and nothing is read, for one that never was."""
+        return restoration_of(tx) if self.is_restored else None
+
+    @contextlib.contextmanager
+    def snapshot(self) -> Iterator[Connection]:
+        """A connection of its own that sees everything as of one moment, while others read and write on."""
+        self._require_same_process()
+        with self._faults():
+            self._require_open()
+            connection = self._open()
+        with contextlib.closing(connection):
+            with self._faults():
+                connection.execute("BEGIN")
+                connection.execute("SELECT ledger_id FROM ledger").fetchone()  # only a read begins it
+            yield connection
 
     def close(self) -> None:
         """Closes the file. Using the ledger afterwards is a `StoreFault`."""
@@ -128,21 +181,8 @@ class FileDatabase:
         if _inode(self._absolute.stat()) != self._file:
             raise StoreFault("store_unavailable", self.place, reason="the ledger's file was replaced")
 
-    @contextlib.contextmanager
-    def _faults(self) -> Iterator[None]:
-        """Names what SQLite and the system report; an error of ours passes through.
-
-        Rows come back as they were written or not at all. Where one cannot be read as what it was (a LookupError, TypeError or
-        ValueError, one of sqlite3's own UnicodeDecodeError among them), the file was damaged.
-        """
-        try:
-            yield
-        except ActError:
-            raise
-        except (sqlite3.Error, OSError, LookupError, TypeError, ValueError) as error:
-            primary = (getattr(error, "sqlite_errorcode", None) or 0) & _PRIMARY_CODE
-            reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
-            raise StoreFault(_FAULTS.get(primary, "store_unavailable"), self.place, reason=reason) from error
+    def _faults(self) -> contextlib.AbstractContextManager[None]:
+        return named_faults(self.place)
 
     def _create(self) -> None:
         """Builds the file under another name and links it to its own: two creators cannot mix, a crash leaves no half."""
@@ -160,7 +200,7 @@ class FileDatabase:
                 )
             with contextlib.suppress(FileExistsError):  # another process was first: its file is as good
                 os.link(draft, self._absolute)
-            _sync(self._absolute.parent)
+            sync(self._absolute.parent)
         finally:
             for rest in ("", "-journal", "-wal", "-shm"):
                 draft.with_name(f"{draft.name}{rest}").unlink(missing_ok=True)
@@ -178,7 +218,12 @@ class FileDatabase:
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute("PRAGMA foreign_keys = ON")
             connection.execute("PRAGMA trusted_schema = OFF")
-            self._file = _inode(self._absolute.stat())
+            self.is_restored = restoration_of(connection) is not None
+            inode = _inode(self._absolute.stat())
+            if self._file is None:
+                self._file = inode
+            elif self._file != inode:  # what is open stays what is counted in
+                self._require_same_file()
         except BaseException:
             connection.close()
             raise
@@ -189,8 +234,8 @@ class FileDatabase:
         may not have. Nobody is told of it before it lasts: this comes after the first read, and before the first answer.
         (SQLite locks other files than this one, so closing it here lets no lock go.)"""
         with contextlib.suppress(FileNotFoundError):  # the last one to use the file has closed it
-            _sync(self._absolute.with_name(f"{self.path.name}-wal"))
-        _sync(self._absolute.parent)
+            sync(self._absolute.with_name(f"{self.path.name}-wal"))
+        sync(self._absolute.parent)
 
     def _require_ledger(self, connection: sqlite3.Connection) -> None:
         found = _pragma(connection, "application_id"), _pragma(connection, "user_version")
@@ -198,7 +243,8 @@ class FileDatabase:
             raise StoreFault("store_unknown_version", self.place, found_version=found[1], known_version=SCHEMA_VERSION)
 
 
-def _sync(path: Path) -> None:
+def sync(path: Path) -> None:
+    """Makes a file, or the names in a folder, survive a loss of power."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -15,12 +15,14 @@ __all__ = ["APPLICATION_ID", "SCHEMA", "SCHEMA_VERSION"]
 APPLICATION_ID: Final = 0x41435431
 """`ACT1`, in the file's header: tells a ledger from any other SQLite file."""
 
-SCHEMA_VERSION: Final = 4
+SCHEMA_VERSION: Final = 5
 
 SCHEMA: Final = """
 CREATE TABLE ledger (
     single INTEGER PRIMARY KEY CHECK (single = 1),
-    ledger_id TEXT NOT NULL
+    ledger_id TEXT NOT NULL,
+    frozen_at INTEGER,  -- of a backup that was not reconciled yet: when it was made
+    reconciled_at INTEGER  -- since when a ledger that was restored counts again
 ) STRICT;
 
 CREATE TABLE account (  -- whose money it is

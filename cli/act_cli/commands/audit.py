@@ -12,6 +12,7 @@ from rich.text import Text
 
 import act
 from act_cli import options, views, words
+from act_cli.commands.restoration import backup, reconcile
 from act_cli.files import load_parties
 from act_cli.manners import Exit, Manners, instant_text, money, visible
 from act_cli.objects import read_object
@@ -65,7 +66,7 @@ def _entries(entries: tuple[act.Receipt, ...]) -> Table:
 
 ledger = Group(
     name="ledger",
-    help="Check a whole ledger, and close the holds that have ended.",
+    help="Check, copy or restore a whole ledger; close ended holds.",
     example="act ledger check ledger.db",
 )
 
@@ -128,3 +129,7 @@ def expire(manners: Manners, /, at: datetime | None, **given: Any) -> Exit:
         [Text(f"{len(expired)} holds had ended", style="bold"), *lines],
     )
     return Exit.ACCEPTED
+
+
+ledger.add_command(backup)
+ledger.add_command(reconcile)

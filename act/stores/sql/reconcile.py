@@ -1,0 +1,90 @@
+"""What makes a restored ledger count again: receipts since the backup are replayed, and what may have been spent without one is
+given up. Called inside one transaction, which is undone by whatever is raised."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from act.delegation.lifecycle import LifecycleAction, MandateState
+from act.delegation.mandate import MandateKey
+from act.envelope.objects import Unsigned
+from act.payment.ledger import MandateRecord, ReceiptMaker
+from act.stores.sql import instructions, mandates
+from act.stores.sql.mandates import MandateId
+from act.stores.sql.replay import Chain, GivenReceipt, Replay
+from act.stores.sql.transaction import Transaction
+
+__all__ = ["Reconciled", "reconcile"]
+
+
+@dataclass(frozen=True, slots=True)
+class Reconciled:
+    """What was done. `replayed` entries were made from receipts, `filled` ones are proven by what follows them; `repeated`
+    receipts were in the backup. Receipts are `left_out` of a mandate that was stopped since the restoration, and `unknown` of
+    one that the backup does not have. `continued` mandates have entries again, `retired` ones were revoked."""
+
+    replayed: int
+    filled: int
+    repeated: int
+    left_out: int
+    unknown: int
+    mandates: int
+    continued: tuple[MandateKey, ...]
+    retired: tuple[tuple[MandateKey, Unsigned], ...]
+    latest: int
+
+
+def reconcile(
+    tx: Transaction,
+    ledger_id: str,
+    frozen_at: int,
+    at: int,
+    receipts: Mapping[bytes, Sequence[GivenReceipt]],
+    known: Mapping[bytes, MandateRecord],
+    make_receipts: Callable[[str], ReceiptMaker],
+    *,
+    is_complete: bool,
+) -> Reconciled:
+    """Replays receipts, by mandate, and unless they are all there were, revokes every mandate under which more may have been
+    spent; in any case those of which some had to be left out. `known` mandates, by identity, need not be in the backup.
+    `latest` is the latest instant that anything speaks of.
+
+    Raises `Refused` receipt_out_of_chain, and credential_conflict for a known mandate that is another one.
+    """
+    ids = {identity: MandateId(*found) for identity, *found in tx.execute("SELECT identity, account, number FROM mandate")}
+    chains, unknown, latest = [], 0, max(frozen_at, at)
+    for identity, given in receipts.items():
+        latest = max(latest, *(each.receipt.issued_at for each in given))
+        if identity in ids:
+            chains.append(Chain(ids[identity], list(given)))
+        elif identity in known:
+            record = known[identity]
+            row = mandates.pin(tx, mandates.find_mandate(tx, record.key), record, given[0].receipt.issued_at, None)
+            chains.append(Chain(row.id, list(given)))
+            ids[identity] = row.id
+        else:
+            unknown += len(given)
+    replay = Replay(tx, ledger_id, frozen_at)
+    replay.run(chains)
+    unproven = [chain.mandate_id for chain in chains if chain.is_unproven] if is_complete else ids.values()
+    retired = tuple(_retire(tx, unproven, at, make_receipts))
+    continued = tuple(mandates.mandate_by_id(tx, chain.mandate_id).record.key for chain in chains if chain.appended)
+    return Reconciled(
+        replay.replayed, replay.filled, replay.repeated, replay.left_out, unknown, len(ids), continued, retired, latest
+    )
+
+
+def _retire(
+    tx: Transaction, ids: Iterable[MandateId], at: int, make_receipts: Callable[[str], ReceiptMaker]
+) -> list[tuple[MandateKey, Unsigned]]:
+    """Revokes what could still be paid under."""
+    retired = []
+    for mandate_id in sorted(ids):
+        row = mandates.mandate_by_id(tx, mandate_id)
+        if row.state is not MandateState.REVOKED and at < row.record.expires_at:
+            make = make_receipts(row.record.key.issuer)
+            revoke = LifecycleAction.REVOKE
+            outcome = instructions.change(tx, row.record, (), revoke, None, at, make, is_expired=False, pinned_before=None)
+            retired.append((row.record.key, outcome.receipt))
+    return retired
