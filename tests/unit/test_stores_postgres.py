@@ -17,7 +17,8 @@ import psycopg
 import pytest
 
 from act.errors import InvalidCall, StoreFault
-from act.payment.ledger import Entry, Outcome
+from act.payment.ledger import Entry, EntryKind, Outcome
+from act.payment.receipt import recorded_receipt
 from act.stores.postgres import PostgresLedger, connection
 from act.stores.postgres.reserving import prepare
 from act.stores.postgres.schema import MIGRATIONS
@@ -221,11 +222,11 @@ def test_two_mandates_of_a_new_account_pinned_at_once(ledger: PostgresLedger, sc
     assert sorted(row[1] for row in schema.snapshot()["mandate"]) == [1, 2]
 
 
-def test_nothing_is_reserved_under_what_was_pinned_and_revoked_meanwhile(ledger: PostgresLedger, schema: SchemaPlace) -> None:
-    """The function locks the mandates that it finds at its beginning. One that is pinned after that is not among them; its
-    reservation is judged again all the same, because its entry's sequence is taken."""
+def test_what_was_pinned_meanwhile_is_locked_before_it_is_reserved_under(ledger: PostgresLedger, schema: SchemaPlace) -> None:
+    """The function locks the mandates that it finds at its beginning. One that is pinned after that is not among them, and is
+    locked when it is met: its revocation waits."""
     reserve(ledger, 1, of=mandate(1))
-    with schema.connect() as first, schema.connect() as second, schema.open() as other, ThreadPoolExecutor(1) as pool:
+    with schema.connect() as first, schema.connect() as second, schema.open() as other, ThreadPoolExecutor(2) as pool:
         first.execute("BEGIN")
         first.execute("SELECT 1 FROM mandate FOR UPDATE")
         tickets = [
@@ -239,11 +240,14 @@ def test_nothing_is_reserved_under_what_was_pinned_and_revoked_meanwhile(ledger:
         second.execute("LOCK TABLE charge IN SHARE MODE")
         first.execute("ROLLBACK")
         until(lambda: waiting(schema) == 1)  # the function has read the mandate, and waits to write the charge
-        ledger.revoke(mandate(2), NOW_SECONDS, MAKE_RECEIPT)
+        revoked = pool.submit(ledger.revoke, mandate(2), NOW_SECONDS, MAKE_RECEIPT)
+        until(lambda: waiting(schema) == 2)
         second.execute("ROLLBACK")
         done.result(30)
-    assert tickets[0].result.refusal.code == "credential_revoked"
-    assert tickets[1].result.charge is not None
+        revoked.result(30)
+    assert all(ticket.result.charge is not None for ticket in tickets)
+    kinds = [recorded_receipt(each).kind for each in ledger.receipts(mandate(2).key)]
+    assert kinds == [EntryKind.RESERVED, EntryKind.RESERVED, EntryKind.REVOKED]
 
 
 # --- opening ------------------------------------------------------------------------------------------------------------
