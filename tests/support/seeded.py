@@ -173,7 +173,7 @@ def _lead_with(patch: pytest.MonkeyPatch, early: _Early) -> None:
     """Whoever leads a batch sees in each work what the client sees who asked for it."""
     real = FileDatabase.write
 
-    def write(self: FileDatabase, work: Callable[[Any], Any]) -> Any:
+    def write(self: FileDatabase, work: Callable[[Any], Any], **how: Any) -> Any:
         mine = early.connection, early.asked
 
         def as_its_client(tx: Any) -> Any:
@@ -184,7 +184,7 @@ def _lead_with(patch: pytest.MonkeyPatch, early: _Early) -> None:
             finally:
                 early.connection, early.asked = own
 
-        return real(self, as_its_client)
+        return real(self, as_its_client, **how)
 
     patch.setattr(FileDatabase, "write", write)
 
@@ -341,14 +341,14 @@ def refusal_committed(patch: pytest.MonkeyPatch, pause: Pause) -> None:
 
 
 def _committing_refusals(real: Method) -> Method:
-    def write(self: Any, work: Callable[[Any], Any]) -> Any:
+    def write(self: Any, work: Callable[[Any], Any], **how: Any) -> Any:
         def worked(tx: Any) -> Any:
             try:
                 return work(tx)
             except Refused as refusal:
                 return refusal
 
-        result = real(self, worked)
+        result = real(self, worked, **how)
         if isinstance(result, Refused):
             raise result
         return result

@@ -140,6 +140,8 @@ def test_every_code_the_verifier_can_raise_is_provoked() -> None:
         "hold_expired",
         "receipt_mismatch",
         "receipt_not_paid",
+        "receipt_out_of_chain",
+        "credential_forgotten",
         "too_many_limits",
     }
     token = {code for code, row in CODES.items() if row.fault.value == "token"}
