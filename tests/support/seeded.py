@@ -32,6 +32,7 @@ from act.payment.ledger import Outcome
 from act.stores.postgres import PostgresLedger
 from act.stores.postgres.connection import PostgresDatabase
 from act.stores.sql.ledger import SqlLedger
+from act.stores.sqlite import SqliteLedger
 from act.stores.sqlite.connection import Connection, FileDatabase
 from act.stores.sqlite.group_commit import GroupCommit
 from act.stores.sqlite.schema import SCHEMA
@@ -97,7 +98,7 @@ _READS: Final = ("find", "status", "charge")
 
 def wrap_method(patch: pytest.MonkeyPatch, name: str, wrap: Callable[[Method], Method]) -> None:
     """Puts something around a method of every store's ledger."""
-    for owner in (SqlLedger, PostgresLedger):
+    for owner in (SqlLedger, SqliteLedger, PostgresLedger):
         if name in vars(owner):
             patch.setattr(owner, name, wrap(vars(owner)[name]))
 
@@ -147,7 +148,7 @@ def _read_early(patch: pytest.MonkeyPatch, pause: Pause, method: str, *reads: tu
     """Has these functions, where `method` calls them, read what was there before its transaction."""
     early = _Early()
     tell_when_served(patch, pause)
-    real = getattr(SqlLedger, method)
+    real = getattr(SqliteLedger, method)
 
     def begun_early(self: SqlLedger, *args: Any, **more: Any) -> Any:
         assert isinstance(self._database, FileDatabase)
@@ -162,7 +163,7 @@ def _read_early(patch: pytest.MonkeyPatch, pause: Pause, method: str, *reads: tu
             finally:
                 early.connection = None
 
-    patch.setattr(SqlLedger, method, begun_early)
+    patch.setattr(SqliteLedger, method, begun_early)
     _lead_with(patch, early)
     for owner, name in reads:
         patch.setattr(owner, name, _reading(early, getattr(owner, name)))
