@@ -8,7 +8,7 @@ neither overcount nor undercount unnoticed.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
@@ -50,6 +50,11 @@ class EntryKind(StrEnum):
     REVOKED = "REVOKED"
     SUSPENDED = "SUSPENDED"
     RESUMED = "RESUMED"
+    SUCCEEDED = "SUCCEEDED"  # a mandate took over from the one it replaces
+
+
+def _no_limits(at: int) -> tuple[Limit, ...]:
+    return ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +64,8 @@ class MandateRecord:
 
     `on_revoke` is `honor` or `void`: what becomes of its holds when it is revoked. With `refund_restores` a refund gives back
     what the payment took of the limits. `new_since` is when it was issued or when its window starts, whichever is later: it was
-    used nowhere before (ACT-LED-14).
+    used nowhere before (ACT-LED-14). `supersedes` is the identity of the mandate that it replaces, and `own_limits` are its limits
+    at an instant, without those of any link: what is carried over is counted in them.
     """
 
     key: MandateKey
@@ -71,6 +77,8 @@ class MandateRecord:
     format: Format = Format.COSE
     refund_restores: bool = False
     new_since: int = 0
+    supersedes: bytes | None = None
+    own_limits: Callable[[int], tuple[Limit, ...]] = field(default=_no_limits, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +104,7 @@ class Entry:
     a part that it captured and for a refund.
     `instruction` is the identity of the instruction that caused it. Of a lifecycle entry `caused_by` says as whom it was
     given, `link` is the identity of the link it is about (None: the mandate), and `credential_state` how that stands after a
-    suspension was lifted.
+    suspension was lifted. `supersedes` is the identity of the mandate that was replaced: what follows is the successor's.
     """
 
     mandate: MandateKey
@@ -123,6 +131,7 @@ class Entry:
     caused_by: Causer | None = None
     link: bytes | None = None
     credential_state: MandateState | None = None
+    supersedes: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +185,12 @@ class LinkStatus:
 @dataclass(frozen=True, slots=True)
 class MandateStatus:
     """What a ledger knows of a mandate: its stored state, its counters (none before the first charge), its charges, how it
-    stands, and the links below it that were paid under or stopped, in no order."""
+    stands, and the links below it that were paid under or stopped, in no order.
+
+    `predecessors` are the identities of the mandates that it replaced, the oldest first: their charges and their counters are
+    its own now. `successor` is the identity of the mandate that has replaced it, in the end: then it is Revoked, counts nothing,
+    and its charges are those that were reserved before.
+    """
 
     key: MandateKey
     identity: bytes
@@ -187,6 +201,8 @@ class MandateStatus:
     charges: tuple[ChargeRecord, ...]
     standing: Standing
     links: tuple[LinkStatus, ...]
+    predecessors: tuple[bytes, ...] = ()
+    successor: bytes | None = None
 
 
 ReceiptMaker = Callable[[Entry], Unsigned]
@@ -218,6 +234,16 @@ class Ledger(Protocol):
 
         Refusals by money or lifecycle are recorded and come back as an outcome; every other refusal is raised, and no state
         moved.
+        """
+
+    def register(
+        self, mandate: MandateRecord, at: int, make_receipt: ReceiptMaker, *, pinned_before: int | None = None
+    ) -> Outcome | None:
+        """Records a mandate without a payment; one that replaces another takes over here and now, as it does in `reserve`.
+
+        Returns the outcome of its taking over, None where it replaces nothing. Raises `Refused` credential_conflict,
+        key_compromised, and what a successor may be refused for: predecessor_unknown, successor_mismatch, and
+        credential_superseded, credential_revoked or credential_suspended of its predecessor.
         """
 
     def find_instruction(self, about: MandateKey | str, cause: Cause) -> Outcome | None:

@@ -44,7 +44,8 @@ class Receipt:
     """A receipt whose signature holds. Fields that its kind of entry does not have are None; amounts are positive.
 
     `audience` names whom it is for: the payee and the agent, or of a lifecycle entry the issuer and the agent. `instruction`
-    is the identity of what was instructed: for whoever signed that, this is the acknowledgement.
+    is the identity of what was instructed: for whoever signed that, this is the acknowledgement. `supersedes` is the identity of
+    the mandate that `credential` replaces from here on.
     """
 
     issuer: str
@@ -72,6 +73,7 @@ class Receipt:
     caused_by: Causer | None = None
     link: bytes | None = None
     credential_state: MandateState | None = None
+    supersedes: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +133,7 @@ def _claims(ledger_id: str, issuer: str, entry: Entry) -> dict[str, Any]:
         "caused_by": entry.caused_by.value if entry.caused_by else None,
         "link": entry.link,
         "credential_state": entry.credential_state.value if entry.credential_state else None,
+        "supersedes": entry.supersedes,
     }
     body = {
         "delegator_identity": entry.mandate.delegator_identity,
@@ -240,6 +243,7 @@ _ACT: Final = Fields(
         "caused_by": _read_causer,
         "link": read_digest,
         "credential_state": _read_credential_state,
+        "supersedes": read_digest,
     },
 )
 
@@ -286,6 +290,7 @@ def _read_receipt(opened: Opened) -> Receipt:
         body.get("caused_by"),
         body.get("link"),
         body.get("credential_state"),
+        body.get("supersedes"),
     )
 
 
@@ -302,6 +307,7 @@ _SHAPES: Final[Mapping[EntryKind, frozenset[str]]] = {
     EntryKind.REVOKED: frozenset(),
     EntryKind.SUSPENDED: _OF_LIFECYCLE,
     EntryKind.RESUMED: _OF_LIFECYCLE | {"credential_state"},
+    EntryKind.SUCCEEDED: frozenset({"supersedes"}),
 }
 """Which of the optional fields each kind has: exactly these, and what `_OPTIONAL` allows."""
 
@@ -316,6 +322,7 @@ _OPTIONAL: Final[Mapping[EntryKind, frozenset[str]]] = {
     EntryKind.REVOKED: _OF_LIFECYCLE | {"link"},
     EntryKind.SUSPENDED: frozenset({"link"}),
     EntryKind.RESUMED: frozenset({"link"}),
+    EntryKind.SUCCEEDED: frozenset({"tzdata_version"}),
 }
 
 

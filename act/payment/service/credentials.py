@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
-from act.calendar import instant
+from act.calendar import FUTURE_TOLERANCE_SECONDS, instant
 from act.delegation.chain import Chain, open_chain
-from act.delegation.credential import open_credential
+from act.delegation.constraints import Validity
+from act.delegation.credential import Credential, open_credential
 from act.delegation.lifecycle import MandateState, Standing
 from act.delegation.limits import Limit
 from act.delegation.mandate import MandateKey
@@ -45,6 +46,26 @@ class CredentialCalls(Keeper):
         make = self._receipts(credential.mandate.issuer)
         outcome = self._ledger.revoke(mandate_record(credential), at, make, pinned_before=compromised_at)
         return self._acknowledged(credential.key, outcome)
+
+    def register(self, iac: bytes) -> Acknowledgement | None:
+        """Records a mandate without a payment: a wallet's word that there is one. A successor (`supersedes`) takes over here and
+        now: the mandate that it replaces is closed, and what was spent under it counts in the successor's limits.
+
+        Returns the acknowledgement of its taking over, None where it replaces nothing. Without this call a mandate is recorded
+        at its first payment. It may have ended, but not begin later (credential_not_yet_valid). Raises `Refused` as `revoke`
+        does, and: predecessor_unknown, until that one is registered; successor_mismatch; credential_superseded,
+        credential_revoked, credential_suspended for what may not be replaced any more, or not now.
+        """
+        at = self._now()
+        credential = open_credential(iac).authenticate(self._parties)
+        self._require_own(credential)
+        _require_begun(credential, at)
+        compromised_at = credential.issuer_key(self._parties).compromised_at
+        self._require_known(compromised_at)
+        self._ledger.bind(self.ledger_id)
+        make = self._receipts(credential.mandate.issuer)
+        outcome = self._ledger.register(mandate_record(credential), at, make, pinned_before=compromised_at)
+        return None if outcome is None else self._acknowledged(credential.key, outcome)
 
     def _acknowledged(self, mandate: MandateKey, outcome: Outcome) -> Acknowledgement:
         if outcome.standing is None:
@@ -82,6 +103,17 @@ class CredentialCalls(Keeper):
         """
         known = self.status(iac)
         return () if known is None else tuple([recorded_receipt(each) for each in self._ledger.receipts(known.key)])
+
+
+def _require_begun(credential: Credential, at: int) -> None:
+    """Rule ACT-PAY-13 without ACT-PAY-14: a mandate whose window has not begun replaces nothing yet."""
+    if credential.issued_at > at + FUTURE_TOLERANCE_SECONDS:
+        raise Refused("credential_not_yet_valid", "mandate.iat", issued_at=credential.issued_at)
+    try:
+        credential.mandate.constraint(Validity).require_in_force(at)
+    except Refused as refusal:
+        if refusal.code == "credential_not_yet_valid":
+            raise
 
 
 def _with_untouched(counters: tuple[Counter, ...], limits: tuple[Limit, ...]) -> tuple[Counter, ...]:

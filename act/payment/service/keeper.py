@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 
 from act.calendar import Clock, instant, system_clock
-from act.delegation.chain import ChainCache
+from act.delegation.chain import Chain, ChainCache
 from act.delegation.constraints import HONOR, Currency, OnRevoke, RefundRestores, Validity
 from act.delegation.credential import MAX_MANDATE_SECONDS, Credential
 from act.envelope.objects import Unsigned
@@ -119,7 +120,7 @@ def mandate_record(credential: Credential) -> MandateRecord:
             on_revoke = constraint.choice
         elif type(constraint) is RefundRestores:
             refund_restores = constraint.restores
-    return MandateRecord(
+    record = MandateRecord(
         credential.key,
         credential.identity,
         mandate.agent_id,
@@ -130,3 +131,6 @@ def mandate_record(credential: Credential) -> MandateRecord:
         refund_restores,
         max(credential.issued_at, window.start),
     )
+    if mandate.supersedes is None:
+        return record
+    return replace(record, supersedes=mandate.supersedes, own_limits=Chain(credential).limits)

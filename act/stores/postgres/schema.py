@@ -54,6 +54,22 @@ CREATE TABLE mandate (
 ) WITH (fillfactor = 50);
 CREATE INDEX first_hold_ends ON mandate (account, first_hold_end);
 
+CREATE TABLE former_mandate (  -- what a successor has replaced: its row in mandate is the successor's now
+    account BIGINT NOT NULL,
+    identity BYTEA NOT NULL,
+    delegation_id TEXT COLLATE "C" NOT NULL,
+    agent_id TEXT COLLATE "C" NOT NULL,
+    expires_at BIGINT NOT NULL,
+    on_revoke TEXT NOT NULL CHECK (on_revoke IN ('honor', 'void')),
+    pinned_at BIGINT NOT NULL,
+    mandate BIGINT NOT NULL,
+    ended BIGINT NOT NULL,  -- the entry by which its successor took over
+    PRIMARY KEY (account, identity),
+    UNIQUE (account, delegation_id),
+    UNIQUE (account, mandate, ended),
+    FOREIGN KEY (account, mandate) REFERENCES mandate (account, number)
+);
+
 CREATE TABLE link (
     account BIGINT NOT NULL,
     mandate BIGINT NOT NULL,
@@ -82,8 +98,9 @@ CREATE TABLE counter (
     unit TEXT NOT NULL CHECK (unit IN ('AMOUNT', 'TIMES')),
     turns_at BIGINT,  -- where the count starts anew with a calendar window: the end of this one
     sliding_seconds BIGINT,  -- where it slides: what counts stands in sliding_debit, and nothing here
+    carried BIGINT NOT NULL DEFAULT 0,  -- what was used when a successor's cap came to apply, which may be more than that
     PRIMARY KEY (account, mandate, name),
-    CHECK (held + captured <= cap),
+    CHECK (held + captured <= cap OR held + captured <= carried),
     CHECK (sliding_seconds IS NULL OR held + captured = 0)
 ) WITH (fillfactor = 50);
 
@@ -146,7 +163,7 @@ CREATE TABLE entry (
     sequence BIGINT NOT NULL CHECK (sequence > 0),
     kind TEXT NOT NULL CHECK (kind IN (
         'RESERVED', 'REFUSED', 'PARTIALLY_CAPTURED', 'CAPTURED', 'VOIDED', 'EXPIRED', 'REFUNDED', 'REVOKED',
-        'SUSPENDED', 'RESUMED')),
+        'SUSPENDED', 'RESUMED', 'SUCCEEDED')),
     at BIGINT NOT NULL,
     charge TEXT COLLATE "C",
     amount_minor BIGINT,

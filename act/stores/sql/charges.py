@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -25,9 +26,12 @@ __all__ = [
     "insert_charge",
     "insert_part",
     "is_numbered",
+    "live_since",
     "lock_charge",
+    "new_id",
     "open_holds_of",
     "owner_of",
+    "recount",
     "update_charge",
 ]
 
@@ -106,13 +110,16 @@ def lock_charge(tx: Transaction, charge_id: str) -> ChargeRow:
     return find_charge(tx, charge_id)
 
 
-def charges_of(tx: Transaction, mandate_id: MandateId, mandate: MandateKey) -> tuple[ChargeRecord, ...]:
-    """Every charge of a mandate, in the order of reservation."""
+def charges_of(
+    tx: Transaction, mandate_id: MandateId, mandate: MandateKey, ended: int | None = None
+) -> tuple[ChargeRecord, ...]:
+    """Every charge of a mandate, in the order of reservation; with `ended`, those that were reserved before that entry."""
     columns = ", ".join(f"charge.{name}" for name in _COLUMNS.split(", "))
     rows = tx.execute(
         f"SELECT {columns} FROM entry JOIN charge ON charge.account = entry.account AND charge.id = entry.charge "
-        "WHERE entry.account = ? AND entry.mandate = ? AND entry.kind = 'RESERVED' ORDER BY entry.sequence",
-        mandate_id,
+        "WHERE entry.account = ? AND entry.mandate = ? AND entry.kind = 'RESERVED' "
+        f"{'' if ended is None else 'AND entry.sequence < ? '}ORDER BY entry.sequence",
+        mandate_id if ended is None else (*mandate_id, ended),
     )
     return tuple(_charge(row, mandate).record for row in rows)
 
@@ -128,6 +135,34 @@ def open_holds_of(
         mandate_id if ended_by is None else (*mandate_id, ended_by),
     ).fetchall()
     return tuple(_charge(row, mandate) for row in rows)
+
+
+def new_id(at: int) -> str:
+    """An id for a charge reserved at that instant. Ids are in the order of time, and not to be guessed."""
+    return f"{_id_from(at)}{secrets.token_hex(11)}"
+
+
+def _id_from(at: int) -> str:
+    return f"ch_{at:010x}"
+
+
+def live_since(tx: Transaction, mandate_id: MandateId, mandate: MandateKey, at: int) -> tuple[ChargeRow, ...]:
+    """The live and captured charges of a mandate that were reserved at that instant or later."""
+    rows = tx.execute(
+        f"SELECT {_COLUMNS} FROM charge WHERE account = ? AND mandate = ? AND id >= ? "
+        "AND state IN ('HELD', 'PARTIALLY_CAPTURED', 'CAPTURED') ORDER BY id",
+        (*mandate_id, _id_from(max(at, 0))),
+    ).fetchall()
+    return tuple(_charge(row, mandate) for row in rows)
+
+
+def recount(tx: Transaction, row: ChargeRow, name: str, *, counts: bool) -> None:
+    """Has a charge count in one limit more, or in one less. Counting is the caller's business."""
+    debits = sorted({*row.debits, name} if counts else {*row.debits} - {name})
+    tx.execute(
+        "UPDATE charge SET debits = ? WHERE account = ? AND id = ?",
+        (_BETWEEN.join(debits), row.mandate_id.account, row.record.id),
+    )
 
 
 def first_hold_end(tx: Transaction, mandate_id: MandateId) -> int | None:

@@ -16,7 +16,7 @@ from act.stores.sql.charges import ChargeRow
 from act.stores.sql.mandates import MandateId, MandateRow
 from act.stores.sql.transaction import Transaction
 
-__all__ = ["counters_of", "debit", "given_back", "judge_limits", "limits_as_they_stand", "move"]
+__all__ = ["counters_of", "debit", "given_back", "judge_limits", "insert_slide", "limits_as_they_stand", "move", "slid"]
 
 _NOTHING: Final[Mapping[str, Usage]] = {}
 
@@ -53,14 +53,14 @@ def limits_as_they_stand(tx: Transaction, mandate_id: MandateId, limits: Sequenc
 def _used(tx: Transaction, mandate_id: MandateId, limit: Limit) -> tuple[int, int]:
     """Held and captured of a limit; a limit nothing was debited to has no row."""
     if limit.since is not None:
-        return _slid(tx, mandate_id, limit.name, limit.since)
+        return slid(tx, mandate_id, limit.name, limit.since)
     row = tx.execute(
         "SELECT held, captured FROM counter WHERE account = ? AND mandate = ? AND name = ?", (*mandate_id, limit.name)
     ).fetchone()
     return row or (0, 0)
 
 
-def _slid(tx: Transaction, mandate_id: MandateId, name: str, since: int) -> tuple[int, int]:
+def slid(tx: Transaction, mandate_id: MandateId, name: str, since: int) -> tuple[int, int]:
     """Held and captured of what was reserved after `since`, whatever the clock says now: one that went back frees nothing."""
     # The mandate's total keeps the sums within 64 bits; beyond them sum() raises, and nothing is reserved.
     held, captured = tx.execute(
@@ -104,10 +104,19 @@ def debit(
         )
 
 
+def insert_slide(tx: Transaction, mandate_id: MandateId, name: str, charge: ChargeRecord, takes: Usage) -> None:
+    """What a charge takes of a sliding limit in which it counts only now."""
+    tx.execute(
+        "INSERT INTO sliding_debit (account, mandate, name, at, charge, held, captured) VALUES (?, ?, ?, ?, ?, ?, ?)",
+        (*mandate_id, name, charge.reserved_at, charge.id, takes.held, takes.captured),
+    )
+
+
 def move(tx: Transaction, row: ChargeRow, after: ChargeRecord, at: int, *, refund_restores: bool) -> tuple[CounterChange, ...]:
     """Moves what a charge takes of every limit it was debited to, from how it stood to how it stands.
 
-    It moves in the windows it was reserved in, whether or not they have turned since.
+    It moves in the windows it was reserved in, whether or not they have turned since. A limit that a successor does not have
+    counts no more.
     """
     changes = []
     mandate_id, before = row.mandate_id, row.record
@@ -121,13 +130,13 @@ def move(tx: Transaction, row: ChargeRow, after: ChargeRecord, at: int, *, refun
                 (*stands, *mandate_id, name),
             )
         else:
-            stood = _slid(tx, mandate_id, name, at - sliding_seconds)
+            stood = slid(tx, mandate_id, name, at - sliding_seconds)
             tx.execute(
                 "UPDATE sliding_debit SET held = ?, captured = ? "
                 "WHERE account = ? AND mandate = ? AND name = ? AND at = ? AND charge = ?",
                 (now.held, now.captured, *mandate_id, name, before.reserved_at, before.id),
             )
-            stands = _slid(tx, mandate_id, name, at - sliding_seconds)
+            stands = slid(tx, mandate_id, name, at - sliding_seconds)
         changes.append(CounterChange(name, cap, *stood, *stands, Unit(unit)))
     return tuple(changes)
 
@@ -148,8 +157,8 @@ def given_back(tx: Transaction, mandate: MandateRow, ended: Sequence[ChargeRow],
 
 
 def _debited(tx: Transaction, row: ChargeRow) -> list[tuple[Any, ...]]:
-    """The counters a charge was debited to: name, cap, unit, sliding_seconds, held, captured."""
-    return [
+    """The counters a charge was debited to, as far as they still count: name, cap, unit, sliding_seconds, held, captured."""
+    found = [
         tx.execute(
             "SELECT name, cap, unit, sliding_seconds, held, captured FROM counter "
             "WHERE account = ? AND mandate = ? AND name = ?",
@@ -157,6 +166,7 @@ def _debited(tx: Transaction, row: ChargeRow) -> list[tuple[Any, ...]]:
         ).fetchone()
         for name in row.debits
     ]
+    return [each for each in found if each is not None]
 
 
 def _without(used: tuple[int, int], given_back: Usage | None) -> tuple[int, int]:
@@ -176,7 +186,7 @@ def counters_of(
     ).fetchall():
         if sliding_seconds is not None:
             if at is not None:
-                slid = _without(_slid(tx, mandate_id, name, at - sliding_seconds), given_back.get(name))
+                slid = _without(slid(tx, mandate_id, name, at - sliding_seconds), given_back.get(name))
                 found.append(Counter(name, cap, *slid, Unit(unit)))
         elif at is None or turns_at is None or at < turns_at:
             found.append(Counter(name, cap, *_without((held, captured), given_back.get(name)), Unit(unit), turns_at))

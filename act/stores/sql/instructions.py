@@ -12,7 +12,7 @@ from act.errors import Refused
 from act.payment.ledger import Cause, CounterChange, Entry, EntryKind, MandateRecord, Outcome, ReceiptMaker
 from act.payment.receipt import recorded_receipt
 from act.payment.verifier import LinkRecord
-from act.stores.sql import charges, counters, mandates, moves, standings
+from act.stores.sql import charges, counters, mandates, moves, standings, succession
 from act.stores.sql.mandates import MandateId, MandateRow
 from act.stores.sql.transaction import Transaction
 
@@ -63,8 +63,10 @@ def _answer_of(tx: Transaction, mandate_id: MandateId, sequence: int) -> Outcome
     ).fetchone()
     if charge_id is not None:
         return Outcome(receipt, charges.find_charge(tx, charge_id).record, replayed=True)
-    standing = standings.stops_of(tx, mandate_id, recorded_receipt(receipt).link).standing
-    return Outcome(receipt, replayed=True, standing=standing)
+    said = recorded_receipt(receipt)
+    if said.kind is EntryKind.SUCCEEDED:  # it was about the mandate that was replaced then
+        return Outcome(receipt, replayed=True, standing=Standing(is_revoked=True))
+    return Outcome(receipt, replayed=True, standing=standings.stops_of(tx, mandate_id, said.link).standing)
 
 
 def obeyed(tx: Transaction, mandate_id: MandateId, cause: Cause | None, outcome: Outcome) -> Outcome:
@@ -108,9 +110,13 @@ def change(
         stored = stored_outcome(tx, found.id, cause)
         if stored is not None:
             return stored
-    row = mandates.pin(tx, found, mandate, at, pinned_before)
+    row = _pin(tx, found, mandate, action, at, make_receipt, pinned_before)
     mandates.record_links(tx, row, links, at)
     link = links[-1].identity if links else None
+    if row.successor is not None:
+        if link is None:
+            return _change_former(tx, row, action, cause)
+        row = mandates.mandate_by_id(tx, row.id)  # what a link still holds stands below the successor
     stops = standings.stops_of(tx, row.id, link)
     before = stops.standing
     if cause is None:
@@ -131,6 +137,35 @@ def change(
     if cause is not None and not (after == before and _stored(tx, row.id, b"", cause.identity)):  # its voids are its answer
         remember(tx, row.id, cause, sequence)
     return outcome
+
+
+def _pin(
+    tx: Transaction,
+    found: MandateRow | None,
+    mandate: MandateRecord,
+    action: LifecycleAction,
+    at: int,
+    make_receipt: ReceiptMaker,
+    pinned_before: int | None,
+) -> MandateRow:
+    """The mandate's row. A successor that may not take over is not stopped from being revoked: then it is alone."""
+    try:
+        return succession.pin(tx, found, mandate, at, make_receipt, pinned_before)
+    except Refused as refusal:
+        if action is not LifecycleAction.REVOKE or not refusal.where.startswith(succession.PLACE):
+            raise
+    return mandates.pin(tx, found, mandate, at, pinned_before)
+
+
+def _change_former(tx: Transaction, row: MandateRow, action: LifecycleAction, cause: Cause | None) -> Outcome:
+    """Of a mandate that was replaced: it is revoked, since its successor took over, and nothing leaves that."""
+    if row.ended is None:
+        raise ValueError("a mandate without a successor was not replaced")
+    revoked = Standing(is_revoked=True)
+    if cause is not None:
+        revoked.after(action, cause.causer)
+        remember(tx, row.id, cause, row.ended)
+    return Outcome(mandates.stored_receipt(tx, row.id, row.ended), replayed=True, standing=revoked)
 
 
 def _void_holds(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Final, Self, TypeVar
 
-from act.delegation.lifecycle import LifecycleAction, require_usable
+from act.delegation.lifecycle import LifecycleAction, Standing, require_usable
 from act.delegation.limits import Limit
 from act.delegation.mandate import MandateKey
 from act.envelope.objects import Unsigned
@@ -13,7 +13,7 @@ from act.errors import StoreFault
 from act.payment.charge import ChargeRecord, ChargeState, released
 from act.payment.ledger import Cause, MandateRecord, MandateStatus, Outcome, ReceiptMaker
 from act.payment.verifier import AuthenticatedPayment, LinkRecord, RequestKey, ReservationRequest, links_of
-from act.stores.sql import charges, counters, instructions, mandates, moves, reservation, standings
+from act.stores.sql import charges, counters, instructions, mandates, moves, reservation, standings, succession
 from act.stores.sql.audit import Audit, audit_ledger
 from act.stores.sql.charges import ChargeRow
 from act.stores.sql.mandates import MandateId, MandateRow
@@ -76,6 +76,12 @@ class SqlLedger:
     def reserve(self, request: ReservationRequest, mandate: MandateRecord, make_receipt: ReceiptMaker) -> Outcome:
         """See `Ledger.reserve`: replay, pin, ended holds, lifecycle, order, limits, in this order."""
         return self._database.write(lambda tx: reservation.reserve(tx, request, mandate, make_receipt))
+
+    def register(
+        self, mandate: MandateRecord, at: int, make_receipt: ReceiptMaker, *, pinned_before: int | None = None
+    ) -> Outcome | None:
+        """See `Ledger.register`."""
+        return self._database.write(lambda tx: succession.register(tx, mandate, at, make_receipt, pinned_before))
 
     def find_instruction(self, about: MandateKey | str, cause: Cause) -> Outcome | None:
         """See `Ledger.find_instruction`."""
@@ -164,7 +170,11 @@ class SqlLedger:
         def judge(tx: Transaction) -> None:
             found = mandates.find_mandate(tx, mandate.key)
             mandates.require_pinnable(found, mandate, payment.pinned_before)
+            if found is None and mandate.supersedes is not None:
+                old = mandates.find_identity(tx, mandate.key, mandate.supersedes)
+                succession.require_replaceable(old, mandate)
             if found is not None:
+                succession.require_current(found)
                 require_usable(found.state, *standings.link_states(tx, found.id, links_of(payment.chain)))
             moves.find_payment(tx, payment.request.payee, payment.request.order_no, at)
             if found is not None:
@@ -243,12 +253,15 @@ def _status(tx: Transaction, mandate: MandateKey, at: int | None) -> MandateStat
         row.state,
         record.currency,
         record.expires_at,
-        counters.counters_of(tx, row.id, at, given_back),
+        () if row.successor is not None else counters.counters_of(tx, row.id, at, given_back),
         tuple(
-            released(each, ChargeState.EXPIRED) if each.id in ids else each for each in charges.charges_of(tx, row.id, mandate)
+            released(each, ChargeState.EXPIRED) if each.id in ids else each
+            for each in charges.charges_of(tx, row.id, mandate, row.ended)
         ),
-        standings.stops_of(tx, row.id, None).standing,
+        Standing(is_revoked=True) if row.successor is not None else standings.stops_of(tx, row.id, None).standing,
         standings.links_of(tx, row.id),
+        succession.predecessors(tx, row),
+        row.successor,
     )
 
 

@@ -20,6 +20,7 @@ __all__ = [
     "MandateId",
     "MandateRow",
     "append",
+    "find_identity",
     "find_mandate",
     "lock_mandate",
     "mandate_by_id",
@@ -37,6 +38,13 @@ _SELECT: Final = (
     "format, refund_restores, pinned_at, state, last_sequence, last_receipt, first_hold_end "
     "FROM account JOIN mandate ON mandate.account = account.id "
 )
+_SELECT_FORMER: Final = (
+    "SELECT mandate.account, number, issuer, delegator_identity, former.delegation_id, former.identity, former.agent_id, "
+    "currency, former.expires_at, former.on_revoke, format, refund_restores, former.pinned_at, 'Revoked', last_sequence, "
+    "last_receipt, first_hold_end, mandate.identity, former.ended FROM account "
+    "JOIN former_mandate AS former ON former.account = account.id "
+    "JOIN mandate ON mandate.account = former.account AND mandate.number = former.mandate "
+)
 
 
 class MandateId(NamedTuple):
@@ -48,7 +56,11 @@ class MandateId(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class MandateRow:
-    """One mandate as stored. No open hold of it ends before `first_hold_end`; None while nothing was ever held."""
+    """One mandate as stored. No open hold of it ends before `first_hold_end`; None while nothing was ever held.
+
+    One that was replaced shares its id, and with it every row below, with the mandate that did: `successor` is the identity of
+    that, and `ended` the entry by which the first took over. Nothing is written for the key of such a one but its refusals.
+    """
 
     id: MandateId
     record: MandateRecord
@@ -57,6 +69,8 @@ class MandateRow:
     last_sequence: int
     last_receipt: bytes | None
     first_hold_end: int | None = None
+    successor: bytes | None = None
+    ended: int | None = None
 
     def has_ended_holds(self, at: int) -> bool:
         """Whether it is worth looking for them."""
@@ -64,11 +78,24 @@ class MandateRow:
 
 
 def find_mandate(tx: Transaction, key: MandateKey, *, lock: bool = False) -> MandateRow | None:
-    """The row of a mandate, None if the ledger has never seen it. With `lock`, nobody else changes anything under it before
-    this transaction ends."""
+    """The row of a mandate, also of one that was replaced; None if the ledger has never seen it. With `lock`, nobody else
+    changes anything under it before this transaction ends."""
+    values, locking = (key.issuer, key.delegator_identity, key.delegation_id), tx.locking("mandate") if lock else ""
     row = tx.execute(
-        f"{_SELECT} WHERE issuer = ? AND delegator_identity = ? AND delegation_id = ?{tx.locking('mandate') if lock else ''}",
-        (key.issuer, key.delegator_identity, key.delegation_id),
+        f"{_SELECT} WHERE issuer = ? AND delegator_identity = ? AND delegation_id = ?{locking}", values
+    ).fetchone() or tx.execute(
+        f"{_SELECT_FORMER} WHERE issuer = ? AND delegator_identity = ? AND former.delegation_id = ?{locking}", values
+    ).fetchone()
+    return None if row is None else _mandate(row)
+
+
+def find_identity(tx: Transaction, owner: MandateKey, identity: bytes, *, lock: bool = False) -> MandateRow | None:
+    """The row of the mandate that has this identity and the owner's issuer and principal, as `find_mandate` gives it."""
+    values, locking = (owner.issuer, owner.delegator_identity, identity), tx.locking("mandate") if lock else ""
+    row = tx.execute(
+        f"{_SELECT} WHERE issuer = ? AND delegator_identity = ? AND identity = ?{locking}", values
+    ).fetchone() or tx.execute(
+        f"{_SELECT_FORMER} WHERE issuer = ? AND delegator_identity = ? AND former.identity = ?{locking}", values
     ).fetchone()
     return None if row is None else _mandate(row)
 
@@ -86,13 +113,13 @@ def lock_mandate(tx: Transaction, mandate_id: MandateId) -> MandateRow:
 def _mandate(row: Sequence[Any]) -> MandateRow:
     account, number, issuer, delegator_identity, delegation_id, *rest = row
     identity, agent_id, currency, expires_at, on_revoke, format, refund_restores, *stands = rest
-    pinned_at, state, last_sequence, last_receipt, first_hold_end = stands
+    pinned_at, state, last_sequence, last_receipt, first_hold_end, *replaced = stands
     key = MandateKey(issuer, delegator_identity, delegation_id)
     record = MandateRecord(
         key, identity, agent_id, currency, expires_at, on_revoke, Format(format), refund_restores=bool(refund_restores)
     )
     mandate_id = MandateId(account, number)
-    return MandateRow(mandate_id, record, pinned_at, MandateState(state), last_sequence, last_receipt, first_hold_end)
+    return MandateRow(mandate_id, record, pinned_at, MandateState(state), last_sequence, last_receipt, first_hold_end, *replaced)
 
 
 def require_trusted(found: MandateRow | None, mandate: MandateRecord, pinned_before: int | None) -> None:

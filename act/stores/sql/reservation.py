@@ -3,7 +3,6 @@ transaction."""
 
 from __future__ import annotations
 
-import secrets
 from typing import Final
 
 from act.calendar import LATEST_INSTANT
@@ -12,7 +11,7 @@ from act.errors import Refused
 from act.payment.charge import HOLD_SECONDS, LIVE_STATES, ChargeRecord, ChargeState
 from act.payment.ledger import CounterChange, Entry, EntryKind, MandateRecord, Outcome, ReceiptMaker
 from act.payment.verifier import RequestKey, ReservationRequest
-from act.stores.sql import charges, counters, mandates, moves, standings
+from act.stores.sql import charges, counters, mandates, moves, standings, succession
 from act.stores.sql.mandates import MandateId, MandateRow
 from act.stores.sql.transaction import Transaction
 
@@ -20,6 +19,7 @@ __all__ = ["RECORDED_REFUSALS", "debits_of", "new_charge", "reserve", "reserved_
 
 RECORDED_REFUSALS: Final = frozenset(
     {
+        "credential_superseded",
         "credential_revoked",
         "credential_suspended",
         "total_limit_exceeded",
@@ -42,7 +42,9 @@ def reserve(tx: Transaction, request: ReservationRequest, mandate: MandateRecord
             raise
         if stored is not None:
             return stored
-    row = mandates.pin(tx, found, mandate, request.at, request.pinned_before)
+    row = succession.pin(tx, found, mandate, request.at, make_receipt, request.pinned_before)
+    if row.successor is not None:
+        return _refuse_superseded(tx, row, request, make_receipt)
     mandates.record_links(tx, row, request.links, request.at)
     row, _ = moves.close_ended_holds(tx, row, request.at, make_receipt)
     try:
@@ -52,7 +54,8 @@ def reserve(tx: Transaction, request: ReservationRequest, mandate: MandateRecord
     except Refused as refusal:
         if refusal.code not in RECORDED_REFUSALS:
             raise
-        return _record_refusal(tx, row, request, refusal, make_receipt)
+        stands = counters.limits_as_they_stand(tx, row.id, request.limits)
+        return _record_refusal(tx, row, request, refusal, stands, make_receipt)
     return _record_reservation(tx, row, request, changes, make_receipt)
 
 
@@ -65,7 +68,7 @@ def _lock(tx: Transaction, request: ReservationRequest, mandate: MandateRecord) 
         paid = charges.find_paid(tx, request.payee, request.order_no)
         if paid is not None and paid.has_ended(request.at):
             also = paid.mandate_id
-            own = mandates.find_mandate(tx, mandate.key)
+            own = succession.find_line(tx, mandate)
             if own is not None and own.id < also:
                 mandates.lock_mandate(tx, own.id)
             mandates.lock_mandate(tx, also)
@@ -96,10 +99,23 @@ def stored_outcome(tx: Transaction, row: MandateRow, request: RequestKey, identi
     return Outcome(receipt, charge.record, replayed=True)
 
 
+def _refuse_superseded(tx: Transaction, row: MandateRow, request: ReservationRequest, make_receipt: ReceiptMaker) -> Outcome:
+    """What a mandate that was replaced is told: its limits count no more, so none is shown."""
+    try:
+        succession.require_current(row)
+    except Refused as refusal:
+        return _record_refusal(tx, row, request, refusal, (), make_receipt)
+    raise ValueError("a mandate without a successor is not superseded")
+
+
 def _record_refusal(
-    tx: Transaction, row: MandateRow, request: ReservationRequest, refusal: Refused, make_receipt: ReceiptMaker
+    tx: Transaction,
+    row: MandateRow,
+    request: ReservationRequest,
+    refusal: Refused,
+    stands: tuple[CounterChange, ...],
+    make_receipt: ReceiptMaker,
 ) -> Outcome:
-    stands = counters.limits_as_they_stand(tx, row.id, request.limits)
     entry = _entry_of(
         row.record,
         request,
@@ -141,9 +157,9 @@ def _remember(tx: Transaction, row: MandateRow, request: ReservationRequest) -> 
 
 
 def new_charge(request: ReservationRequest) -> ChargeRecord:
-    """The charge that a request gets if everything has room. Its id is not to be guessed."""
+    """The charge that a request gets if everything has room."""
     return ChargeRecord(
-        f"ch_{request.at:010x}{secrets.token_hex(11)}",
+        charges.new_id(request.at),
         request.request,
         request.request_identity,
         request.credential,

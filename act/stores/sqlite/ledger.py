@@ -15,7 +15,7 @@ from act.keys import Signer
 from act.parties import Parties
 from act.payment.ledger import MandateRecord, Outcome, ReceiptMaker
 from act.payment.verifier import AuthenticatedPayment, RequestKey, ReservationRequest
-from act.stores.sql import mandates, reservation
+from act.stores.sql import mandates, reservation, succession
 from act.stores.sql.audit import Audit
 from act.stores.sql.ledger import SqlLedger
 from act.stores.sql.replayed_calls import replayed_request
@@ -108,6 +108,18 @@ class SqliteLedger(SqlLedger):
                 if stored is not None:
                     return stored
             return reservation.reserve(tx, request, mandate, make_receipt)
+
+        return self._file.write(decide)
+
+    def register(
+        self, mandate: MandateRecord, at: int, make_receipt: ReceiptMaker, *, pinned_before: int | None = None
+    ) -> Outcome | None:
+        """See `Ledger.register`."""
+
+        def decide(tx: Transaction) -> Outcome | None:
+            if self._file.is_restored:
+                self._require_remembered(tx, mandate, pinned_before)
+            return succession.register(tx, mandate, at, make_receipt, pinned_before)
 
         return self._file.write(decide)
 

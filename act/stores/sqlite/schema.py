@@ -57,6 +57,22 @@ CREATE TABLE mandate (
     CHECK ((state = 'Suspended') = (principal_stop IS NOT NULL OR risk_control_stop IS NOT NULL))
 ) STRICT, WITHOUT ROWID;
 
+CREATE TABLE former_mandate (  -- what a successor has replaced: its row in mandate is the successor's now
+    account INTEGER NOT NULL,
+    identity BLOB NOT NULL,
+    delegation_id TEXT NOT NULL,
+    agent_id TEXT NOT NULL,
+    expires_at INTEGER NOT NULL,
+    on_revoke TEXT NOT NULL CHECK (on_revoke IN ('honor', 'void')),
+    pinned_at INTEGER NOT NULL,
+    mandate INTEGER NOT NULL,
+    ended INTEGER NOT NULL,  -- the entry by which its successor took over
+    PRIMARY KEY (account, identity),
+    UNIQUE (account, delegation_id),
+    UNIQUE (account, mandate, ended),
+    FOREIGN KEY (account, mandate) REFERENCES mandate (account, number)
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE link (
     account INTEGER NOT NULL,
     mandate INTEGER NOT NULL,
@@ -85,9 +101,10 @@ CREATE TABLE counter (
     unit TEXT NOT NULL CHECK (unit IN ('AMOUNT', 'TIMES')),
     turns_at INTEGER,  -- where the count starts anew with a calendar window: the end of this one
     sliding_seconds INTEGER,  -- where it slides: what counts stands in sliding_debit, and nothing here
+    carried INTEGER NOT NULL DEFAULT 0,  -- what was used when a successor's cap came to apply, which may be more than that
     PRIMARY KEY (account, mandate, name),
     FOREIGN KEY (account, mandate) REFERENCES mandate (account, number),
-    CHECK (held + captured <= cap),
+    CHECK (held + captured <= cap OR held + captured <= carried),
     CHECK (sliding_seconds IS NULL OR held + captured = 0)
 ) STRICT, WITHOUT ROWID;
 
@@ -148,7 +165,7 @@ CREATE TABLE entry (
     sequence INTEGER NOT NULL CHECK (sequence > 0),
     kind TEXT NOT NULL CHECK (kind IN (
         'RESERVED', 'REFUSED', 'PARTIALLY_CAPTURED', 'CAPTURED', 'VOIDED', 'EXPIRED', 'REFUNDED', 'REVOKED',
-        'SUSPENDED', 'RESUMED')),
+        'SUSPENDED', 'RESUMED', 'SUCCEEDED')),
     at INTEGER NOT NULL,
     charge TEXT REFERENCES charge (id),
     amount_minor INTEGER,
