@@ -166,6 +166,7 @@ class _Document(Document):
     user_confirmation_timestamp: str | None = None
     source_isr_digest: str | None = None
     control_proof_ref: str | None = None
+    supersedes: str | None = None
     ext: _Ext = _Ext()
 
 
@@ -191,7 +192,7 @@ def _fields(model: _Document) -> dict[str, Any]:
     for name in _TEXTS:
         if name in stated:
             require_text(stated[name], name)
-    history, digest = model.conversation_history, model.source_isr_digest
+    history, digest, superseded = model.conversation_history, model.source_isr_digest, model.supersedes
     constraints = build_constraints(raw)
     require_purpose(model.delegation_mode, constraints)
     return {
@@ -208,6 +209,7 @@ def _fields(model: _Document) -> dict[str, Any]:
         "conversation_history": (None if history is None else read_conversation_document(history, MAX_RAW_BYTES_IN_MANDATE)),
         "source_isr_digest": None if digest is None else read_document_digest(digest, "source_isr_digest"),
         "control_proof_ref": model.control_proof_ref,
+        "supersedes": None if superseded is None else read_document_digest(superseded, "supersedes"),
     }
 
 

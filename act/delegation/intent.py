@@ -28,7 +28,7 @@ from act.delegation.conversation import (
 from act.delegation.document import raw_constraints, read_confirmation, read_delegation_id, read_ext, require_text
 from act.delegation.mandate import Mandate
 from act.documents import Document, naming_faults, parse_document
-from act.envelope.claims import read_name
+from act.envelope.claims import Fields, read_digest, read_fields, read_name, read_text
 from act.errors import InvalidCall, Refused
 from act.wire import cbor, json
 from act.wire.base64url import base64url_decode, base64url_encode
@@ -54,6 +54,12 @@ _REQUIRED: Final = (
     "agent_id",
 )
 """What a record must say before it can be confirmed. Here nothing has a default: what is signed later was said now."""
+
+_SELECTED: Final = Fields(
+    {"issuer": read_text, "ledger": read_text, "delegator_identity": read_text},
+    {"control_proof_ref": read_text, "supersedes": read_digest},
+)
+"""What a mandate says that no record does."""
 
 _ADDRESS_PATH: Final = "ext.fulfillment.delivery_address"
 
@@ -160,20 +166,20 @@ class Isr:
         delegator_identity: str,
         delegation_id: str | None = None,
         control_proof_ref: str | None = None,
+        supersedes: bytes | None = None,
     ) -> Mandate:
         """The mandate that this record authorizes, to be minted as it is (ADD-IAC-ISS); without an id a random one is drawn.
 
         What was said stays out of it where the record has an intent_id. Otherwise the conversation history goes along, as its
-        digest if it has one. Raises `InvalidCall` draft_invalid for a record that is not confirmed and for a name that is none.
+        digest if it has one. `supersedes` is the identity of the mandate it replaces. Raises `InvalidCall` draft_invalid for a
+        record that is not confirmed and for a name that is none.
         """
         if not self.is_confirmed or self.agent_id is None:
             raise InvalidCall("draft_invalid", "user_confirmation_timestamp", reason="the record is not confirmed")
         names = {"issuer": issuer, "ledger": ledger, "delegator_identity": delegator_identity}
+        references = {"control_proof_ref": control_proof_ref, "supersedes": supersedes}
         with naming_faults("draft_invalid"):
-            for name, value in names.items():
-                require_text(value, name)
-            if control_proof_ref is not None:
-                require_text(control_proof_ref, "control_proof_ref")
+            read_fields(_SELECTED, names | {name: value for name, value in references.items() if value is not None}, "")
             history = None if self.intent_id is not None else _selected(self.conversation_history)
             selected_id = read_delegation_id(delegation_id)
         return Mandate(
@@ -187,7 +193,10 @@ class Isr:
             conversation_history=history,
             source_isr_digest=self.digest,
             control_proof_ref=control_proof_ref,
-            **names,
+            supersedes=supersedes,
+            issuer=issuer,
+            ledger=ledger,
+            delegator_identity=delegator_identity,
         )
 
 

@@ -73,6 +73,7 @@ _ACT: Final = Fields(
         "user_confirmation_timestamp": read_instant,
         "source_isr_digest": read_digest,
         "control_proof_ref": read_text,
+        "supersedes": read_digest,
         "ext": read_map,
     },
 )
@@ -99,6 +100,8 @@ class Mandate:
     A mandate names its intent by `intent_id` or, where it has none, holds the `conversation_history` it came from; it may have
     both. `source_isr_digest` is the digest of the confirmed intent record it was selected from (32 bytes). `control_proof_ref`
     says where to find proof that the wallet's key is in managed custody; it is carried and shown, never followed.
+    `supersedes` is the identity of the mandate that this one replaces (32 bytes): the ledger closes that one and carries over
+    what was spent under it.
     Identifiers are 1 to 256 printable characters, compared byte for byte. Times are seconds since 1970, UTC.
     """
 
@@ -115,6 +118,7 @@ class Mandate:
     conversation_history: ConversationHistory | None = None
     source_isr_digest: bytes | None = None
     control_proof_ref: str | None = None
+    supersedes: bytes | None = None
 
     @classmethod
     def from_json(cls, document: str | bytes | dict[str, Any]) -> Mandate:
@@ -178,6 +182,7 @@ def read_mandate(claims: dict[str, Any]) -> SignedMandate:
         history,
         body.get("source_isr_digest"),
         body.get("control_proof_ref"),
+        body.get("supersedes"),
     )
     return SignedMandate(mandate, holder, head["iat"])
 
@@ -198,7 +203,7 @@ def mandate_claims(mandate: Mandate, holder: PublicKey, issued_at: int) -> dict[
     """The claims that `read_mandate` takes back."""
     body: dict[str, Any] = {"delegator_identity": mandate.delegator_identity}
     body |= write_constraints(mandate.constraints, mandate.vendor_private)
-    for name in ("intent_id", "source_isr_digest", "control_proof_ref"):
+    for name in ("intent_id", "source_isr_digest", "control_proof_ref", "supersedes"):
         if (value := getattr(mandate, name)) is not None:
             body[name] = value
     if mandate.conversation_history is not None:

@@ -99,6 +99,7 @@ _SUBJECT: Final[_Table] = {
     "max_total_amount": _AMOUNT,
     "user_confirmation_timestamp": _INSTANT,
     "source_isr_digest": _DIGEST,
+    "supersedes": _DIGEST,
     "conversation_history": {"user_intent_raw_digest": _DIGEST, "user_intent_raw": ({"create_time": _INSTANT},)},
     "ext": {
         "commerce": {"max_single_amount": _AMOUNT, "min_single_amount": _AMOUNT},

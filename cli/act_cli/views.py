@@ -52,6 +52,8 @@ def mandate_view(mandate: act.Mandate) -> dict[str, Any]:
         document["user_confirmation_method"] = mandate.user_confirmation_method
     if mandate.user_confirmation_timestamp is not None:
         document["user_confirmation_timestamp"] = instant_text(mandate.user_confirmation_timestamp)
+    if mandate.supersedes is not None:
+        document["supersedes"] = _digest_text(mandate.supersedes)
     if ext is not None:
         document["ext"] = ext
     return document

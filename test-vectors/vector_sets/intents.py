@@ -44,7 +44,7 @@ DRAFT: Final[dict[str, Any]] = {
 
 CONFIRMED: Final = {"user_confirmation_method": "passkey", "user_confirmation_timestamp": iso(NOW - 1200)}
 _DIGEST_ONLY: Final = {"user_intent_raw_digest": base64url_encode(TEXT_DIGEST), "context_ref": _REF, "input_mode": ["VOICE"]}
-_SELECTED: Final = {"issuer": "wallet.example", "ledger": "psp-1", "delegator_identity": "user:lin"}
+_SELECTED: Final[dict[str, Any]] = {"issuer": "wallet.example", "ledger": "psp-1", "delegator_identity": "user:lin"}
 
 
 def _text(changes: dict[str, Any] | None = None, *, confirmed: bool = True) -> bytes:

@@ -99,6 +99,7 @@ def complete_document(world: World, **fields: Any) -> dict[str, Any]:
         "conversation_history": HISTORY,
         "source_isr_digest": "A" * 43,
         "control_proof_ref": "proof:1",
+        "supersedes": "B" * 42 + "A",
         "ext": COMPLETE_EXT,
     }
     return world.document(**every | fields)

@@ -27,6 +27,7 @@ from tests.support.world import ABSENT, AGENT, NOW_SECONDS, WALLET, World, claim
 
 TEXT = "Milk tea for the team,\n下午之前，at most 200 yuan 🍵"
 DIGEST = hashlib.sha256(TEXT.encode()).digest()
+OLD = hashlib.sha256(b"the signing input of a mandate before").digest()
 REF = "wallet.example/context/1"
 MESSAGES = [
     {"role": "USER", "content": "Tea, please.", "create_time": NOW_SECONDS - 20},
@@ -185,6 +186,10 @@ def test_a_mandate_has_an_intent_id_or_the_conversation() -> None:
         ("conversation_history", {"user_intent_raw": "x" * (MAX_RAW_BYTES_IN_MANDATE + 1)}, "claim_invalid"),
         ("source_isr_digest", _text(DIGEST), "claim_invalid"),
         ("source_isr_digest", DIGEST + b"x", "claim_invalid"),
+        ("supersedes", _text(DIGEST), "claim_invalid"),
+        ("supersedes", DIGEST[:31], "claim_invalid"),
+        ("supersedes", DIGEST + b"x", "claim_invalid"),
+        ("supersedes", "x" * 32, "claim_invalid"),
         ("control_proof_ref", "", "claim_invalid"),
         ("control_proof_ref", b"x", "claim_invalid"),
     ],
@@ -210,6 +215,7 @@ def test_a_mandate_with_everything_is_read_back_and_written_as_json() -> None:
         conversation_history={"user_intent_raw": WRITTEN, "input_mode": ["TEXT"]},
         source_isr_digest=_text(DIGEST),
         control_proof_ref="kms.example/proof/7",
+        supersedes=_text(OLD),
     )
     mandate = act.Mandate.from_json(json.dumps(document))
     iac = act.mint(mandate, signer=key(WALLET), holder=key(AGENT).public_key, at=WORLD.clock())
@@ -217,6 +223,7 @@ def test_a_mandate_with_everything_is_read_back_and_written_as_json() -> None:
     claimed = claims_of(iac)["act"]
     assert claimed["conversation_history"] == {"user_intent_raw": MESSAGES, "input_mode": ["TEXT"]}
     assert (claimed["source_isr_digest"], claimed["control_proof_ref"]) == (DIGEST, "kms.example/proof/7")
+    assert claimed["supersedes"] == mandate.supersedes == OLD
     assert "intent_id" not in claimed
 
 
@@ -235,6 +242,10 @@ def test_a_mandate_with_everything_is_read_back_and_written_as_json() -> None:
          "conversation_history.user_intent_raw"),
         ({"source_isr_digest": DIGEST.hex()}, "source_isr_digest"),
         ({"source_isr_digest": _text(DIGEST) + "="}, "source_isr_digest"),
+        ({"supersedes": OLD.hex()}, "supersedes"),
+        ({"supersedes": _text(OLD) + "="}, "supersedes"),
+        ({"supersedes": _text(OLD[:31])}, "supersedes"),
+        ({"supersedes": None}, "supersedes"),
         ({"control_proof_ref": 7}, "control_proof_ref"),
     ],
 )  # fmt: skip

@@ -264,7 +264,8 @@ def test_the_digest_does_not_depend_on_how_the_file_is_written() -> None:
 def test_the_mandate_has_what_the_record_says_and_not_the_conversation() -> None:
     record = _confirmed(ext=DRAFT["ext"] | {"vendor_private": {"colour": "red"}})
     delegation_id = UUID(int=7, version=4).urn
-    mandate = record.select_mandate(**NAMES, delegation_id=delegation_id, control_proof_ref="kms.example/7")
+    old = hashlib.sha256(b"the mandate before").digest()
+    mandate = record.select_mandate(**NAMES, delegation_id=delegation_id, control_proof_ref="kms.example/7", supersedes=old)
     assert (mandate.issuer, mandate.ledger, mandate.delegator_identity) == (WALLET, PSP, PRINCIPAL)
     assert (mandate.agent_id, mandate.intent_id, mandate.delegation_id) == (AGENT, "intent-1", delegation_id)
     assert mandate.constraints == record.constraints
@@ -273,7 +274,7 @@ def test_the_mandate_has_what_the_record_says_and_not_the_conversation() -> None
     assert (mandate.user_confirmation_method, mandate.user_confirmation_timestamp) == ("passkey", NOW_SECONDS)
     assert mandate.vendor_private == {"colour": "red"}
     assert (mandate.source_isr_digest, mandate.control_proof_ref) == (record.digest, "kms.example/7")
-    assert mandate.conversation_history is None
+    assert (mandate.conversation_history, mandate.supersedes) == (None, old)
     iac = act.mint(mandate, signer=key(WALLET), holder=key(AGENT).public_key, at=NOW)
     assert TEXT.encode() not in iac
     assert open_credential(iac).content.mandate == mandate
@@ -307,7 +308,7 @@ def test_an_unconfirmed_record_authorizes_nothing() -> None:
     assert (caught.value.code, caught.value.where) == ("draft_invalid", "user_confirmation_timestamp")
 
 
-@pytest.mark.parametrize("name", [*NAMES, "control_proof_ref"])
+@pytest.mark.parametrize("name", [*NAMES, "control_proof_ref", "supersedes"])
 @pytest.mark.parametrize("value", ["", "a\n", 1])
 def test_names_are_checked_when_selecting(name: str, value: Any) -> None:
     with pytest.raises(InvalidCall) as caught:

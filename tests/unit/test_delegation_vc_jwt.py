@@ -65,6 +65,7 @@ def test_the_payload_is_what_the_neutral_claims_say(world: World) -> None:
 
 BLOCKS: dict[str, tuple[Any, Any]] = {
     "source_isr_digest": (DIGEST, base64url_encode(DIGEST)),
+    "supersedes": (DIGEST, base64url_encode(DIGEST)),
     "conversation_history": (
         {"user_intent_raw_digest": DIGEST, "user_intent_raw": [{"role": "USER", "content": "tea", "create_time": NOW_SECONDS}]},
         {
