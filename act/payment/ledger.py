@@ -64,8 +64,8 @@ class MandateRecord:
 
     `on_revoke` is `honor` or `void`: what becomes of its holds when it is revoked. With `refund_restores` a refund gives back
     what the payment took of the limits. `new_since` is when it was issued or when its window starts, whichever is later: it was
-    used nowhere before (ACT-LED-14). `supersedes` is the identity of the mandate that it replaces, and `own_limits` are its limits
-    at an instant, without those of any link: what is carried over is counted in them.
+    used nowhere before (ACT-LED-14). `supersedes` is the identity of the mandate that it replaces, and `own_limits` are its
+    limits at an instant, without those of any link: what is carried over is counted in them.
     """
 
     key: MandateKey
@@ -188,8 +188,8 @@ class MandateStatus:
     stands, and the links below it that were paid under or stopped, in no order.
 
     `predecessors` are the identities of the mandates that it replaced, the oldest first: their charges and their counters are
-    its own now. `successor` is the identity of the mandate that has replaced it, in the end: then it is Revoked, counts nothing,
-    and its charges are those that were reserved before.
+    its own now. `successor` is the identity of the mandate that has replaced it, in the end: then it is Revoked, counts
+    nothing, and its charges are those that were reserved before.
     """
 
     key: MandateKey

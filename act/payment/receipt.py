@@ -44,8 +44,8 @@ class Receipt:
     """A receipt whose signature holds. Fields that its kind of entry does not have are None; amounts are positive.
 
     `audience` names whom it is for: the payee and the agent, or of a lifecycle entry the issuer and the agent. `instruction`
-    is the identity of what was instructed: for whoever signed that, this is the acknowledgement. `supersedes` is the identity of
-    the mandate that `credential` replaces from here on.
+    is the identity of what was instructed: for whoever signed that, this is the acknowledgement. `supersedes` is the identity
+    of the mandate that `credential` replaces from here on.
     """
 
     issuer: str

@@ -48,8 +48,8 @@ class CredentialCalls(Keeper):
         return self._acknowledged(credential.key, outcome)
 
     def register(self, iac: bytes) -> Acknowledgement | None:
-        """Records a mandate without a payment: a wallet's word that there is one. A successor (`supersedes`) takes over here and
-        now: the mandate that it replaces is closed, and what was spent under it counts in the successor's limits.
+        """Records a mandate without a payment: a wallet's word that there is one. A successor (`supersedes`) takes over
+        here and now: the mandate that it replaces is closed, and what was spent under it counts in the successor's limits.
 
         Returns the acknowledgement of its taking over, None where it replaces nothing. Without this call a mandate is recorded
         at its first payment. It may have ended, but not begin later (credential_not_yet_valid). Raises `Refused` as `revoke`

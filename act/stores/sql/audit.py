@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from act.envelope.claims import delegation_id_claim
 from act.envelope.kinds import RECEIPT
 from act.envelope.objects import open_object, rebuild
 from act.envelope.opened import encode_signed
@@ -19,6 +18,7 @@ from act.errors import Refused
 from act.keys import SIGNATURE_SIZE
 from act.money import Amount
 from act.stores.sql.audit_fold import FoldedCharge, FoldedLimit, Row, move, stand_still, unlike
+from act.stores.sql.audit_line import FoldedLine
 from act.stores.sql.audit_standing import FoldedStandings
 from act.stores.sql.transaction import Transaction, named_rows
 
@@ -78,7 +78,7 @@ class _Fold:
             name = f"{mandate['account']}/{mandate['number']}"
             yield from (f"mandate {name}: {problem}" for problem in self._mandate(mandate))
         yield from (f"order {order} is paid {count} times" for order, count in self._paid.items() if count > 1)
-        for table in ("entry", "counter", "charge", "request", "link", "instruction"):
+        for table in ("entry", "counter", "charge", "request", "link", "instruction", "former_mandate"):
             owners = {(row["account"], row["mandate"]) for row in self._all(f"SELECT DISTINCT account, mandate FROM {table}")}
             if owners - {(mandate["account"], mandate["number"]) for mandate in mandates}:
                 yield f"{table} rows without a mandate"
@@ -88,35 +88,45 @@ class _Fold:
         charges: dict[str, FoldedCharge] = {}
         asked: dict[int, bytes] = {}
         head: bytes | None = None
-        standings = FoldedStandings(mandate, self._under("link", mandate))
+        line = FoldedLine(mandate, self._under("former_mandate", mandate))
+        kept = {row["name"] for row in self._under("counter", mandate)}
+        standings = FoldedStandings(mandate, self._under("link", mandate), line)
         entries = self._under("entry", mandate, "ORDER BY sequence")
         rows = {row["id"]: row for row in self._under("charge", mandate)}
         paid_under: dict[str, bytes] = {charge_id: row["credential"] for charge_id, row in rows.items()}
         for number, entry in enumerate(entries, 1):
             receipt = _receipt(entry)
-            yield from unlike(f"entry {number}", _said(entry, mandate, head), receipt)
+            yield from unlike(f"entry {number}", _said(entry, mandate, head) | line.named(entry, receipt), receipt)
             if entry["sequence"] != number:
                 yield f"entry {entry['sequence']} stands where {number} belongs"
             if receipt["iss"] != self._owner:
                 yield f"entry {number}: a receipt of {receipt['iss']}"
             kind = entry["kind"]
             self.audit.entries[kind] += 1
-            if kind == "RESERVED" and entry["charge"] in paid_under and standings.stopped(paid_under[entry["charge"]]):
-                yield f"entry {number}: reserved under what was suspended or revoked"
+            if kind == "RESERVED" and entry["charge"] in paid_under and standings.stopped(paid_under[entry["charge"]], number):
+                yield f"entry {number}: reserved under what was suspended, revoked or replaced"
             held = ((name, paid_under[name]) for name, each in charges.items() if each.held and name in paid_under)
             yield from (f"entry {number}: {problem}" for problem in standings.record(entry, receipt, held))
             if kind in ("RESERVED", "REFUSED"):
                 asked[number] = receipt["request"]
             if kind in _MOVES:
-                yield from (f"entry {number}: {problem}" for problem in move(entry, receipt, charges, limits, mandate))
+                moved = move(entry, receipt, charges, limits, mandate, line.moved)
+                yield from (f"entry {number}: {problem}" for problem in moved)
+            elif kind == "SUCCEEDED":
+                carried = line.take_over(entry, receipt, charges, limits, kept)
+                yield from (f"entry {number}: {problem}" for problem in carried)
             else:
                 yield from (f"entry {number}: {problem}" for problem in stand_still(receipt, limits))
             head = receipt["identity"]
         yield from unlike("row", {"last_sequence": len(entries), "last_receipt": head}, mandate)
         yield from standings.rows(self._under("instruction", mandate))
+        yield from line.rows()
         ends = [each.receipt["hold_expires_at"] for each in charges.values() if each.closed is None]
         if ends and (mandate["first_hold_end"] is None or min(ends) < mandate["first_hold_end"]):
             yield "row: an open hold ends before first_hold_end"
+        for charge_id in rows.keys() & charges.keys():
+            if not line.debits(rows[charge_id], charges[charge_id], limits):
+                yield f"charge {charge_id}: debited to {rows[charge_id]['debits'].split()}"
         yield from self._charges(mandate, charges, rows, standings.credentials)
         yield from self._counters(mandate, limits, list(rows.values()))
         yield from self._requests(mandate, entries, asked)
@@ -143,8 +153,6 @@ class _Fold:
             parts = self._all(_PARTS, mandate["account"], charge_id)
             if {tuple(part.values()) for part in parts} != charge.parts:
                 yield f"charge {charge_id}: parts are not what its entries say"
-            if row["debits"].split("\n") != sorted(change["limit"] for change in charge.receipt["counters"]):
-                yield f"charge {charge_id}: debited to {row['debits'].split()}"
         self.audit.held_minor += sum(each.held for each in charges.values())
         self.audit.captured_minor += sum(each.captured for each in charges.values())
         self.audit.refunded_minor += sum(each.refunded for each in charges.values())
@@ -162,7 +170,7 @@ class _Fold:
                 counts = [each for each in charges if name in each["debits"].split("\n")]
                 taken = _taken(counts, limit.unit, restores=bool(mandate["refund_restores"]))
                 yield from unlike(f"counter {name}", taken, row)
-            if row["held"] + row["captured"] > row["cap"]:
+            if row["held"] + row["captured"] > max(row["cap"], row["carried"]):
                 yield f"counter {name} is above its cap"
         stands = self._under("sliding_debit", mandate)
         slides = {(row["name"], row["charge"]): (row["at"], row["held"], row["captured"]) for row in stands}
@@ -216,8 +224,6 @@ def _said(entry: Row, mandate: Row, head: bytes | None) -> dict[str, Any]:
         "state": entry["kind"],
         "previous": head,
         "delegator_identity": mandate["delegator_identity"],
-        "delegation_id": delegation_id_claim(mandate["delegation_id"]),
-        "credential": mandate["identity"],
         "trade_no": entry["charge"],
         "amount": None if minor is None else Amount(minor, mandate["currency"]).text,
         "currency": None if minor is None else mandate["currency"],

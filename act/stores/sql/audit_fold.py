@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-__all__ = ["FoldedCharge", "FoldedLimit", "Row", "move", "stand_still", "unlike"]
+__all__ = ["FoldedCharge", "FoldedLimit", "Row", "limit_of", "move", "stand_still", "unlike"]
 
 _ENDS: Final = ("CAPTURED", "VOIDED", "EXPIRED")
 
@@ -36,7 +36,8 @@ class FoldedLimit:
 
 @dataclass(slots=True)
 class FoldedCharge:
-    """A charge as its entries left it. `parts` are what the payee named by numbers: kind, number, amount, entry."""
+    """A charge as its entries left it. `parts` are what the payee named by numbers: kind, number, amount, entry. `names` are
+    the limits that it counts in."""
 
     reserved: Row
     receipt: dict[str, Any]
@@ -46,6 +47,10 @@ class FoldedCharge:
     refunded: int = 0
     closed: int | None = None
     parts: set[tuple[str, str, int, int]] = field(default_factory=set)
+    names: set[str] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self.names = {change["limit"] for change in self.receipt["counters"]}
 
     @property
     def held(self) -> int:
@@ -63,9 +68,15 @@ class FoldedCharge:
 
 
 def move(
-    entry: Row, receipt: dict[str, Any], charges: dict[str, FoldedCharge], limits: dict[str, FoldedLimit], mandate: Row
+    entry: Row,
+    receipt: dict[str, Any],
+    charges: dict[str, FoldedCharge],
+    limits: dict[str, FoldedLimit],
+    mandate: Row,
+    counts_in: Callable[[FoldedCharge, dict[str, Any], dict[str, FoldedLimit]], bool],
 ) -> Iterator[str]:
-    """Applies an entry that moves money; yields what it may not do, or says otherwise than the fold."""
+    """Applies an entry that moves money; yields what it may not do, or says otherwise than the fold. `counts_in` judges whether
+    the limits it moves are those its charge counts in."""
     if entry["kind"] == "RESERVED":
         if entry["charge"] in charges:
             yield "the charge is reserved twice"
@@ -78,14 +89,12 @@ def move(
         charge = charges[entry["charge"]]
         took = {unit: charge.takes(unit) for unit in ("AMOUNT", "TIMES")}
         yield from _close_or_refund(entry, receipt, charge)
-    if not receipt["counters"]:
+    if not receipt["counters"] and entry["kind"] == "RESERVED":
         yield "money moved and no counter did"
-    if sorted(change["limit"] for change in receipt["counters"]) != sorted(
-        change["limit"] for change in charge.receipt["counters"]
-    ):
+    if not counts_in(charge, receipt, limits):
         yield "other limits than those it was reserved under"
     for change in receipt["counters"]:
-        limit = limits.setdefault(change["limit"], _limit(change))
+        limit = limits.setdefault(change["limit"], limit_of(change))
         was_held, was_captured = limit.at(entry["at"])
         (was, before), (now, after) = took[limit.unit], charge.takes(limit.unit)
         _count(limit, entry, charge, now - was, after - before)
@@ -124,7 +133,7 @@ def _close_or_refund(entry: Row, receipt: dict[str, Any], charge: FoldedCharge) 
         charge.closed = entry["sequence"]
 
 
-def _limit(change: dict[str, Any]) -> FoldedLimit:
+def limit_of(change: dict[str, Any]) -> FoldedLimit:
     """A counter nothing was counted by yet. A name that ends in seconds is that of a sliding one."""
     _, slides, seconds = change["limit"].partition("~")
     return FoldedLimit(change["cap"], change.get("unit", "AMOUNT"), int(seconds) if slides else None)
@@ -142,7 +151,7 @@ def _count(limit: FoldedLimit, entry: Row, charge: FoldedCharge, held: int, capt
 def stand_still(receipt: dict[str, Any], limits: dict[str, FoldedLimit]) -> Iterator[str]:
     """What a receipt that moves no money says of the counters: how they stand, twice."""
     for change in receipt["counters"]:
-        limit = limits.get(change["limit"]) or _limit(change)
+        limit = limits.get(change["limit"]) or limit_of(change)
         held, captured = limit.at(receipt["iat"])
         stands = {"cap": limit.cap, "held": held, "captured": captured, "held_before": held, "captured_before": captured}
         yield from unlike(change["limit"], stands, change)

@@ -7,11 +7,12 @@ from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 from act.stores.sql.audit_fold import Row, unlike
+from act.stores.sql.audit_line import FoldedLine
 
 __all__ = ["FoldedStandings"]
 
 _LIFECYCLE: Final = ("SUSPENDED", "RESUMED", "REVOKED")
-_REPEATABLE: Final = ("SUSPENDED", "REVOKED", "PARTIALLY_CAPTURED", "CAPTURED", "VOIDED", "REFUNDED")
+_REPEATABLE: Final = ("SUSPENDED", "REVOKED", "SUCCEEDED", "PARTIALLY_CAPTURED", "CAPTURED", "VOIDED", "REFUNDED")
 """Entries that may also answer an instruction which found the thing done."""
 
 _COLUMNS: Final = {"principal": "principal_stop", "risk_control": "risk_control_stop", "revoked": "revocation"}
@@ -20,8 +21,9 @@ _COLUMNS: Final = {"principal": "principal_stop", "risk_control": "risk_control_
 class FoldedStandings:
     """How the credentials below one mandate stand, entry by entry. What stops each is the entry, by whose doing it is."""
 
-    def __init__(self, mandate: Row, links: list[Row]) -> None:
+    def __init__(self, mandate: Row, links: list[Row], line: FoldedLine) -> None:
         self._mandate: Final = mandate
+        self._line: Final = line
         self._links: Final = {row["identity"]: row for row in links}
         self._stops: Final[dict[bytes, dict[str, int]]] = {each: {} for each in (mandate["identity"], *self._links)}
         self._obeyed: Final[dict[bytes, list[Row]]] = {}
@@ -29,8 +31,8 @@ class FoldedStandings:
 
     @property
     def credentials(self) -> set[bytes]:
-        """The identities of the mandate and of every link below it."""
-        return set(self._stops)
+        """The identities of the mandate, of those it has replaced, and of every link below them."""
+        return set(self._stops) | self._line.formers
 
     def record(self, entry: Row, receipt: dict[str, Any], held: Iterable[tuple[str, bytes]]) -> Iterator[str]:
         """Applies any entry; yields what it may not do. `held` are the charges of which money is held, and what paid each."""
@@ -52,7 +54,7 @@ class FoldedStandings:
         if kind == "REVOKED":
             stops.clear()
             stops["revoked"] = entry["sequence"]
-            if self._mandate["on_revoke"] == "void":
+            if self._line.in_force(entry["sequence"])["on_revoke"] == "void":
                 yield from (f"{name} is still held" for name, paid in held if credential in self._chain(paid))
         elif kind == "SUSPENDED":
             stops[causer] = entry["sequence"]
@@ -60,9 +62,11 @@ class FoldedStandings:
             stops.pop(causer, None)
             yield from unlike("receipt", {"credential_state": "Suspended" if stops else "Active"}, receipt)
 
-    def stopped(self, credential: bytes) -> bool:
-        """Whether a payment under this credential has to be refused."""
-        return any(self._stops.get(each) for each in self._chain(credential))
+    def stopped(self, credential: bytes, sequence: int) -> bool:
+        """Whether a payment under this credential, by the entry of that sequence, has to be refused."""
+        chain = self._chain(credential)
+        root = self._line.in_force(sequence)["identity"]
+        return root not in chain or any(self._stops.get(each) for each in (*chain, self._mandate["identity"]))
 
     def rows(self, instructions: list[Row]) -> Iterator[str]:
         """What the stored rows say otherwise, when every entry was applied."""
@@ -70,7 +74,7 @@ class FoldedStandings:
         for identity, row in self._links.items():
             name = f"link {identity.hex()}"
             yield from unlike(name, self._columns(identity), row)
-            if self._mandate["identity"] not in self._chain(identity):
+            if self._chain(identity)[-1] not in {self._mandate["identity"], *self._line.formers}:
                 yield f"{name} does not stand below the mandate"
         yield from self._instructions(instructions)
 

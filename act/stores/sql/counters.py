@@ -16,7 +16,7 @@ from act.stores.sql.charges import ChargeRow
 from act.stores.sql.mandates import MandateId, MandateRow
 from act.stores.sql.transaction import Transaction
 
-__all__ = ["counters_of", "debit", "given_back", "judge_limits", "insert_slide", "limits_as_they_stand", "move", "slid"]
+__all__ = ["counters_of", "debit", "given_back", "insert_slide", "judge_limits", "limits_as_they_stand", "move", "slid"]
 
 _NOTHING: Final[Mapping[str, Usage]] = {}
 
@@ -186,8 +186,8 @@ def counters_of(
     ).fetchall():
         if sliding_seconds is not None:
             if at is not None:
-                slid = _without(slid(tx, mandate_id, name, at - sliding_seconds), given_back.get(name))
-                found.append(Counter(name, cap, *slid, Unit(unit)))
+                used = _without(slid(tx, mandate_id, name, at - sliding_seconds), given_back.get(name))
+                found.append(Counter(name, cap, *used, Unit(unit)))
         elif at is None or turns_at is None or at < turns_at:
             found.append(Counter(name, cap, *_without((held, captured), given_back.get(name)), Unit(unit), turns_at))
     return tuple(found)

@@ -81,22 +81,24 @@ def find_mandate(tx: Transaction, key: MandateKey, *, lock: bool = False) -> Man
     """The row of a mandate, also of one that was replaced; None if the ledger has never seen it. With `lock`, nobody else
     changes anything under it before this transaction ends."""
     values, locking = (key.issuer, key.delegator_identity, key.delegation_id), tx.locking("mandate") if lock else ""
-    row = tx.execute(
-        f"{_SELECT} WHERE issuer = ? AND delegator_identity = ? AND delegation_id = ?{locking}", values
-    ).fetchone() or tx.execute(
-        f"{_SELECT_FORMER} WHERE issuer = ? AND delegator_identity = ? AND former.delegation_id = ?{locking}", values
-    ).fetchone()
+    row = (
+        tx.execute(f"{_SELECT} WHERE issuer = ? AND delegator_identity = ? AND delegation_id = ?{locking}", values).fetchone()
+        or tx.execute(
+            f"{_SELECT_FORMER} WHERE issuer = ? AND delegator_identity = ? AND former.delegation_id = ?{locking}", values
+        ).fetchone()
+    )
     return None if row is None else _mandate(row)
 
 
 def find_identity(tx: Transaction, owner: MandateKey, identity: bytes, *, lock: bool = False) -> MandateRow | None:
     """The row of the mandate that has this identity and the owner's issuer and principal, as `find_mandate` gives it."""
     values, locking = (owner.issuer, owner.delegator_identity, identity), tx.locking("mandate") if lock else ""
-    row = tx.execute(
-        f"{_SELECT} WHERE issuer = ? AND delegator_identity = ? AND identity = ?{locking}", values
-    ).fetchone() or tx.execute(
-        f"{_SELECT_FORMER} WHERE issuer = ? AND delegator_identity = ? AND former.identity = ?{locking}", values
-    ).fetchone()
+    row = (
+        tx.execute(f"{_SELECT} WHERE issuer = ? AND delegator_identity = ? AND identity = ?{locking}", values).fetchone()
+        or tx.execute(
+            f"{_SELECT_FORMER} WHERE issuer = ? AND delegator_identity = ? AND former.identity = ?{locking}", values
+        ).fetchone()
+    )
     return None if row is None else _mandate(row)
 
 
@@ -113,13 +115,13 @@ def lock_mandate(tx: Transaction, mandate_id: MandateId) -> MandateRow:
 def _mandate(row: Sequence[Any]) -> MandateRow:
     account, number, issuer, delegator_identity, delegation_id, *rest = row
     identity, agent_id, currency, expires_at, on_revoke, format, refund_restores, *stands = rest
-    pinned_at, state, last_sequence, last_receipt, first_hold_end, *replaced = stands
+    pinned_at, state, *head = stands
     key = MandateKey(issuer, delegator_identity, delegation_id)
     record = MandateRecord(
         key, identity, agent_id, currency, expires_at, on_revoke, Format(format), refund_restores=bool(refund_restores)
     )
     mandate_id = MandateId(account, number)
-    return MandateRow(mandate_id, record, pinned_at, MandateState(state), last_sequence, last_receipt, first_hold_end, *replaced)
+    return MandateRow(mandate_id, record, pinned_at, MandateState(state), *head)
 
 
 def require_trusted(found: MandateRow | None, mandate: MandateRecord, pinned_before: int | None) -> None:

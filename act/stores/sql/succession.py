@@ -128,7 +128,8 @@ def take_over(
     old, _ = moves.close_ended_holds(tx, old, at, make_receipt)
     record, sequence = old.record, old.last_sequence + 1
     tx.execute(
-        "INSERT INTO former_mandate (account, identity, delegation_id, agent_id, expires_at, on_revoke, pinned_at, mandate, ended) "
+        "INSERT INTO former_mandate "
+        "(account, identity, delegation_id, agent_id, expires_at, on_revoke, pinned_at, mandate, ended) "
         "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             old.id.account,
@@ -167,9 +168,7 @@ def take_over(
         format=mandate.format,
         supersedes=record.identity,
     )
-    row = MandateRow(
-        old.id, mandate, at, MandateState.ACTIVE, old.last_sequence, old.last_receipt, old.first_hold_end
-    )
+    row = MandateRow(old.id, mandate, at, MandateState.ACTIVE, old.last_sequence, old.last_receipt, old.first_hold_end)
     mandates.append(tx, row, entry, make_receipt)
     return mandates.mandate_by_id(tx, old.id)
 
@@ -195,10 +194,7 @@ def _carry(tx: Transaction, mandate: MandateRow, limits: Sequence[Limit], at: in
 def _carry_one(tx: Transaction, mandate: MandateRow, limit: Limit, stood: Usage | None) -> CounterChange:
     """The counter of one limit. One that has counted every charge until now, or slides as before, needs no counting anew; of a
     window the name may have meant another one."""
-    if stood is not None and limit.window is None:
-        used = stood
-    else:
-        used = _count(tx, mandate, limit)
+    used = stood if stood is not None and limit.window is None else _count(tx, mandate, limit)
     held, captured = (0, 0) if limit.since is not None else (used.held, used.captured)
     turns_at = limit.window.end if limit.window is not None else None
     tx.execute(
@@ -206,20 +202,25 @@ def _carry_one(tx: Transaction, mandate: MandateRow, limit: Limit, stood: Usage 
         "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
         "ON CONFLICT (account, mandate, name) DO UPDATE SET cap = excluded.cap, held = excluded.held, "
         "captured = excluded.captured, turns_at = excluded.turns_at, carried = excluded.carried",
-        (*mandate.id, limit.name, limit.cap, held, captured, limit.unit.value, turns_at, limit.sliding_seconds, held + captured),
+        (
+            *mandate.id,
+            limit.name,
+            limit.cap,
+            held,
+            captured,
+            limit.unit.value,
+            turns_at,
+            limit.sliding_seconds,
+            held + captured,
+        ),
     )
     before = stood or UNUSED
-    return CounterChange(
-        limit.name, limit.cap, before.held, before.captured, used.held, used.captured, limit.unit
-    )
+    return CounterChange(limit.name, limit.cap, before.held, before.captured, used.held, used.captured, limit.unit)
 
 
 def _count(tx: Transaction, mandate: MandateRow, limit: Limit) -> Usage:
     """What the charges so far take of a limit; each that does counts in it from now on, and no other."""
-    if limit.window is not None:
-        since = limit.window.start - _MARGIN_SECONDS
-    else:
-        since = 0 if limit.since is None else limit.since
+    since = 0 if limit.window is None else limit.window.start - _MARGIN_SECONDS
     restores = mandate.record.refund_restores
     held = captured = 0
     for row in charges.live_since(tx, mandate.id, mandate.record.key, since):
