@@ -5,13 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from act.delegation.constraints import VOID
 from act.delegation.lifecycle import Causer, LifecycleAction
+from act.delegation.limits import Limit
 from act.payment.charge import HOLD_SECONDS
+from act.payment.ledger import MandateRecord
 from act.payment.verifier import LinkRecord
 from act.stores.sql.ledger import SqlLedger
 from tests.support.fold import audit, disagreements
@@ -62,6 +65,27 @@ def use(place: Place) -> None:
         ledger.reserve(reservation(5, of=mandate(2)), mandate(2), MAKE_RECEIPT)
         ledger.revoke(mandate(2), NOW_SECONDS, MAKE_RECEIPT)
         instruct(ledger)
+        succeed(ledger)
+
+
+def succeed(ledger: SqlLedger) -> None:
+    """Under yet another, two successors with other limits, and a payment that came too late."""
+    every = (limit(20_000), Limit("ext.quota.periods.0.max_amount~600", 9_000, "period_amount_exceeded", sliding_seconds=600))
+    line: list[MandateRecord] = []
+    for number, limits in ((11, every[:1]), (13, every), (15, every[1:])):
+        slid = [replace(each, since=NOW_SECONDS - 600) if each.sliding_seconds else each for each in limits]
+        own = partial(_given, tuple(slid))
+        line.append(replace(mandate(number), supersedes=line[-1].identity if line else None, own_limits=own))
+        for request in (number + 10, number + 11):
+            ledger.reserve(reservation(request, 900, of=line[-1], limits=slid), line[-1], MAKE_RECEIPT)
+    (first, *_) = ledger.status(line[-1].key).charges  # type: ignore[union-attr]  # it was just used
+    ledger.capture(first.id, 500, NOW_SECONDS, MAKE_RECEIPT, capture_no="S-1")
+    ledger.reserve(reservation(40, 900, of=line[0]), line[0], MAKE_RECEIPT)
+    ledger.change(line[0], (), LifecycleAction.REVOKE, cause(20), NOW_SECONDS, MAKE_RECEIPT)
+
+
+def _given(limits: tuple[Limit, ...], at: int) -> tuple[Limit, ...]:
+    return limits
 
 
 def instruct(ledger: SqlLedger) -> None:
@@ -86,22 +110,23 @@ def instruct(ledger: SqlLedger) -> None:
 def test_a_ledger_that_was_only_used_agrees_with_itself(place: Place) -> None:
     found = audit(place)
     assert (found.held_minor, found.captured_minor, found.refunded_minor) == (
-        3_000 + 1_800 + 650 + 900,
-        400 + 300 + 250 + 900,
+        3_000 + 1_800 + 650 + 900 + 4_900,
+        400 + 300 + 250 + 900 + 500,
         100,
     )
-    assert found.charges == {"CAPTURED": 3, "VOIDED": 2, "EXPIRED": 1, "HELD": 3, "PARTIALLY_CAPTURED": 1}
+    assert found.charges == {"CAPTURED": 3, "VOIDED": 2, "EXPIRED": 1, "HELD": 8, "PARTIALLY_CAPTURED": 2}
     assert found.entries == {
-        "RESERVED": 10,
-        "PARTIALLY_CAPTURED": 2,
+        "RESERVED": 16,
+        "PARTIALLY_CAPTURED": 3,
         "CAPTURED": 2,
         "VOIDED": 2,
         "EXPIRED": 2,
         "REFUNDED": 1,
-        "REFUSED": 1,
+        "REFUSED": 2,
         "REVOKED": 2,
         "SUSPENDED": 3,
         "RESUMED": 1,
+        "SUCCEEDED": 2,
     }
 
 
@@ -112,7 +137,7 @@ def test_a_ledger_that_was_only_used_agrees_with_itself(place: Place) -> None:
         "UPDATE counter SET captured = captured + 1 WHERE mandate = 1 AND name = 'ext.quota.day'",
         "UPDATE counter SET cap = cap + 1 WHERE mandate = 2",
         "DELETE FROM counter WHERE mandate = 1 AND name = 'ext.quota.day'",
-        "INSERT INTO counter SELECT account, 2, 'ext.quota.day', 10, 0, 0, 'AMOUNT', NULL, NULL FROM mandate WHERE number = 1",
+        "INSERT INTO counter SELECT account, 2, 'ext.quota.day', 10, 0, 0, 'AMOUNT', NULL, NULL, 0 FROM mandate LIMIT 1",
         "UPDATE charge SET amount_minor = amount_minor + 1 WHERE state = 'HELD' AND mandate = 1",
         "UPDATE charge SET captured_minor = captured_minor - 1 WHERE state = 'CAPTURED'",
         "UPDATE charge SET state = 'HELD', closed_sequence = NULL WHERE state = 'VOIDED'",
@@ -175,6 +200,18 @@ def test_a_ledger_that_was_only_used_agrees_with_itself(place: Place) -> None:
         "UPDATE request SET identity = zeroblob(32) WHERE mandate = 2",
         "UPDATE request SET sequence = 1 WHERE sequence = 3",
         "UPDATE request SET agent_id = 'agent:other' WHERE mandate = 2",
+        "UPDATE former_mandate SET identity = zeroblob(32) WHERE ended = 3",
+        "UPDATE former_mandate SET delegation_id = 'urn:uuid:0' WHERE ended = 6",
+        "UPDATE former_mandate SET ended = ended + 1",
+        "DELETE FROM former_mandate WHERE ended = 3",
+        "DELETE FROM former_mandate WHERE ended = 6",
+        "INSERT INTO former_mandate SELECT id, zeroblob(32), 'urn:uuid:0', 'agent:x', 1, 'honor', 1, 1, 2 FROM account",
+        "UPDATE entry SET kind = 'REVOKED' WHERE kind = 'SUCCEEDED'",
+        "UPDATE entry SET at = at + 1 WHERE kind = 'SUCCEEDED'",
+        "DELETE FROM sliding_debit",
+        "UPDATE sliding_debit SET at = at - 1",
+        "UPDATE sliding_debit SET held = held - 1 WHERE captured > 0",
+        "UPDATE charge SET debits = 'max_total_amount' WHERE order_no = 'T-0021'",
         "INSERT INTO request SELECT id, 1, 'agent:tea-runner', zeroblob(32), zeroblob(16), zeroblob(32), 1 FROM account",
     ],
 )
@@ -184,7 +221,7 @@ def test_whatever_is_changed_afterwards_is_found(place: Place, statement: str) -
         statement = re.sub(
             r"x'(\w+)'", r"decode('\1', 'hex')", re.sub(r"zeroblob\((\d+)\)", r"decode(repeat('00', \1), 'hex')", statement)
         )
-        for table in ("mandate", "link", "instruction"):
+        for table in ("mandate", "link", "instruction", "former_mandate"):
             with place.connect() as connection:
                 constraints = connection.execute(
                     "SELECT conname FROM pg_constraint WHERE contype IN ('c', 'f') AND conrelid = to_regclass(%s)", (table,)

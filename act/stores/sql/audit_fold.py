@@ -91,7 +91,7 @@ def move(
         yield from _close_or_refund(entry, receipt, charge)
     if not receipt["counters"] and entry["kind"] == "RESERVED":
         yield "money moved and no counter did"
-    if not counts_in(charge, receipt, limits):
+    if entry["kind"] != "RESERVED" and not counts_in(charge, receipt, limits):
         yield "other limits than those it was reserved under"
     for change in receipt["counters"]:
         limit = limits.setdefault(change["limit"], limit_of(change))

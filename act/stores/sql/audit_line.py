@@ -21,6 +21,7 @@ class FoldedLine:
         self._mandate: Final = mandate
         self._formers: Final = sorted(formers, key=lambda former: former["ended"])
         self._taken_over: Final[set[int]] = set()
+        self._perhaps_gone: Final[set[str]] = set()
 
     @property
     def formers(self) -> set[bytes]:
@@ -59,10 +60,15 @@ class FoldedLine:
         for name in [each for each in limits if each not in names and "/" not in each]:
             if "@" not in name or name not in kept:
                 del limits[name]
+            else:  # a window that had turned, or one that a later successor counts again
+                self._perhaps_gone.add(name)
         for change in receipt["counters"]:
             name = change["limit"]
             stood = limits.get(name)
             held, captured = (0, 0) if stood is None else stood.at(at)
+            if name in self._perhaps_gone and (change["held_before"], change["captured_before"]) == (0, 0):
+                held, captured = 0, 0
+            self._perhaps_gone.discard(name)
             said = {"held_before": held, "captured_before": captured}
             limit = limits[name] = limit_of(change) if stood is None else stood
             limit.cap = change["cap"]

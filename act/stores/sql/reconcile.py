@@ -3,7 +3,7 @@ given up. Called inside one transaction, which is undone by whatever is raised."
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from act.delegation.lifecycle import LifecycleAction, MandateState
@@ -52,9 +52,11 @@ def reconcile(
 
     Raises `Refused` receipt_out_of_chain, and credential_conflict for a known mandate that is another one.
     """
-    ids = {identity: MandateId(*found) for identity, *found in tx.execute("SELECT identity, account, number FROM mandate")}
+    every = "SELECT identity, account, number FROM mandate UNION ALL SELECT identity, account, mandate FROM former_mandate"
+    ids = {identity: MandateId(*found) for identity, *found in tx.execute(every)}
+    stored = set(ids.values())
     chains, unknown, latest = [], 0, max(frozen_at, at)
-    for identity, given in receipts.items():
+    for identity, given in _lines(receipts, ids).items():
         latest = max(latest, *(each.receipt.issued_at for each in given))
         if identity in ids:
             chains.append(Chain(ids[identity], list(given)))
@@ -62,17 +64,36 @@ def reconcile(
             record = known[identity]
             row = mandates.pin(tx, mandates.find_mandate(tx, record.key), record, given[0].receipt.issued_at, None)
             chains.append(Chain(row.id, list(given)))
-            ids[identity] = row.id
+            stored.add(row.id)
         else:
             unknown += len(given)
-    replay = Replay(tx, ledger_id, frozen_at)
+    replay = Replay(tx, ledger_id, frozen_at, known)
     replay.run(chains)
-    unproven = [chain.mandate_id for chain in chains if chain.is_unproven] if is_complete else ids.values()
+    unproven = [chain.mandate_id for chain in chains if chain.is_unproven] if is_complete else stored
     retired = tuple(_retire(tx, unproven, at, make_receipts))
     continued = tuple(mandates.mandate_by_id(tx, chain.mandate_id).record.key for chain in chains if chain.appended)
     return Reconciled(
-        replay.replayed, replay.filled, replay.repeated, replay.left_out, unknown, len(ids), continued, retired, latest
+        replay.replayed, replay.filled, replay.repeated, replay.left_out, unknown, len(stored), continued, retired, latest
     )
+
+
+def _lines(receipts: Mapping[bytes, Sequence[GivenReceipt]], known: Container[bytes]) -> dict[bytes, list[GivenReceipt]]:
+    """The receipts of each mandate with those of every successor, in the order of their sequences: by the first of the line
+    that anybody knows."""
+    replaced = {
+        identity: given.receipt.supersedes
+        for identity, chain in receipts.items()
+        for given in chain
+        if given.receipt.supersedes is not None
+    }
+    lines: dict[bytes, list[GivenReceipt]] = {}
+    for identity, chain in receipts.items():
+        first, passed = identity, set()
+        while first not in known and first in replaced and first not in passed:
+            passed.add(first)
+            first = replaced[first]
+        lines.setdefault(first, []).extend(chain)
+    return {first: sorted(line, key=lambda given: given.receipt.sequence) for first, line in lines.items()}
 
 
 def _retire(

@@ -9,16 +9,16 @@ what follows proves it: it names it by identity.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
 from act.envelope.objects import KeyName, Unsigned
 from act.errors import Refused
 from act.parties import Parties
-from act.payment.ledger import Entry, EntryKind, ReceiptMaker
+from act.payment.ledger import Entry, EntryKind, MandateRecord, ReceiptMaker
 from act.payment.receipt import Receipt, open_receipt, receipt_maker
-from act.stores.sql import charges, mandates, moves, standings
+from act.stores.sql import charges, mandates, moves, standings, succession
 from act.stores.sql.mandates import MandateId, MandateRow
 from act.stores.sql.replayed_calls import CALLS, is_known_link, remember_replayed
 from act.stores.sql.transaction import Transaction
@@ -86,8 +86,9 @@ def read_receipts(data: Iterable[bytes], ledger_id: str, parties: Parties) -> di
 class Replay:
     """One reconciliation's receipts, played into one transaction. A `Refused` that comes out of it has to undo it all."""
 
-    def __init__(self, tx: Transaction, ledger_id: str, frozen_at: int) -> None:
+    def __init__(self, tx: Transaction, ledger_id: str, frozen_at: int, known: Mapping[bytes, MandateRecord]) -> None:
         self._tx = tx
+        self._known = known
         self._ledger_id = ledger_id
         self._frozen_at = frozen_at
         self.replayed = 0
@@ -258,13 +259,29 @@ class Replay:
             raise given.out_of_chain("receipt.act.link", reason="the backup does not know that link, nor what is above it")
         make = self._maker(row, given, exactly=True)
         try:
-            self._act(row, given.receipt, make)
+            if given.receipt.kind is EntryKind.SUCCEEDED:
+                self._take_over(row, given, make)
+            else:
+                self._act(row, given.receipt, make)
         except Refused as refusal:
             if refusal.code == "receipt_out_of_chain":
                 raise
             raise given.out_of_chain("receipt.act", reason=f"the ledger would not have done it: {refusal.code}") from None
         if mandates.mandate_by_id(self._tx, row.id).last_receipt != given.receipt.identity:
             raise given.out_of_chain("receipt.act", reason="the ledger has done that already")
+
+    def _take_over(self, row: MandateRow, given: GivenReceipt, make: ReceiptMaker) -> None:
+        """A successor takes over once more: what it may do stands in itself and in no receipt, so it has to be among the known
+        mandates."""
+        receipt = given.receipt
+        successor = self._known.get(receipt.credential)
+        if successor is None:
+            raise given.out_of_chain("receipt.act.credential", reason="the mandate that took over is not given")
+        if not successor.supersedes == receipt.supersedes == row.record.identity:
+            raise given.out_of_chain("receipt.act.supersedes", reason="that mandate replaces another one")
+        succession.require_replaceable(row, successor)
+        at = receipt.issued_at
+        succession.take_over(self._tx, row, successor, successor.own_limits(at), at, make)
 
     def _act(self, row: MandateRow, receipt: Receipt, make: ReceiptMaker) -> None:
         """The call behind a receipt, once more."""

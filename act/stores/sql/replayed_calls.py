@@ -120,6 +120,11 @@ def _refuse(tx: Transaction, row: MandateRow, receipt: Receipt, make: ReceiptMak
     """Where the refusal was found and its facts stand in no receipt."""
     if receipt.code not in reservation.RECORDED_REFUSALS:
         raise Refused("claim_invalid")
+    if receipt.credential != row.record.identity:  # what a mandate was told that had been replaced
+        replaced = mandates.find_identity(tx, row.record.key, receipt.credential)
+        if replaced is None or replaced.id != row.id or receipt.code != "credential_superseded":
+            raise Refused("credential_superseded")
+        row = replaced
     stands = counters.limits_as_they_stand(tx, row.id, _limits(tx, row, receipt))
     _append_asked(tx, row, receipt, stands, make, Refused(receipt.code))
 
