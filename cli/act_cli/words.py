@@ -263,6 +263,7 @@ def _mandate_facts(found: Any) -> list[Fact]:
         ("intent", mandate.intent_id),
         *_intent_facts(mandate),
         ("mandate id", mandate_id(mandate.delegation_id)),
+        ("replaces", mandate.supersedes.hex() if mandate.supersedes is not None else None),
         ("private", private),
         ("signed at", instant_text(found.content.issued_at)),
     ]

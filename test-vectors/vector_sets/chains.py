@@ -302,6 +302,8 @@ _WRONG: Final[tuple[tuple[str, str, str, str, Any], ...]] = (
     ("status", "A link has no status of its own: the ledger is asked about the whole chain.", "claim_unknown", "status",
      {"ledger": "psp-1"}),
     ("intent", "The principal's intent stands in the mandate.", "claim_unknown", "act.intent_id", "intent-2026-02-06-tea"),
+    ("supersedes", "A link replaces no other: the counters of what stands above it go on.", "claim_unknown", "act.supersedes",
+     bytes(32)),
     ("confirmation", "No principal confirmed a link.", "claim_unknown", "act.user_confirmation_method", "passkey"),
     ("parent-31", "An identity is 32 bytes.", "claim_invalid", "act.parent", bytes(31)),
     ("parent-hex", "An identity as hexadecimal text.", "claim_invalid", "act.parent", "00" * 32),

@@ -130,6 +130,7 @@ _SUBJECT: Final[_Table] = {
     "max_total_amount": _number,
     "user_confirmation_timestamp": _time,
     "source_isr_digest": _text_of,
+    "supersedes": _text_of,
     "parent": _text_of,
     "conversation_history": {"user_intent_raw_digest": _text_of, "user_intent_raw": [{"create_time": _time}]},
     "ext": {
@@ -169,7 +170,8 @@ def payload_of(claims: Mapping[str, Any], identities: Mapping[bytes, bytes], typ
         payload["jti"] = _urn(raw) if typ == "act1-link+jwt" else _text_of(raw)
     if "cnf" in payload:
         payload["cnf"] = _cnf(payload["cnf"])
-    table = dict.fromkeys(("credential", "order", "request", "previous", "parent", "instruction", "link"), identity) | {
+    named = ("credential", "order", "request", "previous", "parent", "instruction", "link", "supersedes")
+    table = dict.fromkeys(named, identity) | {
         "delegation_id": _urn,
         "delivery_address": _text_of,
         "fulfilment": _text_of,
@@ -181,8 +183,11 @@ def payload_of(claims: Mapping[str, Any], identities: Mapping[bytes, bytes], typ
     return plain
 
 
-def vc_payload_of(claims: Mapping[str, Any]) -> dict[str, Any]:
-    """The VC-JWT of a mandate's claims, faults included: what is missing among the claims still stands in the subject."""
+def vc_payload_of(claims: Mapping[str, Any], identities: Mapping[bytes, bytes] | None = None) -> dict[str, Any]:
+    """The VC-JWT of a mandate's claims, faults included: what is missing among the claims still stands in the subject.
+
+    A mandate that replaces one of `identities` replaces its twin.
+    """
     given = copy.deepcopy(dict(claims))
     body = given.pop("act", None)
     payload: dict[str, Any] = {
@@ -196,6 +201,9 @@ def vc_payload_of(claims: Mapping[str, Any]) -> dict[str, Any]:
         given["cnf"] = _cnf(given["cnf"])
     payload |= given
     if isinstance(body, dict):
+        old = body.get("supersedes")
+        if isinstance(old, bytes):
+            body["supersedes"] = (identities or {}).get(old, old)
         payload["credentialSubject"] = _written(body, _SUBJECT) | {
             "agent_id": given.get("sub", "agent:tea-runner"),
             "delegation_id": given.get("jti", "urn:uuid:00000000-0000-4000-8000-000000000000"),
@@ -237,7 +245,7 @@ def converted(data: bytes, identities: dict[bytes, bytes]) -> bytes:
     if typ is None or not all(label in CLAIM_NAMES for label in labelled):
         raise Inexpressible
     claims = {CLAIM_NAMES[int(label)]: value for label, value in labelled.items()}
-    written = vc_payload_of(claims) if typ == "vc+jwt" else payload_of(claims, identities, typ)
+    written = vc_payload_of(claims, identities) if typ == "vc+jwt" else payload_of(claims, identities, typ)
     head = {"alg": Algorithm.from_cose(members[1], "").value, "kid": base64url_encode(bytes(members[4])), "typ": typ}  # type: ignore[arg-type]  # these vectors have bytes there
     covered = segment(canonicalize(head)) + b"." + segment(canonicalize(written))
     signed_over = cbor.sig_structure(protected, payload)

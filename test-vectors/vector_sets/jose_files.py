@@ -7,12 +7,14 @@ from decimal import Decimal
 from typing import Any, Final
 
 from act import Payment
+from act.wire.base64url import base64url_encode
 from act.wire.json import canonicalize
 from vector_sets import chains, instructions, mandates, orders, payments, receipts, sequences, world
 from vector_sets.envelopes_jose import envelopes_jose_file
 from vector_sets.jose import compact, converted, header, identity_of, segment, sign, twins, vc_payload_of
 from vector_sets.linked import link, plain_root
 from vector_sets.shape import Vector, accept, refuse, vector_file
+from vector_sets.successors import OLD
 from vector_sets.world import ED25519_ORDER, KEYS, MANDATE_CLAIMS, NOW, REMOVED, TEA, changed, identity
 
 __all__ = ["FILES"]
@@ -39,6 +41,8 @@ _UNTWINNED: Final[Mapping[str, Mapping[str, str]]] = {
         "wrong-cnf-kid": "the JOSE file has its own, cnf-key-id",
         "conversation-message-time-text": "a text is how ACT writes a time in JSON",
         "field-null": "the JOSE file has its own, single-null",
+        "supersedes-null": "the JOSE file has its own",
+        "supersedes-text": "that text is how JOSE writes it",
     },
     "chains": {
         "wrong-id-15": "in JOSE any text is an id, and no text is 15 bytes",
@@ -191,6 +195,10 @@ def _amounts() -> list[Vector]:
         bad("negative", "A negative total.", "-200"),
         bad("true", "true equals 1 in some languages.", "true"),
         bad("null", "An amount that is null.", "null", "claim_null", total),
+        _bad_vc("supersedes-null", "A mandate that replaces none leaves the field out.", "claim_null",
+                f"{_SUBJECT}.supersedes", _vc({f"{_SUBJECT}.supersedes": None})),
+        _bad_vc("supersedes-padded", "Padding is another text of the same identity.", "claim_invalid", "act.supersedes",
+                _vc({f"{_SUBJECT}.supersedes": base64url_encode(OLD) + "="})),
         _bad_vc("single-null", "A limit that is null: some would read it as no limit.", "claim_null", f"{_SUBJECT}.{single}",
                 _vc({f"{_SUBJECT}.{single}": None}, tea)),
         _bad_vc("amount-single-text", "A text where ACT asks for a number.", "amount_invalid", f"act.{single}",
@@ -245,6 +253,8 @@ def _act_2_0() -> list[Vector]:
         _good_vc("act-2-0", "ACT 2.0's layout with everything our own has.", ["ACT-ENV-05"], old(), shown=True),
         _good_vc("act-2-0-least", "No nbf, aud, status or currency: the start stands in the subject, the ledger in the parties "
                  "file, and ACT's currency is CNY.", ["ACT-ENV-05"], old(least), "aliased"),
+        _good_vc("act-2-0-supersedes", "A successor in ACT 2.0's layout.", ["ACT-ENV-06"],
+                 old({f"{inside}.supersedes": base64url_encode(OLD)})),
         _bad_vc("act-2-0-ledger-unnamed", "No aud, and no ledger for this issuer in the parties file: nobody would count.",
                 "claim_missing", "aud", old(without_ledger)),
         _bad_vc("act-2-0-status-without-aud", "A status says where it is kept, not who counts.", "claim_missing", "aud",

@@ -10,6 +10,7 @@ from act.wire import cbor
 from vector_sets import mandate_constraints, world
 from vector_sets.conversations import conversations
 from vector_sets.shape import Vector, accept, intermediate, refuse, vector_file
+from vector_sets.successors import successors
 from vector_sets.world import KEYS, MANDATE_CLAIMS, NOW, REMOVED, RETIRED_END, header, mandate, signed, tea_mandate
 
 _START, _END = MANDATE_CLAIMS["nbf"], MANDATE_CLAIMS["exp"]
@@ -333,7 +334,7 @@ def mandates_file() -> dict[str, Any]:
     """mandates.json."""
     about = "One mandate each, judged without a ledger: is it genuine, and in force at `at`?"
     vectors = [
-        *(*_accepted(), *_times(), *_issuers(), *_signatures(), *_claims(), *_values(), *conversations()),
+        *(*_accepted(), *_times(), *_issuers(), *_signatures(), *_claims(), *_values(), *conversations(), *successors()),
         *mandate_constraints.vectors(_good, _bad),
     ]
     return vector_file("mandates", about, vectors)

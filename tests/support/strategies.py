@@ -366,4 +366,16 @@ def mandate(choices: Choices, most: int = MAX_MINOR) -> act.Mandate:
     delegation_id = uuid_of(choices)
     issuer, ledger, principal, agent_id, intent_id = (choices.name() for _ in range(5))
     of = purposeful(choices, most)
-    return act.Mandate(delegation_id, issuer, ledger, principal, agent_id, intent_id, of, None, None, private_map(choices))
+    private = private_map(choices)
+    supersedes = choices.raw(32) if choices.coin() else None
+    return act.Mandate(
+        delegation_id,
+        issuer,
+        ledger,
+        principal,
+        agent_id,
+        intent_id,
+        of,
+        vendor_private=private,
+        supersedes=supersedes,
+    )

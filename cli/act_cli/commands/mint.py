@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -10,8 +11,9 @@ import click
 import act
 from act_cli import options, words
 from act_cli.drafts import read_draft, read_isr
-from act_cli.files import in_file
+from act_cli.files import STANDARD, in_file
 from act_cli.manners import Manners
+from act_cli.objects import read_object
 from act_cli.outputs import deliver, require_output
 from act_cli.program import Command, example
 
@@ -41,6 +43,12 @@ _LISTS = {
     "isr_path",
     metavar="FILE",
     help="The confirmed intent record to select the mandate from, with --issuer, --ledger-id and --principal.",
+)
+@click.option(
+    "--supersedes",
+    "old_path",
+    metavar="FILE",
+    help="The mandate that this one replaces: the ledger closes it and carries over what was spent.",
 )
 @click.option("--issuer", metavar="ID", help="Who signs: the wallet, or the principal.")
 @click.option("--ledger-id", metavar="ID", help="The one payment service that counts what is spent.")
@@ -81,12 +89,15 @@ act mint --from mandate.json --key wallet.pem --holder agent.pub.pem \\
   --out mandate.cbor
 act mint --isr isr.json --issuer wallet.example --principal user:lin \\
   --ledger-id psp-1 --key wallet.pem --holder agent.pub.pem --out mandate.cbor
+act mint --from more.json --supersedes mandate.cbor --key wallet.pem \\
+  --holder agent.pub.pem --out successor.cbor
 """)
 def mint(
     manners: Manners,
     /,
     from_path: str | None,
     isr_path: str | None,
+    old_path: str | None,
     key_path: str,
     passphrase_path: str | None,
     holder_path: str,
@@ -101,17 +112,58 @@ def mint(
     names. What 'act inspect --json' shows of a mandate will do, whole or its member "mandate"; the agent's key in it is left
     out, because --holder names it.
     From an intent record the mandate takes what it needs, and the record's digest; what was said stays with the record.
+    With --supersedes it replaces a mandate of the same issuer, principal, ledger and currency, under an id of its own.
     """
     require_output(manners, out_path, "--out", force=force)
+    if (from_path, isr_path, old_path).count(STANDARD) > 1:
+        raise click.UsageError("Only one of --from, --isr and --supersedes can be standard input")
     if from_path is not None and isr_path is not None:
         raise click.UsageError("--from and --isr exclude each other")
     if isr_path is not None:
         mandate = _from_isr(isr_path, given)
     else:
         mandate = _from_options(given) if from_path is None else _from_file(from_path, given)
+    what = f"mandate {words.mandate_id(mandate.delegation_id)}"
+    if old_path is not None:
+        _, old = read_object(manners, old_path, "mandate")
+        manners.subject = ""
+        try:
+            mandate = _successor(mandate, old)
+        except act.InvalidCall as error:
+            raise error if from_path is None else in_file(from_path, error) from None
+        what += f", which replaces {words.mandate_id(old.content.mandate.delegation_id)}"
     signer = options.load_signer(key_path, passphrase_path)
     data = act.mint(mandate, signer=signer, holder=act.load_public(holder_path), format=format)
-    deliver(manners, out_path, data, f"mandate {words.mandate_id(mandate.delegation_id)}", force=force)
+    deliver(manners, out_path, data, what, force=force)
+
+
+def _successor(mandate: act.Mandate, found: Any) -> act.Mandate:
+    """The mandate with the identity of the one that was found; raises `InvalidCall` where no ledger would let it replace that.
+
+    A ledger looks for it only among those of the same issuer and principal, and counts on only in the same currency.
+    """
+    old, identity = found.content.mandate, found.opened.identity
+    if mandate.supersedes not in (None, identity):
+        reason = "another mandate than --supersedes names; leave one of them out"
+        raise act.InvalidCall("draft_invalid", "supersedes", reason=reason, named=identity.hex())
+    if mandate.delegation_id == old.delegation_id:
+        reason = "the mandate to be replaced has it; one is drawn where none is given"
+        raise act.InvalidCall("draft_invalid", "delegation_id", reason=reason)
+    lasting = _lasting(mandate)
+    for name, before in _lasting(old).items():
+        if before and before != lasting[name]:  # ACT 2.0's layout may leave the ledger to the parties file
+            raise act.InvalidCall("draft_invalid", name, reason="the mandate to be replaced has another", replaced=before)
+    return replace(mandate, supersedes=identity)
+
+
+def _lasting(mandate: act.Mandate) -> dict[str, str]:
+    """What a mandate has in common with the one it replaces, by field."""
+    return {
+        "issuer": mandate.issuer,
+        "delegator_identity": mandate.delegator_identity,
+        "ledger": mandate.ledger,
+        "currency": next(each.encode() for each in mandate.constraints if each.path == "currency"),
+    }
 
 
 def _from_isr(path: str, given: dict[str, Any]) -> act.Mandate:
