@@ -58,6 +58,7 @@ RECEIPT: Final = Kind(
         "act.order": DIGEST,
         "act.instruction": DIGEST,
         "act.link": DIGEST,
+        "act.supersedes": DIGEST,
     },
 )
 INSTRUCTION: Final = Kind(

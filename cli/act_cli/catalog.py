@@ -34,6 +34,7 @@ COMMANDS: Final = (
     Entry("capture", "ledger", "capture", "Take what is held for a charge, and release the rest."),
     Entry("void", "ledger", "void", "Release what is held for a charge."),
     Entry("refund", "ledger", "refund", "Give back what was captured, or a part of it."),
+    Entry("register", "registration", "register", "Record mandates without a payment; a successor takes over at once."),
     Entry("suspend", "lifecycle", "suspend", "Suspend a mandate, or a link below it, until it is resumed."),
     Entry("resume", "lifecycle", "resume", "Lift one's own suspension of a mandate or a link."),
     Entry("revoke", "lifecycle", "revoke", "Stop a mandate, or a link below it, for good."),

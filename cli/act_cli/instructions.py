@@ -1,4 +1,4 @@
-"""Instructions, and what a receipt says of the one that caused it: as JSON, and as facts for people."""
+"""Instructions, and what a receipt says of its cause, which may be a succession as well: as JSON, and as facts for people."""
 
 from __future__ import annotations
 
@@ -6,7 +6,16 @@ from typing import Any, Final
 
 from act_cli.manners import instant_text
 
-__all__ = ["LIFECYCLE", "cause_facts", "cause_view", "instruction_facts", "instruction_view", "sentence", "spoken"]
+__all__ = [
+    "LIFECYCLE",
+    "cause_facts",
+    "cause_view",
+    "instruction_facts",
+    "instruction_view",
+    "sentence",
+    "short_identity",
+    "spoken",
+]
 
 LIFECYCLE: Final = frozenset({"suspend", "resume", "revoke"})
 """Actions about a credential; the others are about a charge."""
@@ -23,6 +32,11 @@ _SPOKEN: Final = {
 def spoken(causer: str) -> str:
     """As whom somebody instructs, in words."""
     return _SPOKEN[causer]
+
+
+def short_identity(identity: bytes) -> str:
+    """A credential as people tell it from others: the beginning of its identity."""
+    return f"{identity.hex()[:16]}…"
 
 
 def instruction_view(instruction: Any) -> dict[str, Any]:
@@ -61,7 +75,7 @@ def sentence(instruction: Any) -> str:
     """What is instructed, in one line."""
     action, about = instruction.action.value, instruction.about
     if action in LIFECYCLE:
-        return f"{action} the credential {about.credential.hex()[:16]}… of {about.delegator_identity}"
+        return f"{action} the credential {short_identity(about.credential)} of {about.delegator_identity}"
     if action == "void":
         return f"void the charge {about.trade_no}: let go of what is still held"
     part = f", as part {about.capture_no}; the rest stays held" if about.capture_no is not None else ""
@@ -90,12 +104,13 @@ def instruction_facts(instruction: Any) -> list[tuple[str, str | None]]:
 
 
 def cause_view(receipt: Any) -> dict[str, Any]:
-    """What a receipt says of the instruction that caused it, as far as there was one."""
+    """What a receipt says of the instruction that caused it, or of the mandate that was replaced, as far as there was one."""
     document = {
         "instruction": receipt.instruction.hex() if receipt.instruction is not None else None,
         "caused_by": receipt.caused_by.value if receipt.caused_by is not None else None,
         "link": receipt.link.hex() if receipt.link is not None else None,
         "credential_state": receipt.credential_state.value if receipt.credential_state is not None else None,
+        "supersedes": receipt.supersedes.hex() if receipt.supersedes is not None else None,
     }
     return {name: value for name, value in document.items() if value is not None}
 
@@ -109,4 +124,17 @@ def cause_facts(receipt: Any) -> list[tuple[str, str | None]]:
         ("by what", said.get("instruction")),
         ("about link", said.get("link")),
         ("now", said.get("credential_state")),
+        ("replaces", said.get("supersedes")),
+        *_carried_facts(receipt),
+    ]
+
+
+def _carried_facts(receipt: Any) -> list[tuple[str, str | None]]:
+    """How each limit stands after a succession, whose receipt names no currency."""
+    if receipt.supersedes is None:
+        return []
+    units = {"AMOUNT": "minor units", "TIMES": "payments"}
+    return [
+        ("counts now", f"{each.name}: {each.held + each.captured} of {each.cap} {units[each.unit.value]}")
+        for each in receipt.counters
     ]

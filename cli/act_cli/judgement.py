@@ -330,7 +330,7 @@ def _statement(found: Any, paid: bool, currency: str | None, question: Question)
         )
     code = f" ({receipt.code})" if receipt.code is not None else ""
     unproven = "that anything is held or paid: it says that nothing is"
-    if receipt.caused_by is not None:
+    if receipt.caused_by is not None or receipt.supersedes is not None:
         unproven = "what is held or paid: it says what became of a credential"
     if receipt.kind.value == "REFUNDED":
         unproven = "what is still held or paid: it says what was given back"

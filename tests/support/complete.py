@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 import act
+from act.delegation.credential import open_credential
 from act.delegation.lifecycle import Causer, LifecycleAction, MandateState
 from act.delegation.mandate import MandateKey
 from act.envelope.objects import Format
@@ -20,7 +21,8 @@ from act.payment.charge import HOLD_SECONDS, ChargeAction
 from act.payment.instruction import sign_instruction
 from act.payment.ledger import Entry, EntryKind
 from act.payment.receipt import open_receipt, receipt_maker
-from tests.support.world import PRINCIPAL, PSP, SHOP, SUB_AGENT, WALLET, World, key
+from act.wire.base64url import base64url_encode
+from tests.support.world import ABSENT, PRINCIPAL, PSP, SHOP, SUB_AGENT, WALLET, World, key
 
 ADDRESS: Final = "A" * 43
 """A delivery address, digested, in base64url."""
@@ -165,11 +167,17 @@ def complete_receipts(path: Path, format: Literal["cose", "jose"] = "cose") -> d
     """One receipt of every state by its name, with counters of all kinds, those of a link and of counts among them."""
     world = World(format=format)
     service = world.service(path)
-    first = complete_payment(world)
+    old = world.mint(**complete_document(world, supersedes=ABSENT))
+    service.register(old)
+    replaced = base64url_encode(open_credential(old).opened.identity)
+    first = complete_payment(world, world.mint(**complete_document(world, supersedes=replaced)))
     mandate, link = first.chain
+    succeeded = service.register(mandate)
+    assert succeeded is not None, "a successor's registration is acknowledged"
     charge = service.authorize(first)
     part = act.Amount(charge.amount.minor - 1, charge.amount.currency)
     receipts = {
+        "SUCCEEDED": succeeded.receipt,
         "RESERVED": charge.receipt,
         "PARTIALLY_CAPTURED": service.capture(charge.id, part, capture_no="S-1").receipt,
         "CAPTURED": service.capture(charge.id, act.Amount(1, charge.amount.currency), capture_no="S-2").receipt,

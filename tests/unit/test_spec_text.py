@@ -20,6 +20,7 @@ from act.parties import parse_parties
 from act.payment import receipt, request
 from act.payment.instruction import content as instruction
 from act.payment.ledger import EntryKind
+from act.stores.sql.reservation import RECORDED_REFUSALS
 from act.stores.sqlite.schema import SCHEMA
 from act.wire import cbor
 
@@ -132,7 +133,7 @@ def test_the_claims_of_an_object_are_the_readers(page: str, claims: Fields, body
 
 def test_the_shapes_of_receipts_are_the_readers() -> None:
     head = ["request, order, order_no, amount, currency", "trade_no", "hold_expires_at", "code", "capture_no", "refund_no"]
-    head += ["instruction", "caused_by", "link", "credential_state"]
+    head += ["instruction", "caused_by", "link", "credential_state", "supersedes"]
     for kind in EntryKind:
         row = re.search(rf"^\| {kind.value} \| (.*) \|$", text_of("receipt.md"), re.MULTILINE)
         assert row is not None, kind
@@ -141,6 +142,11 @@ def test_the_shapes_of_receipts_are_the_readers() -> None:
         assert shown == receipt._SHAPES[kind], kind
         optional = {name for name, cell in zip(head, cells, strict=False) if cell == "may"}
         assert optional == receipt._OPTIONAL[kind] - {"tzdata_version"}, kind
+
+
+def test_the_refusals_that_are_recorded_are_the_ledgers() -> None:
+    told = text_of("refusals.md").partition("Recorded in the ledger")[2].partition("No other refusal")[0]
+    assert set(re.findall(r"`([a-z_]+)`", told)) == RECORDED_REFUSALS
 
 
 def test_the_shapes_of_instructions_are_the_readers() -> None:

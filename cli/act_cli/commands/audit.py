@@ -14,6 +14,7 @@ import act
 from act_cli import options, views, words
 from act_cli.commands.restoration import backup, reconcile
 from act_cli.files import load_parties
+from act_cli.instructions import short_identity
 from act_cli.manners import Exit, Manners, instant_text, money, visible
 from act_cli.objects import read_object
 from act_cli.program import Command, Group, example
@@ -34,8 +35,8 @@ _STYLES = {"REFUSED": "bold red", "REVOKED": "bold red", "CAPTURED": "bold green
 def statement(manners: Manners, mandate_path: str, ledger_path: str, parties_path: str) -> Exit:
     """Show everything that happened under a mandate.
 
-    One line for each entry of the ledger, refusals included, oldest first. The mandate must be genuine, and the ledger must be
-    the one it names. With --json each entry is the receipt that was made of it.
+    One line for each entry of the ledger, refusals included, oldest first; a mandate and its successors have one statement. The
+    mandate must be genuine, and the ledger must be the one it names. With --json each entry is the receipt that was made of it.
     """
     data, found = read_object(manners, mandate_path, "mandate")
     parties = load_parties(parties_path)
@@ -43,6 +44,8 @@ def statement(manners: Manners, mandate_path: str, ledger_path: str, parties_pat
         entries = service.statement(data)
     key = views.mandate_key_view(found.content.mandate)
     title = f"{len(entries)} entries of mandate {words.mandate_id(key['delegation_id'])}"
+    if any(each.supersedes is not None for each in entries):
+        title += " and of those that it replaced or that replaced it"
     shown: list[RenderableType] = [Text(title, style="bold")]
     if entries:
         shown += [words.blank(), _entries(entries)]
@@ -58,6 +61,8 @@ def _entries(entries: tuple[act.Receipt, ...]) -> Table:
     table.add_column("payee and order", overflow="fold")
     for each in entries:
         what, why = each.kind.value, each.code or each.capture_no or each.refund_no or ""
+        if each.supersedes is not None:
+            why = f"mandate {words.mandate_id(each.delegation_id)} replaces {short_identity(each.supersedes)}"
         amount = each.amount.text if each.amount is not None else ""
         about = " ".join(filter(None, (each.audience[0] if each.order_no else "", each.order_no, why)))
         table.add_row(instant_text(each.issued_at), Text(what, style=_STYLES.get(what, "")), amount, Text(visible(about)))

@@ -29,7 +29,8 @@ _SERVICE: Final = {"ledger_path": "--ledger", "ledger_id": "--ledger-id", "parti
 _ONLY_SERVICE: Final = {"ledger_id": "--ledger-id", "parties_path": "--parties", "receipt_path": "--receipt-out",
                         "retired_paths": "--retired-key"}  # fmt: skip
 _ONLY_SIGNER: Final = {"out_path": "--out", "issuer": "--issuer", "reason": "--reason"}
-_DONE: Final = {"SUSPENDED": "is suspended", "RESUMED": "may go on", "REVOKED": "is stopped"}
+_DONE: Final = {"SUSPENDED": "is suspended", "RESUMED": "may go on", "REVOKED": "is stopped",
+                "SUCCEEDED": "was replaced"}  # fmt: skip
 
 
 def _lifecycle(function: F) -> F:
@@ -232,7 +233,7 @@ def _acknowledge(
     mandate_id = words.mandate_id(done.mandate.delegation_id)
     named = f"link {links} below the mandate {mandate_id}" if links else f"mandate {mandate_id}"
     kind, state = done.kind.value, done.state.value
-    heading = " STOPPED " if kind == "REVOKED" else f" {kind} "
+    heading = {"REVOKED": " STOPPED ", "SUCCEEDED": " REPLACED "}.get(kind, f" {kind} ")
     with saying(manners, f"the {named} {_DONE[kind]}"):
         write_receipt(receipt_path, done.receipt, force=force)
         return answer_with_receipt(
@@ -241,6 +242,10 @@ def _acknowledge(
             {"mandate": views.mandate_key_view(done.mandate), "kind": kind, "state": state, "replayed": done.replayed},
             Text.assemble((heading, "bold black on green"), f" {named}"),
             ("means", _meaning(state, ledger_id)),
+            (
+                "successor",
+                "goes on: what is to be stopped now is the mandate that replaced it" if kind == "SUCCEEDED" else None,
+            ),
             ("replayed", "yes: it was done before, and nothing changed now" if done.replayed else None),
         )
 

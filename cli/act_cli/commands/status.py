@@ -15,6 +15,7 @@ from rich.text import Text
 import act
 from act_cli import options, views, words
 from act_cli.files import STANDARD, load_parties
+from act_cli.instructions import short_identity
 from act_cli.manners import Exit, Manners, decimal, instant_text, money, visible
 from act_cli.objects import read_chain
 from act_cli.program import Command, example
@@ -47,7 +48,8 @@ def status(
     """Show what a mandate has left, and its charges.
 
     The mandate must be genuine, and the ledger must be the one it names. Every link that was paid under is shown with what it
-    has left; with --link also what its agent can really still spend, which is the least that it and all above it have left.
+    has left; with --link also what its agent can really still spend, which is the least that it and all above it have left. The
+    charges of the mandates that it replaced are its own.
     """
     if (mandate_path, *link_paths).count(STANDARD) > 1:
         raise click.UsageError("Only one of MANDATE and --link can be standard input")
@@ -66,9 +68,12 @@ def status(
         state = "Expired"
     counters = known.counters if known is not None else ()
     limits = [views.LimitUse(each.name, each.cap, each.captured, each.held, each.unit, each.turns_at) for each in counters]
-    if not limits:  # nothing was charged yet, so every limit is untouched
+    is_replaced = known is not None and known.successor is not None
+    if not limits and not is_replaced:  # nothing was charged yet, so every limit is untouched
         limits = _untouched(mandate, now)
     own, below = _by_credential(limits, chain, now)
+    if is_replaced:  # its limits count no more
+        own = []
     standings = {_name_of(each.identity): each.standing for each in known.links} if known is not None else {}
     below |= {name: [] for name in standings if name not in below and _is_stopped(standings[name])}
     charges = known.charges if known is not None else ()
@@ -93,14 +98,16 @@ def status(
     view["suspended_by"] = _standing_view(known.standing if known is not None else None)["suspended_by"]
     if leaf is not None:
         view["leaf"] = leaf
+    view |= _line_view(known)
     manners.answer({"outcome": "accepted", "mandate": key, "known": known is not None, **view}, shown)
     return Exit.ACCEPTED
 
 
 def _mandate_shown(mandate: act.Mandate, state: str, end: int, known: act.MandateStatus | None) -> list[RenderableType]:
     """Whose mandate it is, and how it stands."""
+    stands = "REPLACED" if known is not None and known.successor is not None else state.upper()
     return [
-        Text(f" {state.upper()} ", style="bold black on green" if state == "Active" else "bold white on red"),
+        Text(f" {stands} ", style="bold black on green" if state == "Active" else "bold white on red"),
         words.facts(
             ("mandate id", words.mandate_id(mandate.delegation_id)),
             ("principal", mandate.delegator_identity),
@@ -109,8 +116,29 @@ def _mandate_shown(mandate: act.Mandate, state: str, end: int, known: act.Mandat
             ("valid", f"until just before {instant_text(end)}"),
             ("suspended by", _causers(known.standing) if known is not None else None),
             ("used", None if known is not None else "never at this ledger"),
+            *_line_facts(mandate, known),
         ),
     ]
+
+
+def _line_facts(mandate: act.Mandate, known: act.MandateStatus | None) -> list[words.Fact]:
+    """Which mandates it replaced, and which one has replaced it."""
+    if known is None:
+        if mandate.supersedes is None:
+            return []
+        what = "from its first payment on; what was spent under that one will count here"
+        return [("replaces", f"{short_identity(mandate.supersedes)} {what}")]
+    replaced = ", ".join(short_identity(each) for each in reversed(known.predecessors))
+    successor = known.successor.hex() if known.successor is not None else None
+    return [("replaces", replaced or None), ("replaced by", successor)]
+
+
+def _line_view(known: act.MandateStatus | None) -> dict[str, Any]:
+    """The same as JSON, the oldest first."""
+    return {
+        "predecessors": [each.hex() for each in known.predecessors] if known is not None else [],
+        "successor": known.successor.hex() if known is not None and known.successor is not None else None,
+    }
 
 
 def _untouched(mandate: act.Mandate, now: int) -> list[views.LimitUse]:
