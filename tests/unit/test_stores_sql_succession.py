@@ -188,6 +188,31 @@ def test_a_limit_that_is_new_counts_what_was_before(ledger: SqlLedger) -> None:
     assert told(pay(ledger, strict, 9, 191, at)) == "period_amount_exceeded"
 
 
+def test_a_new_limit_counts_what_was_given_back_as_given_back(ledger: SqlLedger) -> None:
+    first = replace(issued(1, times(9)), refund_restores=True)
+    charges = [held(ledger, first, number) for number in (1, 2)]
+    for charge in charges:
+        ledger.capture(charge.id, 100, NOW_SECONDS, MAKE_RECEIPT)
+    ledger.refund(charges[0].id, 100, "R-1", NOW_SECONDS, MAKE_RECEIPT)
+    ledger.refund(charges[1].id, 40, "R-1", NOW_SECONDS, MAKE_RECEIPT)
+    second = replace(issued(3, both(only(1_000), sliding(800)), supersedes=first), refund_restores=True)
+    ledger.register(second, NOW_SECONDS, MAKE_RECEIPT)
+    assert stands(ledger, second) == {TOTAL: (0, 60, 1_000), SLIDING: (0, 60, 800)}
+
+
+def test_a_new_sliding_limit_begins_where_it_always_does(ledger: SqlLedger) -> None:
+    """What was reserved just so many seconds ago counts no more, a second later it does."""
+    first = issued(1, only(5_000))
+    for number, ago in ((1, 601), (2, 600), (4, 599)):
+        held(ledger, first, number, number, NOW_SECONDS - ago)
+    second = issued(3, sliding(800), supersedes=first)
+    ledger.register(second, NOW_SECONDS, MAKE_RECEIPT)
+    assert stands(ledger, second) == {SLIDING: (4, 0, 800)}
+    rows = ledger.status(second.key, NOW_SECONDS - 1)
+    assert rows is not None
+    assert [each.held for each in rows.counters] == [4]  # a clock that goes back finds no more than was carried
+
+
 def test_a_limit_that_is_gone_counts_no_more_and_comes_back_whole(ledger: SqlLedger) -> None:
     every = both(only(5_000), times(9), day(900), sliding(800))
     first = issued(1, every)

@@ -1,5 +1,5 @@
-"""A ledger restored from before a mandate was replaced: the successor itself and its receipts make it whole. Real mandates, through
-the payment service."""
+"""A ledger restored from before a mandate was replaced: the successor itself and its receipts make it whole. Real mandates,
+through the payment service."""
 
 from __future__ import annotations
 
