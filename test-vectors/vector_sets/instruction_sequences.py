@@ -12,7 +12,7 @@ from vector_sets.linked import DEPTH, link
 from vector_sets.story import Story, money, receipt_of, refusal_of
 from vector_sets.world import NOW, mandate, uuid_of
 
-__all__ = ["STORIES"]
+__all__ = ["STORIES", "Instructed"]
 
 _DAY: Final = 86_400
 _KINDS: Final = {"suspend": "SUSPENDED", "resume": "RESUMED", "revoke": "REVOKED"}
@@ -20,7 +20,7 @@ _CLOSED: Final = "transition_not_allowed"
 
 
 @dataclass
-class _Instructed(Story):
+class Instructed(Story):
     """A sequence with instructions, and a model of what each must answer: by credential, the receipts of the stops that stand,
     by whose doing."""
 
@@ -164,7 +164,7 @@ class _Instructed(Story):
 
 
 def _suspended() -> Story:
-    story = _Instructed("instruct-suspend", "A suspension stands until whoever gave it lifts it; neither the principal nor "
+    story = Instructed("instruct-suspend", "A suspension stands until whoever gave it lifts it; neither the principal nor "
                         "risk control undoes the other's.", ["ACT-LED-03", "ACT-LED-12", "ACT-LED-13"])  # fmt: skip
     root = story.root("mandate", mandate({"act.max_total_amount": "50.00"}), 5_000)
     for number in range(1, 5):
@@ -185,7 +185,7 @@ def _suspended() -> Story:
 
 
 def _revoked() -> Story:
-    story = _Instructed("instruct-revoke", "The agent gives its mandate back, and nothing leaves Revoked.",
+    story = Instructed("instruct-revoke", "The agent gives its mandate back, and nothing leaves Revoked.",
                         ["ACT-LED-02", "ACT-LED-13"])  # fmt: skip
     root = story.root("mandate", mandate({"act.max_total_amount": "50.00"}), 5_000)
     story.payment("payment-1", pay([root], 1, 1_000))
@@ -199,7 +199,7 @@ def _revoked() -> Story:
 
 
 def _replayed() -> Story:
-    story = _Instructed("instruct-replay", "The same instruction again is answered with the receipt of then, whatever happened "
+    story = Instructed("instruct-replay", "The same instruction again is answered with the receipt of then, whatever happened "
                         "since, and does nothing; its id stands for no other.", ["ACT-LED-12"])  # fmt: skip
     root = story.root("mandate", mandate({"act.max_total_amount": "50.00"}), 5_000)
     story.root("other", mandate({"cti": uuid_of("other"), "act.max_total_amount": "50.00"}), 5_000)
@@ -218,7 +218,7 @@ def _replayed() -> Story:
 
 def _expired() -> Story:
     end = NOW + 300
-    story = _Instructed("instruct-expired", "Nothing leaves Expired by instruction; a link expires by its own end.",
+    story = Instructed("instruct-expired", "Nothing leaves Expired by instruction; a link expires by its own end.",
                         ["ACT-LED-13"])  # fmt: skip
     root = story.root("mandate", root_of("50.00"), 5_000)
     story.below("link", link(root, {"exp": end}), "mandate")
@@ -230,7 +230,7 @@ def _expired() -> Story:
 
 
 def _links() -> Story:
-    story = _Instructed("instruct-link", "A link that is stopped stops what is below it, and nothing beside or above it.",
+    story = Instructed("instruct-link", "A link that is stopped stops what is below it, and nothing beside or above it.",
                         ["ACT-LED-02", "ACT-LED-03", "ACT-LED-13"])  # fmt: skip
     root = story.root("mandate", root_of("50.00", 2), 5_000)
     first = story.below("link-1", link(root, {DEPTH: 1}), "mandate")
@@ -254,7 +254,7 @@ def _links() -> Story:
 
 
 def _link_voids() -> Story:
-    story = _Instructed("instruct-link-void", "Where the mandate says so, what is held below a revoked link is voided, and "
+    story = Instructed("instruct-link-void", "Where the mandate says so, what is held below a revoked link is voided, and "
                         "nothing else.", ["ACT-LED-02"])  # fmt: skip
     changes = {"act.max_total_amount": "50.00", DEPTH: 1, "act.ext.status.on_revoke": "void"}
     root = story.root("mandate", mandate(changes), 5_000)
@@ -271,7 +271,7 @@ def _link_voids() -> Story:
 
 
 def _charges() -> Story:
-    story = _Instructed("instruct-charge", "A payee captures, refunds and voids its own charges by instruction, each once; the "
+    story = Instructed("instruct-charge", "A payee captures, refunds and voids its own charges by instruction, each once; the "
                         "payment service may void.", ["ACT-INS-05", "ACT-LED-06", "ACT-LED-10", "ACT-LED-12"])  # fmt: skip
     root = story.root("mandate", mandate({"act.max_total_amount": "50.00"}), 5_000)
     for number in (1, 2, 3):

@@ -82,6 +82,9 @@ _INSTRUCTED: Final = {"act.instruction": bytes(range(32))}
 _BY_PRINCIPAL: Final = _INSTRUCTED | {"act.caused_by": "principal"}
 _SUSPENDED: Final = _REVOKED | _BY_PRINCIPAL | {"act.state": "SUSPENDED"}
 _RESUMED: Final = _REVOKED | _BY_PRINCIPAL | {"act.state": "RESUMED", "act.credential_state": "Active"}
+_TOOK_OVER: Final = _REVOKED | {"act.state": "SUCCEEDED", "act.counters": [_counter(1800, 0, 1800, 0)]}
+_REPLACES: Final = {"act.supersedes": bytes(range(64, 96))}
+_SUCCEEDED: Final = _TOOK_OVER | _REPLACES | {"act.sequence": 2, "act.previous": identity(receipt())}
 _OF_LINK: Final = {"act.link": bytes(range(32, 64))}
 
 
@@ -153,6 +156,14 @@ def _judged() -> list[Vector]:
         _bad("resumed", "Nor is its end.", "receipt_mismatch", "receipt.act.order", receipt(_RESUMED)),
         _bad("resumed-still-suspended", "One suspension ends while another stands.", "receipt_mismatch", "receipt.act.order",
              receipt(_RESUMED | {"act.credential_state": "Suspended"})),
+        _bad("succeeded", "A successor took over: that is about no order.", "receipt_mismatch", "receipt.act.order",
+             receipt(_SUCCEEDED)),
+        _bad("succeeded-above-cap", "What was spent may be above a cap that was lowered.", "receipt_mismatch",
+             "receipt.act.order", receipt(_SUCCEEDED | {"act.counters": [_counter(30_000, 0, 30_000, 0)]})),
+        _bad("succeeded-first", "Nothing was entered under the mandate that was replaced.", "receipt_mismatch",
+             "receipt.act.order", receipt(_TOOK_OVER | _REPLACES)),
+        _bad("refused-superseded", "A mandate that was replaced pays no more; its limits count no more.", "receipt_not_paid",
+             "receipt.act.state", receipt(_REFUSED | {"act.code": "credential_superseded", "act.counters": []})),
         _bad("issued-plus-11", "A receipt from the future.", "receipt_mismatch", "receipt.iat", receipt({"iat": NOW + 11})),
         _bad("voided", "The hold was released.", "receipt_not_paid", "receipt.act.state", receipt(_VOIDED)),
         _bad("expired", "The hold has ended, and was released.", "receipt_not_paid", "receipt.act.state", receipt(_EXPIRED)),
@@ -217,6 +228,17 @@ _SHAPES: tuple[tuple[str, str, str, str, Mapping[str, Any]], ...] = (
      {**_REVOKED, "act.caused_by": "agent"}),
     ("revoked-link-without-instruction", "A link is revoked by instruction alone.", "claim_invalid", "act",
      {**_REVOKED, **_OF_LINK}),
+    ("succeeded-without-predecessor", "A succession says which mandate was replaced.", "claim_invalid", "act",
+     _TOOK_OVER),
+    ("succeeded-instructed", "Who signed for it is the issuer of the successor.", "claim_invalid", "act",
+     {**_SUCCEEDED, **_BY_PRINCIPAL}),
+    ("succeeded-link", "No link replaces another.", "claim_invalid", "act", {**_SUCCEEDED, **_OF_LINK}),
+    ("succeeded-amount", "Nothing is paid by it.", "claim_invalid", "act",
+     {**_SUCCEEDED, "act.amount": "18.00", "act.currency": "CNY"}),
+    ("supersedes-31", "An identity is 32 bytes.", "claim_invalid", "act.supersedes",
+     {**_SUCCEEDED, "act.supersedes": bytes(31)}),
+    ("reserved-supersedes", "A reservation replaces no mandate.", "claim_invalid", "act", {"act.supersedes": bytes(32)}),
+    ("revoked-supersedes", "Nor does a revocation.", "claim_invalid", "act", {**_REVOKED, "act.supersedes": bytes(32)}),
     ("code-unknown", "A refusal code that is not in the table.", "claim_invalid", "act.code", {**_REFUSED,
      "act.code": "no_mood"}),
     ("code-list", "A refusal code is a text.", "claim_invalid", "act.code", {**_REFUSED, "act.code": []}),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from act.wire import cbor
-from vector_sets import chain_sequences, instruction_sequences, world
+from vector_sets import chain_sequences, instruction_sequences, succession_sequences, world
 from vector_sets.charge_sequences import CHARGE_STORIES
 from vector_sets.quota_sequences import QUOTA_STORIES
 from vector_sets.shape import vector_file
@@ -322,5 +322,11 @@ def sequences_file() -> dict[str, Any]:
         _revocation_first, _revocation_voids, _revocation_honors, _capture, _void, _hold, _compromised,
     )  # fmt: skip
     about = "Each is a list of calls to payment service `psp-1` over one new ledger: what every call answers and leaves behind."
-    more = (*CHARGE_STORIES, *QUOTA_STORIES, *chain_sequences.STORIES, *instruction_sequences.STORIES)
+    more = (
+        *CHARGE_STORIES,
+        *QUOTA_STORIES,
+        *chain_sequences.STORIES,
+        *instruction_sequences.STORIES,
+        *succession_sequences.STORIES,
+    )
     return vector_file("sequences", about, [make().vector() for make in (*stories, *more)])

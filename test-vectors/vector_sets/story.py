@@ -57,6 +57,7 @@ class _Mandate:
     quotas: tuple[Quota, ...] = ()
     restores: bool = False
     end: int = MANDATE_END
+    successor: str | None = None
 
 
 @dataclass
@@ -330,6 +331,9 @@ class Story:
         return {"charge": shown} | receipt_of(receipt, sequence)
 
     def _standing(self, row: _Mandate, charges: list[_Charge], at: int) -> dict[str, Any]:
+        if row.successor is not None:
+            line = self.mandates[row.successor].sequence
+            return {"state": "Revoked", "receipts": line, "counters": [], "successor": row.successor}
         counters: list[dict[str, Any]] = []
         for name, each in sorted(row.counters.items(), key=lambda item: item[0].rpartition("/")[0]):
             if each.counted:

@@ -11,7 +11,9 @@ from typing import Any, Final
 import pytest
 
 import act
+from act.delegation.credential import open_credential
 from act.delegation.limits import Unit
+from act.envelope.objects import open_object
 from act.parties import EnrolledKey, Parties, PartiesTable, Role, parse_parties
 from act.payment.receipt import open_receipt, recorded_receipt
 
@@ -83,6 +85,7 @@ class Runner:
         )
         self.charges: dict[str, str] = {}
         self.receipts: dict[tuple[bytes, int], act.Receipt] = {}
+        self.lines: dict[bytes, bytes] = {}
 
     def run(self, step: dict[str, Any]) -> None:
         """Make the call; compare its answer and what it left behind."""
@@ -102,13 +105,17 @@ class Runner:
                 "where": refusal.where,
                 "replayed": refusal.replayed,
             } == found
+            self._require_taken_over(expect)
             told = expect.get("receipt")  # of the refusal itself, or of the end that the charge came to
             self._require_receipt(told, refusal.receipt, refusal.code if told and told["state"] == "REFUSED" else None)
         else:
             answer = self._call(step)
             for expired in expect.get("expired", ()):
                 self._require_expired(expired)
-            if "receipt" not in expect:
+            self._require_taken_over(expect)
+            if "recorded" in expect:
+                assert answer is None
+            elif "receipt" not in expect:
                 assert [each.id for each in answer] == [self.charges[each["name"]] for each in expect["expired"]]
             elif "charge" in expect:
                 self._require_charge(expect["charge"], answer)
@@ -142,6 +149,8 @@ class Runner:
                 return self.service.expire_holds()
             case "void":
                 return self.service.void(self.charges.get(step["charge"], step["charge"]))
+            case "register":
+                return self.service.register(self.objects[step["mandate"]])
             case "revoke":
                 return self.service.revoke(self.objects[step["mandate"]])
             case "instruct":
@@ -189,7 +198,25 @@ class Runner:
         mandate = self.ledger.charge(charge_id).request.mandate
         recorded = recorded_receipt(self.ledger.receipts(mandate)[expect["sequence"] - 1])
         assert (recorded.kind.value, recorded.trade_no) == ("EXPIRED", charge_id)
-        self.receipts[recorded.credential, recorded.sequence] = recorded
+        self.receipts[self._line(recorded), recorded.sequence] = recorded
+
+    def _require_taken_over(self, expect: dict[str, Any]) -> None:
+        """A successor took over in this call; registering it gives the receipt of that, which names the one it replaces."""
+        if "succeeded" not in expect:
+            return
+        mandate = self.objects[expect["succeeded"]["mandate"]]
+        done = self.service.register(mandate)
+        assert done is not None
+        assert done.replayed
+        self._require_receipt({"state": "SUCCEEDED", "sequence": expect["succeeded"]["sequence"]}, done.receipt, None)
+        said, content = open_receipt(done.receipt).receipt, open_credential(mandate)
+        assert (said.credential, said.supersedes) == (content.opened.identity, content.content.mandate.supersedes)
+
+    def _line(self, receipt: act.Receipt) -> bytes:
+        """Whose chain of receipts it belongs to: the first mandate of a line, each of which replaced the one before."""
+        if receipt.supersedes is not None:
+            self.lines[receipt.credential] = self.lines.get(receipt.supersedes, receipt.supersedes)
+        return self.lines.get(receipt.credential, receipt.credential)
 
     def _require_receipt(self, expect: dict[str, Any] | None, data: bytes | None, code: str | None) -> None:
         """The receipt says what happened, and continues its mandate's chain: sequence, previous, counters."""
@@ -201,18 +228,27 @@ class Runner:
         receipt = open_receipt(data).authenticate(self.parties)
         assert {"state": receipt.kind.value, "sequence": receipt.sequence} == expect
         assert receipt.code == code
-        seen = self.receipts.setdefault((receipt.credential, receipt.sequence), receipt)
+        line = self._line(receipt)
+        seen = self.receipts.setdefault((line, receipt.sequence), receipt)
         assert seen == receipt
-        before = self.receipts.get((receipt.credential, receipt.sequence - 1))
+        before = self.receipts.get((line, receipt.sequence - 1))
         assert receipt.previous == (before.identity if before else None)
+
+    def _name_of(self, identity: bytes) -> str:
+        signed: dict[str, bytes] = {name: data for name, data in self.objects.items() if data[:1] in (b"e", b"\xd2")}
+        return next(name for name, data in signed.items() if open_object(data).identity == identity)
 
     def _standing(self, mandate: bytes) -> dict[str, Any] | None:
         status = self.service.status(mandate)
         if status is None:
             return None
         last: dict[str, tuple[int, int]] = {}
-        chain = [receipt for (credential, _), receipt in sorted(self.receipts.items()) if credential == status.identity]
+        line = self.lines.get(status.identity, status.identity)
+        chain = [receipt for (credential, _), receipt in sorted(self.receipts.items()) if credential == line]
         for receipt in chain:
+            if receipt.supersedes is not None:  # limits that it does not name count no more; windows that ended before go on
+                named = {change.name for change in receipt.counters}
+                last = {name: used for name, used in last.items() if name in named or "@" in name or "/" in name}
             for change in receipt.counters:
                 if "~" in change.name:  # it also moves by time
                     continue
@@ -223,8 +259,9 @@ class Runner:
         stands = {counter.name: (counter.held, counter.captured) for counter in stored.counters if "~" not in counter.name}
         open_now = {name: last.get(name, (0, 0)) for name in stands}
         assert open_now == stands
-        assert stands or set(last.values()) <= {(0, 0)}  # a refusal can come before any charge
-        return {
+        assert stands or status.successor is not None or set(last.values()) <= {(0, 0)}  # a refusal can come before any charge
+        shown = {} if status.successor is None else {"successor": self._name_of(status.successor)}
+        return shown | {
             "state": status.state.value,
             "receipts": len(chain),
             "counters": [

@@ -44,7 +44,7 @@ KINDS: Final = (
     "chains", "orders", "payments", "instructions", "receipts", "sequences", "envelopes-jose", "mandates-jose", "chains-jose",
     "orders-jose", "payments-jose", "instructions-jose", "receipts-jose", "sequences-jose",
 )  # fmt: skip
-MAX_TOTAL_BYTES: Final = 10_000_000
+MAX_TOTAL_BYTES: Final = 12_000_000
 
 # What no published vector can show, and why. The first is a code, the second a rule.
 UNPROVOKED: Final = {
