@@ -408,17 +408,43 @@ def test_revoking_the_successor_ends_what_the_old_one_holds(ledger: SqlLedger) -
     assert told(pay(ledger, A, 3)) == "credential_superseded"
 
 
-@pytest.mark.parametrize("old", ["unknown", "suspended"])
-def test_a_successor_that_may_not_take_over_can_be_revoked(ledger: SqlLedger, old: str) -> None:
-    if old == "suspended":
-        ledger.change(A, (), SUSPEND, cause(), NOW_SECONDS, MAKE_RECEIPT)
-    with refused("predecessor_unknown" if old == "unknown" else "credential_suspended", PLACE):
+def test_a_successor_that_may_not_take_over_can_be_revoked(ledger: SqlLedger) -> None:
+    ledger.change(A, (), SUSPEND, cause(), NOW_SECONDS, MAKE_RECEIPT)
+    with refused("credential_suspended", PLACE):
         ledger.change(B, (), SUSPEND, cause(3), NOW_SECONDS, MAKE_RECEIPT)
-    ledger.change(B, (), REVOKE, cause(4), NOW_SECONDS, MAKE_RECEIPT)
+    revoked = ledger.change(B, (), REVOKE, cause(4), NOW_SECONDS, MAKE_RECEIPT)
+    assert recorded_receipt(revoked.receipt).supersedes is None
     assert told(pay(ledger, B, 2)) == "credential_revoked"
-    if old == "suspended":
-        ledger.change(A, (), RESUME, cause(5), NOW_SECONDS, MAKE_RECEIPT)
+    ledger.change(A, (), RESUME, cause(5), NOW_SECONDS, MAKE_RECEIPT)
     held(ledger, A, 3)
+
+
+@pytest.mark.parametrize("own_word", [False, True])
+def test_revoking_a_successor_stops_what_it_replaces_also_unseen(ledger: SqlLedger, place: Place, *, own_word: bool) -> None:
+    """Or the agent would go back to the mandate before, which its principal believes replaced and revoked."""
+    with nothing_moves(place), refused("predecessor_unknown", PLACE):
+        ledger.change(B, (), SUSPEND, cause(3), NOW_SECONDS, MAKE_RECEIPT)
+    if own_word:
+        revoked = ledger.revoke(B, NOW_SECONDS, MAKE_RECEIPT)
+    else:
+        revoked = ledger.change(B, (), REVOKE, cause(4), NOW_SECONDS, MAKE_RECEIPT)
+    assert recorded_receipt(revoked.receipt).supersedes == A.identity
+    assert told(pay(ledger, B, 2)) == "credential_revoked"
+    first = pay(ledger, A, 3)
+    assert told(first) == "credential_superseded"
+    assert recorded_receipt(first.receipt).credential == A.identity
+    with nothing_moves(place):
+        assert pay(ledger, A, 3).replayed
+        with refused("credential_revoked", PLACE):
+            pay(ledger, C, 4)
+        assert ledger.revoke(A, NOW_SECONDS, MAKE_RECEIPT).receipt == revoked.receipt
+        registered = ledger.register(A, NOW_SECONDS, MAKE_RECEIPT)
+        assert registered is None or registered.standing is not None
+
+
+def test_revoking_a_link_does_not_let_its_successor_begin_anew(ledger: SqlLedger, place: Place) -> None:
+    with nothing_moves(place), refused("predecessor_unknown", PLACE):
+        ledger.change(B, links_to(1), REVOKE, cause(1, Causer.AGENT), NOW_SECONDS, MAKE_RECEIPT)
 
 
 def test_a_link_below_the_old_mandate_pays_no_more(ledger: SqlLedger) -> None:
