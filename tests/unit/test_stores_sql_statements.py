@@ -176,6 +176,7 @@ def succeed(ledger: SqlLedger) -> None:
     reserve(ledger, 40, line[0], [limit(20_000)], NOW_SECONDS)
     for each in (line[1], line[-1]):
         ledger.status(each.key, NOW_SECONDS)
+    ledger.revoke(replace(mandate(27), supersedes=digest("unseen")), NOW_SECONDS, MAKE_RECEIPT)
 
 
 def _given(limits: tuple[Limit, ...], at: int) -> tuple[Limit, ...]:
