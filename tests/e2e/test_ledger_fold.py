@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -16,6 +18,8 @@ from act.delegation.limits import Limit
 from act.payment.charge import HOLD_SECONDS
 from act.payment.ledger import MandateRecord
 from act.payment.verifier import LinkRecord
+from act.stores.postgres.connection import PostgresTransaction
+from act.stores.sql.audit import audit_ledger
 from act.stores.sql.ledger import SqlLedger
 from tests.support.fold import audit, disagreements
 from tests.support.places import FilePlace, Place, SchemaPlace
@@ -25,13 +29,13 @@ from tests.support.world import NOW_SECONDS, PSP
 BEFORE = NOW_SECONDS - HOLD_SECONDS
 
 
-@pytest.fixture(params=["sqlite", "postgres"])
-def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
-    """A ledger with charges in every state, a refund, a refusal and a revocation, in a file or a schema."""
+@pytest.fixture(scope="module", params=["sqlite", "postgres"])
+def used(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+    """A ledger with charges in every state, a refund, a refusal and a revocation, in a file or a schema. No test changes it."""
     schema = None
     if request.param == "postgres":
         schema = SchemaPlace(request.getfixturevalue("postgres"))
-    place: Place = schema or FilePlace(tmp_path / "ledger.db")
+    place: Place = schema or FilePlace(tmp_path_factory.mktemp("fold") / "ledger.db")
     use(place)
     yield place
     if schema is not None:
@@ -107,8 +111,8 @@ def instruct(ledger: SqlLedger) -> None:
         ledger.change(record, links, action, cause(number, causer), NOW_SECONDS, MAKE_RECEIPT)
 
 
-def test_a_ledger_that_was_only_used_agrees_with_itself(place: Place) -> None:
-    found = audit(place)
+def test_a_ledger_that_was_only_used_agrees_with_itself(used: Place) -> None:
+    found = audit(used)
     assert (found.held_minor, found.captured_minor, found.refunded_minor) == (
         3_000 + 1_800 + 650 + 900 + 4_900,
         400 + 300 + 250 + 900 + 500,
@@ -215,33 +219,50 @@ def test_a_ledger_that_was_only_used_agrees_with_itself(place: Place) -> None:
         "INSERT INTO request SELECT id, 1, 'agent:tea-runner', zeroblob(32), zeroblob(16), zeroblob(32), 1 FROM account",
     ],
 )
-def test_whatever_is_changed_afterwards_is_found(place: Place, statement: str) -> None:
-    if isinstance(place, SchemaPlace):
-        place.write("DROP TRIGGER entry_is_never_changed ON entry")
-        statement = re.sub(
-            r"x'(\w+)'", r"decode('\1', 'hex')", re.sub(r"zeroblob\((\d+)\)", r"decode(repeat('00', \1), 'hex')", statement)
-        )
-        for table in ("mandate", "link", "instruction", "former_mandate"):
-            with place.connect() as connection:
-                constraints = connection.execute(
-                    "SELECT conname FROM pg_constraint WHERE contype IN ('c', 'f') AND conrelid = to_regclass(%s)", (table,)
-                ).fetchall()
-            for (name,) in constraints:
-                place.write(f"ALTER TABLE {table} DROP CONSTRAINT {name}")
-    else:
-        for trigger in ("changed", "deleted", "replaced"):
-            place.write(f"DROP TRIGGER entry_is_never_{trigger}")
-        statement = f"PRAGMA ignore_check_constraints = ON; {statement}"
+def test_whatever_is_changed_afterwards_is_found(used: Place, statement: str, tmp_path: Path) -> None:
+    found = after(used, [statement], tmp_path / "copy.db")
+    assert found
+
+
+def test_an_order_paid_twice_is_found(used: Place, tmp_path: Path) -> None:
+    second = "UPDATE charge SET order_no = 'T-0003' WHERE order_no = 'T-0008'"
+    found = after(used, ["DROP INDEX one_charge_per_order", second], tmp_path / "copy.db")
+    assert any("paid 2 times" in line for line in found), found
+
+
+def after(used: Place, statements: Sequence[str], copy: Path) -> list[str]:
+    """What the audit finds once somebody changed a ledger behind its back: in a copy of the file, in a transaction that is
+    undone. Fails if nothing was changed."""
+    if isinstance(used, SchemaPlace):
+        return _after_in_postgresql(used, statements)
+    assert isinstance(used, FilePlace)
+    with closing(sqlite3.connect(used.path)) as source, closing(sqlite3.connect(copy)) as target:
+        source.backup(target)
+    place = FilePlace(copy)
+    for trigger in ("changed", "deleted", "replaced"):
+        place.write(f"DROP TRIGGER entry_is_never_{trigger}")
     before = place.snapshot()
-    place.write(statement)
+    for statement in statements:
+        place.write(f"PRAGMA ignore_check_constraints = ON; {statement}")
     assert place.snapshot() != before
-    assert disagreements(place)
+    return disagreements(place)
 
 
-def test_an_order_paid_twice_is_found(place: Place) -> None:
-    place.write("DROP INDEX one_charge_per_order")
-    with place.open() as ledger:
-        for number, order_no in ((9, "T-0099"), (10, "T-0098")):
-            ledger.reserve(reservation(number, 1, order_no=order_no, of=mandate(3)), mandate(3), MAKE_RECEIPT)
-    place.write("UPDATE charge SET order_no = 'T-0099' WHERE order_no = 'T-0098'")
-    assert any("paid 2 times" in line for line in disagreements(place))
+def _after_in_postgresql(used: SchemaPlace, statements: Sequence[str]) -> list[str]:
+    with used.connect() as connection:
+        connection.autocommit = False
+        connection.execute("DROP TRIGGER entry_is_never_changed ON entry")
+        for table in ("mandate", "link", "instruction", "former_mandate"):
+            constraints = connection.execute(
+                "SELECT conname FROM pg_constraint WHERE contype IN ('c', 'f') AND conrelid = to_regclass(%s)", (table,)
+            ).fetchall()
+            for (name,) in constraints:
+                connection.execute(f"ALTER TABLE {table} DROP CONSTRAINT {name}")
+        changed = 0
+        for statement in statements:
+            zeros = re.sub(r"zeroblob\((\d+)\)", r"decode(repeat('00', \1), 'hex')", statement)
+            changed += max(connection.execute(re.sub(r"x'(\w+)'", r"decode('\1', 'hex')", zeros)).rowcount, 0)
+        assert changed
+        found = audit_ledger(PostgresTransaction(connection)).disagreements
+        connection.rollback()
+        return found
