@@ -319,7 +319,7 @@ _OPTIONAL: Final[Mapping[EntryKind, frozenset[str]]] = {
     EntryKind.VOIDED: frozenset({"instruction"}),  # of the void, or of the revocation that voided it
     EntryKind.EXPIRED: frozenset(),
     EntryKind.REFUNDED: frozenset({"instruction"}),
-    EntryKind.REVOKED: _OF_LIFECYCLE | {"link"},
+    EntryKind.REVOKED: _OF_LIFECYCLE | {"link", "supersedes"},  # of a successor: what it replaces was never seen
     EntryKind.SUSPENDED: frozenset({"link"}),
     EntryKind.RESUMED: frozenset({"link"}),
     EntryKind.SUCCEEDED: frozenset({"tzdata_version"}),
@@ -333,7 +333,7 @@ def _require_shape(body: dict[str, Any]) -> None:
     present = body.keys() - _ACT.required - {"previous"}
     unfitting = (present - _OPTIONAL[state]) ^ _SHAPES[state]
     if state is EntryKind.REVOKED and not unfitting and "caused_by" not in body:  # called, not instructed: about a mandate
-        unfitting = present
+        unfitting = present - {"supersedes"}
     if unfitting or ("caused_by" in body and "instruction" not in body):
         raise Refused(
             "claim_invalid", "receipt.act", state=state.value, unexpected_or_missing=min(unfitting or {"instruction"})

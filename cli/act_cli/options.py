@@ -103,16 +103,15 @@ def signing_key(whose: str) -> Callable[[F], F]:
     return add
 
 
-def envelope(what: str, default: Envelope | None = "cose") -> Callable[[F], F]:
-    """--format. Without a default it is the mandate's."""
+def envelope(what: str, default: Envelope | None = "cose", usual: str | None = None) -> Callable[[F], F]:
+    """--format. Without a default it is what `usual` says."""
 
     def add(function: F) -> F:
-        usual = default or "the mandate's"
         option: Option[F] = click.option(
             "--format",
             type=click.Choice(["cose", "jose"]),
             default=default,
-            help=f"Envelope of {what}: COSE (compact) or JOSE (text) [default: {usual}].",
+            help=f"Envelope of {what}: COSE (compact) or JOSE (text) [default: {usual or default}].",
         )
         return option(function)
 

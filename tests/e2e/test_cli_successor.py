@@ -53,19 +53,28 @@ def _instead(desk: Desk, *options: str) -> Done:
     return desk.call("mint", *options, "--supersedes", "mandate.cbor", *SIGN)
 
 
-@pytest.mark.parametrize("new", ENVELOPES)
+@pytest.mark.parametrize("told", [False, True])
 @pytest.mark.parametrize("old", ENVELOPES)
-def test_a_successor_names_the_old_mandate_as_its_ledger_does(desk: Desk, old: Any, new: str) -> None:
+def test_a_successor_names_the_old_mandate_as_its_ledger_does(desk: Desk, old: Any, *, told: bool) -> None:
+    """And it has the old mandate's envelope, whether or not it is told so."""
     data = desk.world.mint(format=old)
     desk.write("old.act", data + (b"\n" if old == "jose" else b""))
-    done = desk.call("mint", *NAMES, *TERMS, "--supersedes", "old.act", "--format", new, *SIGN)
+    done = desk.call("mint", *NAMES, *TERMS, "--supersedes", "old.act", *(("--format", old) if told else ()), *SIGN)
     assert done.code == 0, done.err
     known = mandate_record(open_credential(data).authenticate(desk.world.parties))
     mandate = _minted(desk)
     assert mandate.supersedes == known.identity
+    assert open_credential(read_signed(str(desk.folder / "new.act"))).opened.format.value == old
     assert mandate.delegation_id != known.key.delegation_id
     assert "which replaces" in done.err
     assert desk.call("verify", "new.act", "--parties", "parties.json").code == 0
+
+
+def test_a_successor_in_another_envelope_is_not_signed(desk: Desk) -> None:
+    before = listing(desk.folder)
+    done = _instead(desk, *NAMES, *TERMS, "--format", "jose")
+    assert (done.code, "has another envelope" in done.err) == (3, True)
+    assert listing(desk.folder) == before
 
 
 def test_inspect_shows_what_a_mandate_replaces(desk: Desk) -> None:
@@ -119,6 +128,10 @@ OTHERS: dict[str, tuple[dict[str, Any], str]] = {
     "delegator_identity": ({"delegator_identity": OTHER_PRINCIPAL}, PRINCIPAL),
     "ledger": ({"ledger": OTHER_PSP}, PSP),
     "currency": ({"currency": "EUR"}, "CNY"),
+    "ext.quota.refund_restores": (
+        {"ext": {"commerce": {"max_single_amount": "30.00"}, "quota": {"refund_restores": True}}},
+        "another",
+    ),
     "supersedes": ({"supersedes": "A" * 43}, "another mandate than --supersedes names"),
 }
 

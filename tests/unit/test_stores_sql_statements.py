@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, TypeVar, cast
@@ -137,6 +138,7 @@ def everything(database: Database) -> Run:
         for _ in range(2):
             ledger.revoke(record, NOW_SECONDS, MAKE_RECEIPT)
         instruct(ledger, two.charge.id)
+        succeed(ledger)
         ledger.receipts(mandate(1).key)
         ledger.charge(one.charge.id)
         ledger.find(reservation(1).request, reservation(1).request_identity)
@@ -156,6 +158,28 @@ def instruct(ledger: SqlLedger, charge_id: str) -> None:
     by_payee = cause(5, Causer.PAYEE)
     ledger.void(charge_id, NOW_SECONDS, MAKE_RECEIPT, cause=by_payee)
     assert ledger.find_instruction(charge_id, by_payee)
+
+
+def succeed(ledger: SqlLedger) -> None:
+    """What replacing a mandate does, twice: a limit that is new, one that is gone, a window that is counted anew."""
+    window = Window(NOW_SECONDS - 10, NOW_SECONDS + 10, "2026-02-06")
+    day = Limit("ext.quota.day@2026-02-06", 9_000, "period_amount_exceeded", window=window)
+    slides = Limit("ext.quota~60", 9_000, "period_amount_exceeded", sliding_seconds=60, since=NOW_SECONDS - 60)
+    terms = ((limit(20_000), slides), (limit(20_000), day), (day, slides))
+    line: list[MandateRecord] = []
+    for place, limits in enumerate(terms):
+        before = line[-1].identity if line else None
+        line.append(replace(mandate(21 + 2 * place), supersedes=before, own_limits=partial(_given, limits)))
+        ledger.register(line[-1], NOW_SECONDS, MAKE_RECEIPT)
+        reserve(ledger, 30 + place, line[-1], list(limits), NOW_SECONDS)
+    ledger.register(line[-1], NOW_SECONDS, MAKE_RECEIPT)
+    reserve(ledger, 40, line[0], [limit(20_000)], NOW_SECONDS)
+    for each in (line[1], line[-1]):
+        ledger.status(each.key, NOW_SECONDS)
+
+
+def _given(limits: tuple[Limit, ...], at: int) -> tuple[Limit, ...]:
+    return limits
 
 
 def reserve(

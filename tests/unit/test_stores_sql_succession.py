@@ -188,6 +188,31 @@ def test_a_limit_that_is_new_counts_what_was_before(ledger: SqlLedger) -> None:
     assert told(pay(ledger, strict, 9, 191, at)) == "period_amount_exceeded"
 
 
+def test_a_new_limit_counts_what_was_given_back_as_given_back(ledger: SqlLedger) -> None:
+    first = replace(issued(1, times(9)), refund_restores=True)
+    charges = [held(ledger, first, number) for number in (1, 2)]
+    for charge in charges:
+        ledger.capture(charge.id, 100, NOW_SECONDS, MAKE_RECEIPT)
+    ledger.refund(charges[0].id, 100, "R-1", NOW_SECONDS, MAKE_RECEIPT)
+    ledger.refund(charges[1].id, 40, "R-1", NOW_SECONDS, MAKE_RECEIPT)
+    second = replace(issued(3, both(only(1_000), sliding(800)), supersedes=first), refund_restores=True)
+    ledger.register(second, NOW_SECONDS, MAKE_RECEIPT)
+    assert stands(ledger, second) == {TOTAL: (0, 60, 1_000), SLIDING: (0, 60, 800)}
+
+
+def test_a_new_sliding_limit_begins_where_it_always_does(ledger: SqlLedger) -> None:
+    """What was reserved just so many seconds ago counts no more, a second later it does."""
+    first = issued(1, only(5_000))
+    for number, ago in ((1, 601), (2, 600), (4, 599)):
+        held(ledger, first, number, number, NOW_SECONDS - ago)
+    second = issued(3, sliding(800), supersedes=first)
+    ledger.register(second, NOW_SECONDS, MAKE_RECEIPT)
+    assert stands(ledger, second) == {SLIDING: (4, 0, 800)}
+    rows = ledger.status(second.key, NOW_SECONDS - 1)
+    assert rows is not None
+    assert [each.held for each in rows.counters] == [4]  # a clock that goes back finds no more than was carried
+
+
 def test_a_limit_that_is_gone_counts_no_more_and_comes_back_whole(ledger: SqlLedger) -> None:
     every = both(only(5_000), times(9), day(900), sliding(800))
     first = issued(1, every)
@@ -383,17 +408,43 @@ def test_revoking_the_successor_ends_what_the_old_one_holds(ledger: SqlLedger) -
     assert told(pay(ledger, A, 3)) == "credential_superseded"
 
 
-@pytest.mark.parametrize("old", ["unknown", "suspended"])
-def test_a_successor_that_may_not_take_over_can_be_revoked(ledger: SqlLedger, old: str) -> None:
-    if old == "suspended":
-        ledger.change(A, (), SUSPEND, cause(), NOW_SECONDS, MAKE_RECEIPT)
-    with refused("predecessor_unknown" if old == "unknown" else "credential_suspended", PLACE):
+def test_a_successor_that_may_not_take_over_can_be_revoked(ledger: SqlLedger) -> None:
+    ledger.change(A, (), SUSPEND, cause(), NOW_SECONDS, MAKE_RECEIPT)
+    with refused("credential_suspended", PLACE):
         ledger.change(B, (), SUSPEND, cause(3), NOW_SECONDS, MAKE_RECEIPT)
-    ledger.change(B, (), REVOKE, cause(4), NOW_SECONDS, MAKE_RECEIPT)
+    revoked = ledger.change(B, (), REVOKE, cause(4), NOW_SECONDS, MAKE_RECEIPT)
+    assert recorded_receipt(revoked.receipt).supersedes is None
     assert told(pay(ledger, B, 2)) == "credential_revoked"
-    if old == "suspended":
-        ledger.change(A, (), RESUME, cause(5), NOW_SECONDS, MAKE_RECEIPT)
+    ledger.change(A, (), RESUME, cause(5), NOW_SECONDS, MAKE_RECEIPT)
     held(ledger, A, 3)
+
+
+@pytest.mark.parametrize("own_word", [False, True])
+def test_revoking_a_successor_stops_what_it_replaces_also_unseen(ledger: SqlLedger, place: Place, *, own_word: bool) -> None:
+    """Or the agent would go back to the mandate before, which its principal believes replaced and revoked."""
+    with nothing_moves(place), refused("predecessor_unknown", PLACE):
+        ledger.change(B, (), SUSPEND, cause(3), NOW_SECONDS, MAKE_RECEIPT)
+    if own_word:
+        revoked = ledger.revoke(B, NOW_SECONDS, MAKE_RECEIPT)
+    else:
+        revoked = ledger.change(B, (), REVOKE, cause(4), NOW_SECONDS, MAKE_RECEIPT)
+    assert recorded_receipt(revoked.receipt).supersedes == A.identity
+    assert told(pay(ledger, B, 2)) == "credential_revoked"
+    first = pay(ledger, A, 3)
+    assert told(first) == "credential_superseded"
+    assert recorded_receipt(first.receipt).credential == A.identity
+    with nothing_moves(place):
+        assert pay(ledger, A, 3).replayed
+        with refused("credential_revoked", PLACE):
+            pay(ledger, C, 4)
+        assert ledger.revoke(A, NOW_SECONDS, MAKE_RECEIPT).receipt == revoked.receipt
+        registered = ledger.register(A, NOW_SECONDS, MAKE_RECEIPT)
+        assert registered is None or registered.standing is not None
+
+
+def test_revoking_a_link_does_not_let_its_successor_begin_anew(ledger: SqlLedger, place: Place) -> None:
+    with nothing_moves(place), refused("predecessor_unknown", PLACE):
+        ledger.change(B, links_to(1), REVOKE, cause(1, Causer.AGENT), NOW_SECONDS, MAKE_RECEIPT)
 
 
 def test_a_link_below_the_old_mandate_pays_no_more(ledger: SqlLedger) -> None:

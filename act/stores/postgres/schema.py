@@ -57,13 +57,13 @@ CREATE INDEX first_hold_ends ON mandate (account, first_hold_end);
 CREATE TABLE former_mandate (  -- what a successor has replaced: its row in mandate is the successor's now
     account BIGINT NOT NULL,
     identity BYTEA NOT NULL,
-    delegation_id TEXT COLLATE "C" NOT NULL,
-    agent_id TEXT COLLATE "C" NOT NULL,
-    expires_at BIGINT NOT NULL,
-    on_revoke TEXT NOT NULL CHECK (on_revoke IN ('honor', 'void')),
-    pinned_at BIGINT NOT NULL,
+    delegation_id TEXT COLLATE "C",  -- NULL if its successor was revoked before it was seen: then nothing else is known
+    agent_id TEXT COLLATE "C",
+    expires_at BIGINT,
+    on_revoke TEXT CHECK (on_revoke IN ('honor', 'void')),
+    pinned_at BIGINT,
     mandate BIGINT NOT NULL,
-    ended BIGINT NOT NULL,  -- the entry by which its successor took over
+    ended BIGINT NOT NULL,  -- the entry by which its successor took over, or was revoked
     PRIMARY KEY (account, identity),
     UNIQUE (account, delegation_id),
     UNIQUE (account, mandate, ended),

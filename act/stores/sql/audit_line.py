@@ -19,7 +19,11 @@ class FoldedLine:
 
     def __init__(self, mandate: Row, formers: list[Row]) -> None:
         self._mandate: Final = mandate
-        self._formers: Final = sorted(formers, key=lambda former: former["ended"])
+        self._formers: Final = sorted(
+            (former for former in formers if former["delegation_id"] is not None), key=lambda former: former["ended"]
+        )
+        self._unseen: Final = {former["identity"]: former["ended"] for former in formers if former["delegation_id"] is None}
+        self._revoked: Final[dict[bytes, int]] = {}
         self._taken_over: Final[set[int]] = set()
         self._perhaps_gone: Final[set[str]] = set()
 
@@ -35,7 +39,11 @@ class FoldedLine:
     def named(self, entry: Row, receipt: dict[str, Any]) -> dict[str, Any]:
         """Which mandate the receipt of an entry has to name. What a replaced one is refused names that one."""
         whose = self.in_force(entry["sequence"])
+        if entry["kind"] == "REVOKED" and "supersedes" in receipt:
+            self._revoked[receipt["supersedes"]] = entry["sequence"]
         if entry["code"] == "credential_superseded":
+            if self._unseen.get(receipt["credential"], entry["sequence"]) < entry["sequence"]:
+                return {}
             ended = [each for each in self._formers if each["ended"] < entry["sequence"]]
             whose = next((each for each in ended if each["identity"] == receipt["credential"]), whose)
         return {"delegation_id": delegation_id_claim(whose["delegation_id"]), "credential": whose["identity"]}
@@ -81,7 +89,7 @@ class FoldedLine:
 
     def rows(self) -> Iterator[str]:
         """What the stored rows say otherwise, when every entry was applied."""
-        if self._taken_over != {former["ended"] for former in self._formers}:
+        if self._taken_over != {former["ended"] for former in self._formers} or self._revoked != self._unseen:
             yield "the mandates that were replaced are not those of its entries"
 
     def debits(self, row: Row, charge: FoldedCharge, limits: Mapping[str, FoldedLimit]) -> bool:

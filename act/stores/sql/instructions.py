@@ -105,12 +105,14 @@ def change(
     pinned_before: int | None,
 ) -> Outcome:
     """See `Ledger.change`. Without a cause it is the payment service's own word, which can only be a revocation."""
-    found = mandates.find_mandate(tx, mandate.key, lock=True)
+    found = succession.find(tx, mandate, lock=True)
     if found is not None and cause is not None:
         stored = stored_outcome(tx, found.id, cause)
         if stored is not None:
             return stored
-    row = _pin(tx, found, mandate, action, at, make_receipt, pinned_before)
+    may_stand_alone = action is LifecycleAction.REVOKE and not links
+    row = _pin(tx, found, mandate, at, make_receipt, pinned_before, may_stand_alone=may_stand_alone)
+    unseen = _unseen(tx, found, row, mandate)
     mandates.record_links(tx, row, links, at)
     link = links[-1].identity if links else None
     if row.successor is not None:
@@ -131,9 +133,11 @@ def change(
         if action is LifecycleAction.REVOKE and row.record.on_revoke == VOID:
             row = _void_holds(tx, row, link, cause, at, make_receipt)
         sequence = row.last_sequence + 1
-        entry = _entry(tx, row, action, link, cause, after, at)
+        entry = _entry(tx, row, action, link, cause, after, at, unseen)
         outcome = Outcome(mandates.append(tx, row, entry, make_receipt), standing=after)
         standings.keep_stops(tx, row.id, link, stops.after(action, causer, sequence))
+        if unseen is not None:
+            succession.remember_unseen(tx, row, unseen, sequence)
     if cause is not None and not (after == before and _stored(tx, row.id, b"", cause.identity)):  # its voids are its answer
         remember(tx, row.id, cause, sequence)
     return outcome
@@ -143,18 +147,26 @@ def _pin(
     tx: Transaction,
     found: MandateRow | None,
     mandate: MandateRecord,
-    action: LifecycleAction,
     at: int,
     make_receipt: ReceiptMaker,
     pinned_before: int | None,
+    *,
+    may_stand_alone: bool,
 ) -> MandateRow:
-    """The mandate's row. A successor that may not take over is not stopped from being revoked: then it is alone."""
+    """The mandate's row. A successor that may not take over can be revoked all the same: then it stands alone."""
     try:
         return succession.pin(tx, found, mandate, at, make_receipt, pinned_before)
     except Refused as refusal:
-        if action is not LifecycleAction.REVOKE or not refusal.where.startswith(succession.PLACE):
+        if not may_stand_alone or refusal.where != succession.PLACE:
             raise
     return mandates.pin(tx, found, mandate, at, pinned_before)
+
+
+def _unseen(tx: Transaction, found: MandateRow | None, row: MandateRow, mandate: MandateRecord) -> bytes | None:
+    """The identity of what a successor that stands alone would have replaced, if that was never seen here."""
+    if found is not None or mandate.supersedes is None or row.last_sequence:
+        return None
+    return None if mandates.find_identity(tx, mandate.key, mandate.supersedes) is not None else mandate.supersedes
 
 
 def _change_former(tx: Transaction, row: MandateRow, action: LifecycleAction, cause: Cause | None) -> Outcome:
@@ -187,6 +199,7 @@ def _entry(
     cause: Cause | None,
     after: Standing,
     at: int,
+    unseen: bytes | None,
 ) -> Entry:
     record = row.record
     return Entry(
@@ -207,4 +220,5 @@ def _entry(
         caused_by=None if cause is None else cause.causer,
         link=link,
         credential_state=after.state if action is LifecycleAction.RESUME else None,
+        supersedes=unseen,
     )

@@ -168,7 +168,7 @@ class SqlLedger:
         """See `Ledger.foresee`."""
 
         def judge(tx: Transaction) -> None:
-            found = mandates.find_mandate(tx, mandate.key)
+            found = succession.find(tx, mandate)
             mandates.require_pinnable(found, mandate, payment.pinned_before)
             if found is None and mandate.supersedes is not None:
                 old = mandates.find_identity(tx, mandate.key, mandate.supersedes)

@@ -80,25 +80,20 @@ class MandateRow:
 def find_mandate(tx: Transaction, key: MandateKey, *, lock: bool = False) -> MandateRow | None:
     """The row of a mandate, also of one that was replaced; None if the ledger has never seen it. With `lock`, nobody else
     changes anything under it before this transaction ends."""
-    values, locking = (key.issuer, key.delegator_identity, key.delegation_id), tx.locking("mandate") if lock else ""
-    row = (
-        tx.execute(f"{_SELECT} WHERE issuer = ? AND delegator_identity = ? AND delegation_id = ?{locking}", values).fetchone()
-        or tx.execute(
-            f"{_SELECT_FORMER} WHERE issuer = ? AND delegator_identity = ? AND former.delegation_id = ?{locking}", values
-        ).fetchone()
-    )
-    return None if row is None else _mandate(row)
+    return _find(tx, "delegation_id", (key.issuer, key.delegator_identity, key.delegation_id), lock=lock)
 
 
 def find_identity(tx: Transaction, owner: MandateKey, identity: bytes, *, lock: bool = False) -> MandateRow | None:
     """The row of the mandate that has this identity and the owner's issuer and principal, as `find_mandate` gives it."""
-    values, locking = (owner.issuer, owner.delegator_identity, identity), tx.locking("mandate") if lock else ""
-    row = (
-        tx.execute(f"{_SELECT} WHERE issuer = ? AND delegator_identity = ? AND identity = ?{locking}", values).fetchone()
-        or tx.execute(
-            f"{_SELECT_FORMER} WHERE issuer = ? AND delegator_identity = ? AND former.identity = ?{locking}", values
-        ).fetchone()
-    )
+    return _find(tx, "identity", (owner.issuer, owner.delegator_identity, identity), lock=lock)
+
+
+def _find(tx: Transaction, column: str, values: tuple[str | bytes, ...], *, lock: bool) -> MandateRow | None:
+    locking = tx.locking("mandate") if lock else ""
+    own = "issuer = ? AND delegator_identity = ?"
+    row = tx.execute(f"{_SELECT} WHERE {own} AND mandate.{column} = ?{locking}", values).fetchone()
+    if row is None:
+        row = tx.execute(f"{_SELECT_FORMER} WHERE {own} AND former.{column} = ?{locking}", values).fetchone()
     return None if row is None else _mandate(row)
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from act.delegation.lifecycle import LifecycleAction, MandateState
 from act.delegation.mandate import MandateKey
 from act.envelope.objects import Unsigned
-from act.payment.ledger import MandateRecord, ReceiptMaker
+from act.payment.ledger import EntryKind, MandateRecord, ReceiptMaker
 from act.stores.sql import instructions, mandates
 from act.stores.sql.mandates import MandateId
 from act.stores.sql.replay import Chain, GivenReceipt, Replay
@@ -84,7 +84,7 @@ def _lines(receipts: Mapping[bytes, Sequence[GivenReceipt]], known: Container[by
         identity: given.receipt.supersedes
         for identity, chain in receipts.items()
         for given in chain
-        if given.receipt.supersedes is not None
+        if given.receipt.kind is EntryKind.SUCCEEDED and given.receipt.supersedes is not None
     }
     lines: dict[bytes, list[GivenReceipt]] = {}
     for identity, chain in receipts.items():

@@ -20,7 +20,7 @@ from act.payment.charge import ChargeRecord, ChargeState
 from act.payment.ledger import CounterChange, Entry, EntryKind, ReceiptMaker
 from act.payment.receipt import Receipt
 from act.payment.verifier import RequestKey
-from act.stores.sql import charges, counters, mandates, moves, reservation, standings
+from act.stores.sql import charges, counters, mandates, moves, reservation, standings, succession
 from act.stores.sql.charges import ChargeRow
 from act.stores.sql.mandates import MandateId, MandateRow
 from act.stores.sql.transaction import Transaction
@@ -227,8 +227,11 @@ def _change(tx: Transaction, row: MandateRow, receipt: Receipt, make: ReceiptMak
         caused_by=receipt.caused_by,
         link=receipt.link,
         credential_state=after.state if action is LifecycleAction.RESUME else None,
+        supersedes=receipt.supersedes,
     )
     mandates.append(tx, row, entry, make)
+    if receipt.supersedes is not None:
+        succession.remember_unseen(tx, row, receipt.supersedes, receipt.sequence)
     standings.keep_stops(tx, row.id, receipt.link, stops.after(action, causer, receipt.sequence))
 
 

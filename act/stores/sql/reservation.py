@@ -72,7 +72,7 @@ def _lock(tx: Transaction, request: ReservationRequest, mandate: MandateRecord) 
             if own is not None and own.id < also:
                 mandates.lock_mandate(tx, own.id)
             mandates.lock_mandate(tx, also)
-    return mandates.find_mandate(tx, mandate.key, lock=True), also
+    return succession.find(tx, mandate, lock=True), also
 
 
 def stored_outcome(tx: Transaction, row: MandateRow, request: RequestKey, identity: bytes) -> Outcome | None:

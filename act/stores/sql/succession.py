@@ -9,6 +9,7 @@ later moves the counters in force. The old mandate's name is kept, for whoever s
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 
 from act.delegation.lifecycle import MandateState, Standing, require_usable
@@ -20,7 +21,18 @@ from act.stores.sql import charges, counters, mandates, moves, standings
 from act.stores.sql.mandates import MandateRow
 from act.stores.sql.transaction import StaleRead, Transaction
 
-__all__ = ["PLACE", "find_line", "pin", "predecessors", "register", "require_current", "require_replaceable", "take_over"]
+__all__ = [
+    "PLACE",
+    "find",
+    "find_line",
+    "pin",
+    "predecessors",
+    "register",
+    "remember_unseen",
+    "require_current",
+    "require_replaceable",
+    "take_over",
+]
 
 PLACE: Final = "mandate.supersedes"
 """Where a refusal says that it is about the mandate to be replaced."""
@@ -45,9 +57,28 @@ def pin(
     return take_over(tx, _predecessor(tx, mandate, mandate.supersedes), mandate, mandate.own_limits(at), at, make_receipt)
 
 
+def find(tx: Transaction, mandate: MandateRecord, *, lock: bool = False) -> MandateRow | None:
+    """The row of a mandate that is presented, as `mandates.find_mandate` gives it; also where nothing is known of it but that
+    its successor was revoked."""
+    found = mandates.find_mandate(tx, mandate.key, lock=lock)
+    if found is None:
+        found = mandates.find_identity(tx, mandate.key, mandate.identity, lock=lock)
+        return None if found is None else replace(found, record=mandate, pinned_at=0)
+    return found
+
+
+def remember_unseen(tx: Transaction, successor: MandateRow, identity: bytes, sequence: int) -> None:
+    """A successor was revoked before the mandate that it replaces was ever seen here: whoever holds that one shall not pay with
+    it then."""
+    tx.execute(
+        "INSERT INTO former_mandate (account, identity, mandate, ended) VALUES (?, ?, ?, ?)",
+        (successor.id.account, identity, successor.id.number, sequence),
+    )
+
+
 def find_line(tx: Transaction, mandate: MandateRecord) -> MandateRow | None:
     """The row that a mandate has, or is about to take over."""
-    found = mandates.find_mandate(tx, mandate.key)
+    found = find(tx, mandate)
     if found is None and mandate.supersedes is not None:
         return mandates.find_identity(tx, mandate.key, mandate.supersedes)
     return found
@@ -63,7 +94,7 @@ def register(
     tx: Transaction, mandate: MandateRecord, at: int, make_receipt: ReceiptMaker, pinned_before: int | None
 ) -> Outcome | None:
     """See `Ledger.register`."""
-    found = mandates.find_mandate(tx, mandate.key, lock=True)
+    found = find(tx, mandate, lock=True)
     row = pin(tx, found, mandate, at, make_receipt, pinned_before)
     began = _began(tx, row)
     if began is None:

@@ -60,13 +60,13 @@ CREATE TABLE mandate (
 CREATE TABLE former_mandate (  -- what a successor has replaced: its row in mandate is the successor's now
     account INTEGER NOT NULL,
     identity BLOB NOT NULL,
-    delegation_id TEXT NOT NULL,
-    agent_id TEXT NOT NULL,
-    expires_at INTEGER NOT NULL,
-    on_revoke TEXT NOT NULL CHECK (on_revoke IN ('honor', 'void')),
-    pinned_at INTEGER NOT NULL,
+    delegation_id TEXT,  -- NULL if its successor was revoked before it was seen: then nothing else is known
+    agent_id TEXT,
+    expires_at INTEGER,
+    on_revoke TEXT CHECK (on_revoke IN ('honor', 'void')),
+    pinned_at INTEGER,
     mandate INTEGER NOT NULL,
-    ended INTEGER NOT NULL,  -- the entry by which its successor took over
+    ended INTEGER NOT NULL,  -- the entry by which its successor took over, or was revoked
     PRIMARY KEY (account, identity),
     UNIQUE (account, delegation_id),
     UNIQUE (account, mandate, ended),

@@ -19,6 +19,7 @@ from act_cli.program import Command, example
 
 __all__ = ["mint"]
 
+_RESTORES = "ext.quota.refund_restores"
 _REQUIRED = {
     "issuer": "--issuer",
     "ledger_id": "--ledger-id",
@@ -74,7 +75,7 @@ _LISTS = {
 @click.option("--valid-for", type=click.IntRange(min=1, max=87_600), metavar="HOURS", help="Valid for so many hours.")
 @click.option("--max-depth", type=click.IntRange(1, 8), metavar="N", help="Allow sub-agents, so many below one another.")
 @click.option("--confirmed-by", metavar="METHOD", help="How the principal confirmed it now, such as passkey.")
-@options.envelope("the mandate")
+@options.envelope("the mandate", default=None, usual="cose, or that of the mandate to be replaced")
 @options.signing_key("the issuer")
 @click.option("--holder", "holder_path", metavar="PEM", required=True, help="Public key of the agent.")
 @options.out
@@ -103,7 +104,7 @@ def mint(
     holder_path: str,
     out_path: str,
     force: bool,
-    format: options.Envelope,
+    format: options.Envelope | None,
     **given: Any,
 ) -> None:
     """Sign a mandate: what an agent may spend, and where.
@@ -112,7 +113,8 @@ def mint(
     names. What 'act inspect --json' shows of a mandate will do, whole or its member "mandate"; the agent's key in it is left
     out, because --holder names it.
     From an intent record the mandate takes what it needs, and the record's digest; what was said stays with the record.
-    With --supersedes it replaces a mandate of the same issuer, principal, ledger and currency, under an id of its own.
+    With --supersedes it replaces a mandate of the same issuer, principal, ledger and currency, under an id of its own and in
+    the same envelope.
     """
     require_output(manners, out_path, "--out", force=force)
     if (from_path, isr_path, old_path).count(STANDARD) > 1:
@@ -128,21 +130,26 @@ def mint(
         _, old = read_object(manners, old_path, "mandate")
         manners.subject = ""
         try:
-            mandate = _successor(mandate, old)
+            mandate = _successor(mandate, old, format or old.opened.format.value)
         except act.InvalidCall as error:
             raise error if from_path is None else in_file(from_path, error) from None
+        format = old.opened.format.value
         what += f", which replaces {words.mandate_id(old.content.mandate.delegation_id)}"
     signer = options.load_signer(key_path, passphrase_path)
-    data = act.mint(mandate, signer=signer, holder=act.load_public(holder_path), format=format)
+    data = act.mint(mandate, signer=signer, holder=act.load_public(holder_path), format=format or "cose")
     deliver(manners, out_path, data, what, force=force)
 
 
-def _successor(mandate: act.Mandate, found: Any) -> act.Mandate:
-    """The mandate with the identity of the one that was found; raises `InvalidCall` where no ledger would let it replace that.
+def _successor(mandate: act.Mandate, found: Any, format: str) -> act.Mandate:
+    """The mandate with the identity of the one that was found; raises `InvalidCall` where no ledger would let it replace that
+    (ACT-LED-16, ACT-LED-17).
 
-    A ledger looks for it only among those of the same issuer and principal, and counts on only in the same currency.
+    A ledger looks for it only among those of the same issuer and principal, and counts on only in the same way.
     """
     old, identity = found.content.mandate, found.opened.identity
+    if format != found.opened.format.value:
+        reason = "the mandate to be replaced has another envelope"
+        raise act.InvalidCall("draft_invalid", "format", reason=reason, replaced=found.opened.format.value)
     if mandate.supersedes not in (None, identity):
         reason = "another mandate than --supersedes names; leave one of them out"
         raise act.InvalidCall("draft_invalid", "supersedes", reason=reason, named=identity.hex())
@@ -151,18 +158,20 @@ def _successor(mandate: act.Mandate, found: Any) -> act.Mandate:
         raise act.InvalidCall("draft_invalid", "delegation_id", reason=reason)
     lasting = _lasting(mandate)
     for name, before in _lasting(old).items():
-        if before and before != lasting[name]:  # ACT 2.0's layout may leave the ledger to the parties file
-            raise act.InvalidCall("draft_invalid", name, reason="the mandate to be replaced has another", replaced=before)
+        if before != lasting[name] and before != "":  # ACT 2.0's layout may leave the ledger to the parties file
+            facts = {} if type(before) is bool else {"replaced": before}
+            raise act.InvalidCall("draft_invalid", name, reason="the mandate to be replaced has another", **facts)
     return replace(mandate, supersedes=identity)
 
 
-def _lasting(mandate: act.Mandate) -> dict[str, str]:
+def _lasting(mandate: act.Mandate) -> dict[str, Any]:
     """What a mandate has in common with the one it replaces, by field."""
     return {
         "issuer": mandate.issuer,
         "delegator_identity": mandate.delegator_identity,
         "ledger": mandate.ledger,
         "currency": next(each.encode() for each in mandate.constraints if each.path == "currency"),
+        _RESTORES: any(each.path == _RESTORES and each.encode() for each in mandate.constraints),
     }
 
 

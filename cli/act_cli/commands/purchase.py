@@ -133,7 +133,7 @@ def _item(text: str) -> dict[str, str | int]:
 @click.option("--mandate", "mandate_path", metavar="FILE", required=True, help="The mandate to pay under.")
 @options.links
 @click.option("--ledger-id", metavar="ID", help="The payment service to pay at [default: the one the mandate names].")
-@options.envelope("the request", default=None)
+@options.envelope("the request", default=None, usual="the mandate's")
 @options.signing_key("the agent")
 @click.option("--method", metavar="NAME", default="balance", show_default=True, help="Payment method.")
 @click.option("--tool", metavar="REF", default="default", show_default=True, help="Reference of the payment tool.")
