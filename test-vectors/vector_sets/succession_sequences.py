@@ -315,6 +315,25 @@ def _revoked_first() -> Story:
     return story
 
 
+def _revoked_unseen() -> Story:
+    story = Succession("succeed-revoke-unseen", "A successor is revoked before the mandate that it replaces was ever seen: "
+                       "that one is over as well, or its agent would go back to it.", ["ACT-LED-02", "ACT-LED-16"])  # fmt: skip
+    old = mandate(_FIFTY)
+    story.objects["old"] = old.hex()
+    new = story.first("new", successor_of(old, _FIFTY), 5_000)
+    story.successor("last", "new", successor_of(new, _FIFTY, "last"), 5_000)
+    story.payment("payment-1", pay(old, 1, 100))
+    story.payment("payment-2", pay(new, 2, 100))
+    story.not_told("suspend-new", "suspend", "new", "predecessor_unknown", PLACE)
+    story.told("revoke-new", "revoke", "new")
+    sequence = story.refused_on_record("payment-1", "new", *_REPLACED)
+    story.refused_again("payment-1", sequence, *_REPLACED, NOW + 1)
+    story.refused_on_record("payment-2", "new", "credential_revoked", "mandate")
+    story.register_refused("last", "credential_revoked")
+    story.ended_with("old", "new", NOW + 2)
+    return story
+
+
 def _link() -> Story:
     story = Succession("succeed-link", "A link ends with its parent's identity; what it holds is captured in the successor's "
                        "limits, and a link below the successor begins at nothing.", ["ACT-LED-15", "ACT-CON-06"])  # fmt: skip
@@ -337,5 +356,5 @@ def _link() -> Story:
 
 STORIES: Final = (
     _up, _down, _key, _holds, _refund_restores, _twice, _suspended, _revoked, _unknown, _unused, _old_used, _mismatch, _expired,
-    _instructed, _revoked_first, _link, *LIMIT_STORIES,
+    _instructed, _revoked_first, _revoked_unseen, _link, *LIMIT_STORIES,
 )  # fmt: skip

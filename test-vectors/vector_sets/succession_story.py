@@ -73,6 +73,11 @@ class Succession(Instructed):
         expect = {"acknowledged": {"state": "Revoked", "replayed": True}} | receipt
         self._step("instruct", {"instruction": name, "chain": self.chains[old]}, at, expect)
 
+    def ended_with(self, old: str, new: str, at: int = NOW) -> None:
+        """What a revoked successor would have replaced, and nobody saw, is revoked: it was over already."""
+        expect = {"revoked": {"replayed": True}} | receipt_of("REVOKED", self.stops[new]["revoked"])
+        self._step("revoke", {"mandate": old}, at, expect)
+
     def _next(self, old: str) -> str:
         return next(new for new, replaced in self.replaces.items() if replaced == old and new in self.began)
 

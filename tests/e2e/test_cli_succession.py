@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 
 import act
 from act.payment.receipt import open_receipt
+from act.wire.base64url import base64url_encode
 from act_cli.objects import read_signed
 from tests.support.command import Desk, Done
 from tests.support.fold import audit
@@ -196,9 +198,30 @@ def test_registering_stops_at_the_first_refusal_and_says_what_was_done(desk: Des
     assert [each["file"] for each in again.document["recorded"]] == ["b.cbor"]
 
 
+def test_a_successor_may_be_revoked_before_it_takes_over(desk: Desk) -> None:
+    old = mint(desk, "old.cbor", "50.00")
+    mint(desk, "new.cbor", "60.00", "--supersedes", "old.cbor")
+    done(desk.call("register", "mandate.cbor", *desk.service_options))
+    assert "STOPPED" in done(desk.call("revoke", "new.cbor", *desk.service_options, "--receipt-out", "r.cbor")).out
+    shown = done(desk.call("inspect", "r.cbor", "--json")).document["receipt"]
+    assert (shown["state"], shown["supersedes"]) == ("REVOKED", identity_of(old).hex())
+    again = plain(register(desk, "new.cbor"))
+    assert "RECORDED" in again
+    assert "Revoked: it was stopped, or replaced" in again
+    assert done(register(desk, "new.cbor", "--json")).document["recorded"][0]["kind"] == "REVOKED"
+    refused = pay(desk, "old.cbor", 1, "1.00")
+    assert (refused.code, refused.document["code"]) == (1, "credential_superseded")
+    audit(desk.folder / "ledger.db")
+
+
 def test_what_no_successor_may_change_is_refused(desk: Desk) -> None:
     mint(desk, "old.cbor", "50.00")
-    mint(desk, "jose.jwt", "50.00", "--supersedes", "old.cbor", "--format", "jose")
+    named = base64url_encode(identity_of(read_signed(str(desk.folder / "old.cbor"))))
+    desk.write(
+        "draft.json", json.dumps(desk.world.document(supersedes=named, validity_end_time="2099-01-01T00:00:00Z")).encode()
+    )
+    sign = ("--key", "wallet.pem", "--holder", "agent.pub.pem", "--out", "jose.jwt")
+    done(desk.call("mint", "--from", "draft.json", "--format", "jose", *sign))
     done(register(desk, "old.cbor"))
     with nothing_moves(desk.folder / "ledger.db"):
         other = register(desk, "jose.jwt", "--json")
@@ -221,7 +244,7 @@ def test_nothing_is_recorded_where_something_given_is_wrong(desk: Desk) -> None:
     assert not desk.folder.joinpath("ledger.db").exists()
     plain_one = register(desk, "a.cbor", "--receipt-out", "r.cbor")
     assert plain_one.code == 0
-    assert "no receipt is written: the mandate replaces nothing" in plain_one.err
+    assert "no receipt is written: the mandate takes over from no other" in plain_one.err
     assert not desk.folder.joinpath("r.cbor").exists()
     out = done(register(desk, "b.cbor", "--receipt-out", "-"))
     assert open_receipt(out.raw).receipt.supersedes is not None

@@ -214,7 +214,9 @@ class Runner:
 
     def _line(self, receipt: act.Receipt) -> bytes:
         """Whose chain of receipts it belongs to: the first mandate of a line, each of which replaced the one before."""
-        if receipt.supersedes is not None:
+        if receipt.supersedes is not None and receipt.kind.value == "REVOKED":  # it ends what was never seen
+            self.lines[receipt.supersedes] = self.lines.get(receipt.credential, receipt.credential)
+        elif receipt.supersedes is not None:
             self.lines[receipt.credential] = self.lines.get(receipt.supersedes, receipt.supersedes)
         return self.lines.get(receipt.credential, receipt.credential)
 
@@ -246,7 +248,7 @@ class Runner:
         line = self.lines.get(status.identity, status.identity)
         chain = [receipt for (credential, _), receipt in sorted(self.receipts.items()) if credential == line]
         for receipt in chain:
-            if receipt.supersedes is not None:  # limits that it does not name count no more; windows that ended before go on
+            if receipt.kind.value == "SUCCEEDED":  # limits that it does not name count no more; windows that ended before go on
                 named = {change.name for change in receipt.counters}
                 last = {name: used for name, used in last.items() if name in named or "@" in name or "/" in name}
             for change in receipt.counters:

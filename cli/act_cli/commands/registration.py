@@ -24,7 +24,8 @@ __all__ = ["register"]
 
 
 class _Recorded(NamedTuple):
-    """A mandate that is recorded now; `done` is None where it replaces nothing."""
+    """A mandate that is recorded now; `done` is None where it has taken over from nothing, and tells of a revocation where a
+    successor was revoked before it could take over."""
 
     path: str
     mandate: act.Mandate
@@ -36,8 +37,12 @@ class _Recorded(NamedTuple):
         return next(str(each.encode()) for each in self.mandate.constraints if each.path == "currency")
 
     @property
+    def took_over(self) -> bool:
+        return self.done is not None and self.done.kind.value == "SUCCEEDED"
+
+    @property
     def receipt(self) -> Any:
-        """What the payment service says of its taking over, or None."""
+        """What the payment service says of it, or None."""
         return None if self.done is None else act.recognize(self.done.receipt).receipt  # type: ignore[union-attr]  # our own
 
     def view(self) -> dict[str, Any]:
@@ -59,8 +64,8 @@ class _Recorded(NamedTuple):
         """For people: what it takes over, and how each of its limits stands then."""
         named = f" mandate {words.mandate_id(self.mandate.delegation_id)}"
         state = {"Active": None, "Revoked": "Revoked: it was stopped, or replaced"}.get(self.state, self.state)
-        if self.done is None:
-            kept = "it replaces nothing, so no receipt is made of it"
+        if self.done is None or not self.took_over:
+            kept = "it takes over from no other mandate" + (", so no receipt is made of it" if self.done is None else "")
             heading = Text.assemble((" RECORDED ", "bold black on green"), named)
             return [heading, words.facts(("means", kept), ("state", state))]
         said = self.receipt
@@ -154,7 +159,7 @@ def _stopped(manners: Manners, error: act.ActError, recorded: list[_Recorded], *
     """The first that was refused; what was recorded before it stays so."""
     code = manners.fail(error, recorded=[each.view() for each in recorded], ledger_created=created)
     for each in recorded:
-        what = "is recorded" if each.done is None else "is recorded, and has taken over"
+        what = "is recorded, and has taken over" if each.took_over else "is recorded"
         manners.note(f"{each.path}: {what}")
     return code
 
@@ -166,9 +171,9 @@ def _answer(manners: Manners, recorded: list[_Recorded], receipt_path: str | Non
         if last.done is not None:
             write_receipt(receipt_path, last.done.receipt, force=force)
         elif receipt_path is not None:
-            manners.warn("no receipt is written: the mandate replaces nothing, and so none is made of it")
+            manners.warn("no receipt is written: the mandate takes over from no other, and so none is made of it")
         if written == STANDARD:
-            manners.note(f"{last.path}: TAKES OVER; the receipt is on standard output")
+            manners.note(f"{last.path}: {'TAKES OVER' if last.took_over else 'RECORDED'}; the receipt is on standard output")
             return Exit.ACCEPTED
         shown: list[RenderableType] = []
         for each in recorded:
