@@ -16,6 +16,7 @@ import pytest
 from act.envelope.objects import Unsigned
 from act.payment.charge import HOLD_SECONDS
 from act.payment.ledger import Entry
+from act.stores.postgres.connection import PostgresTransaction
 from act.stores.postgres.reserving import prepare
 from act.stores.sql.batches import Ticket
 from tests.support.fold import audit
@@ -90,6 +91,25 @@ def test_two_that_each_pay_an_order_which_the_others_mandate_still_holds(schema:
         keeper.execute("ROLLBACK")
         assert all(each.result().charge is not None for each in asked)
     assert audit(schema).entries == {"RESERVED": 4, "EXPIRED": 2}
+
+
+def test_a_batch_does_not_wait_for_whoever_records_a_mandate(schema: SchemaPlace) -> None:
+    """That one may wait for it: for the row of a mandate which it did not see yet, and which the batch pays under twice."""
+    with ExitStack() as stack:
+        ledger = stack.enter_context(schema.open())
+        ledger.bind(PSP)
+        ledger.reserve(reservation(1), mandate(), MAKE_RECEIPT)
+        keeper = stack.enter_context(schema.connect())
+        keeper.execute("BEGIN")
+        keeper.execute("SELECT id FROM account" + PostgresTransaction(keeper).locking("account"))
+        tickets = [Ticket(prepare(reservation(number), mandate(), MAKE_RECEIPT)) for number in (2, 3)]
+        threads = stack.enter_context(ThreadPoolExecutor(1))
+        batch = threads.submit(ledger._reserve_all, list(tickets))
+        try:
+            batch.result(timeout=20)
+        finally:
+            keeper.execute("ROLLBACK")
+        assert all(ticket.result.charge is not None for ticket in tickets)
 
 
 def test_a_batch_that_meets_a_mandate_made_since_it_began_to_wait(schema: SchemaPlace) -> None:

@@ -60,8 +60,9 @@ class PostgresTransaction:
         self._connection: Final = connection
 
     def locking(self, table: str, /) -> str:
-        """See `Transaction.locking`."""
-        return f" FOR UPDATE OF {table}"
+        """See `Transaction.locking`. Whoever only refers to an account need not wait for it: a foreign key is checked once more
+        for a row that one transaction writes twice, and the one that it would wait for may wait for that row."""
+        return f" FOR {'NO KEY ' if table == 'account' else ''}UPDATE OF {table}"
 
     def execute(self, statement: str, values: Sequence[Any] = (), /) -> Rows:
         """See `Transaction.execute`."""
