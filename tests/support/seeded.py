@@ -229,7 +229,7 @@ def counters_read_early(patch: pytest.MonkeyPatch, pause: Pause) -> None:
 
 def window_read_early(patch: pytest.MonkeyPatch, pause: Pause) -> None:
     """reserve: only the sliding window is summed up before the transaction"""
-    _read_early(patch, pause, "reserve", (counter_rows, "_slid"))
+    _read_early(patch, pause, "reserve", (counter_rows, "slid"))
 
 
 def revocation_read_early(patch: pytest.MonkeyPatch, pause: Pause) -> None:
