@@ -330,6 +330,7 @@ class Ledger(Protocol):
     def receipts(self, mandate: MandateKey) -> tuple[Unsigned, ...]:
         """Every receipt of a mandate from the first on, as it was made then; none for a mandate that is not known."""
 
-    def status(self, mandate: MandateKey, at: int | None = None) -> MandateStatus | None:
+    def status(self, mandate: MandateKey, at: int | None = None, *, identity: bytes | None = None) -> MandateStatus | None:
         """What is known of a mandate; None if nothing is. At instant `at` its counters are those of the windows that have not
-        turned, sliding ones among them; without an instant those of every window there was, and no sliding ones."""
+        turned, sliding ones among them; without an instant those of every window there was, and no sliding ones. With its
+        `identity` a mandate is known, too, that was never seen but whose successor was revoked."""

@@ -297,7 +297,11 @@ def test_registering_again_moves_nothing(ledger: SqlLedger, place: Place) -> Non
         again = ledger.register(B, NOW_SECONDS + 5, MAKE_RECEIPT)
         assert again is not None
         assert (again.replayed, again.receipt) == (True, first.receipt)
-        assert ledger.register(A, NOW_SECONDS, MAKE_RECEIPT) is None
+        with refused("credential_superseded", "mandate"):
+            ledger.register(A, NOW_SECONDS, MAKE_RECEIPT)
+    ledger.revoke(B, NOW_SECONDS, MAKE_RECEIPT)
+    with nothing_moves(place), refused("credential_revoked", "mandate"):
+        ledger.register(B, NOW_SECONDS, MAKE_RECEIPT)
 
 
 def test_an_unknown_predecessor_is_registered_first(ledger: SqlLedger, place: Place) -> None:
@@ -438,8 +442,12 @@ def test_revoking_a_successor_stops_what_it_replaces_also_unseen(ledger: SqlLedg
         with refused("credential_revoked", PLACE):
             pay(ledger, C, 4)
         assert ledger.revoke(A, NOW_SECONDS, MAKE_RECEIPT).receipt == revoked.receipt
-        registered = ledger.register(A, NOW_SECONDS, MAKE_RECEIPT)
-        assert registered is None or registered.standing is not None
+        with refused("credential_superseded", "mandate"):
+            ledger.register(A, NOW_SECONDS, MAKE_RECEIPT)
+        assert ledger.status(A.key) is None
+        unseen = ledger.status(A.key, identity=A.identity)
+        assert unseen is not None
+        assert (unseen.state, unseen.successor, unseen.charges) == (MandateState.REVOKED, B.identity, ())
 
 
 def test_revoking_a_link_does_not_let_its_successor_begin_anew(ledger: SqlLedger, place: Place) -> None:

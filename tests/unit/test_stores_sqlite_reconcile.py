@@ -20,6 +20,7 @@ from act.errors import InvalidCall, StoreFault
 from act.payment.charge import HOLD_SECONDS
 from act.payment.ledger import Entry, EntryKind, MandateRecord, Outcome
 from act.payment.receipt import open_receipt, receipt_maker
+from act.payment.verifier import LinkRecord
 from act.stores.sqlite import SqliteLedger
 from tests.support.fold import audit
 from tests.support.places import FilePlace
@@ -241,6 +242,24 @@ def test_a_mandate_that_the_ledger_forgot_is_refused(ledger: SqliteLedger, copy:
         again.revoke(mandate(2), NOW_SECONDS + 700, MAKE_RECEIPT)
         with restored.open() as other:
             assert reserve(other, 6, of=mandate(2)).refusal is not None
+
+
+@pytest.mark.parametrize("action, links", [(SUSPEND, ()), (RESUME, ()), (SUSPEND, links_to(1)), (REVOKE, links_to(1))])
+def test_no_instruction_lets_a_forgotten_mandate_in(
+    ledger: SqliteLedger, copy: Path, action: LifecycleAction, links: tuple[LinkRecord, ...]
+) -> None:
+    """It would be known from then on, and could be paid under as if nothing had been spent."""
+    held(ledger, 1)
+    restored = Restored.of(ledger, copy)
+    held(ledger, 2, of=mandate(2))
+    restored.reconcile(given(ledger), complete=True, at=NOW_SECONDS + 600)
+    with restored.open() as again:
+        with refused("credential_forgotten", "mandate"), nothing_moves(copy):
+            again.change(mandate(2), links, action, cause(), NOW_SECONDS + 700, MAKE_RECEIPT)
+        with refused("credential_forgotten", "mandate"), nothing_moves(copy):
+            again.register(mandate(2), NOW_SECONDS + 700, MAKE_RECEIPT)
+        again.change(mandate(2), (), REVOKE, cause(), NOW_SECONDS + 700, MAKE_RECEIPT)
+        assert reserve(again, 3, of=mandate(2)).refusal is not None
 
 
 def test_a_forgotten_mandate_of_a_lost_key_is_refused_for_the_key(ledger: SqliteLedger, copy: Path) -> None:

@@ -53,8 +53,9 @@ class CredentialCalls(Keeper):
 
         Returns the acknowledgement of its taking over, None where it replaces nothing. Without this call a mandate is recorded
         at its first payment. It may have ended, but not begin later (credential_not_yet_valid). Raises `Refused` as `revoke`
-        does, and: predecessor_unknown, until that one is registered; successor_mismatch; credential_superseded,
-        credential_revoked, credential_suspended for what may not be replaced any more, or not now.
+        does, credential_superseded or credential_revoked for one that is no longer in force, and of the mandate that it
+        replaces: predecessor_unknown, until that one is registered; successor_mismatch; credential_superseded,
+        credential_revoked and credential_suspended.
         """
         at = self._now()
         credential = open_credential(iac).authenticate(self._parties)
@@ -86,7 +87,7 @@ class CredentialCalls(Keeper):
         chain = open_chain((iac, *links)).authenticate(self._parties)
         credential = chain.root
         self._require_own(credential)
-        known = self._ledger.status(credential.key, now)
+        known = self._ledger.status(credential.key, now, identity=credential.identity)
         if known is None:
             return None
         if known.identity != credential.identity:

@@ -81,7 +81,12 @@ class SqlLedger:
         self, mandate: MandateRecord, at: int, make_receipt: ReceiptMaker, *, pinned_before: int | None = None
     ) -> Outcome | None:
         """See `Ledger.register`."""
-        return self._database.write(lambda tx: succession.register(tx, mandate, at, make_receipt, pinned_before))
+
+        def record(tx: Transaction) -> Outcome | None:
+            self._require_remembered(tx, mandate, pinned_before)
+            return succession.register(tx, mandate, at, make_receipt, pinned_before)
+
+        return self._database.write(record)
 
     def find_instruction(self, about: MandateKey | str, cause: Cause) -> Outcome | None:
         """See `Ledger.find_instruction`."""
@@ -196,12 +201,15 @@ class SqlLedger:
         pinned_before: int | None = None,
     ) -> Outcome:
         """See `Ledger.change`."""
-        write = self._database.write if action is LifecycleAction.RESUME else self._write_stop
-        return write(
-            lambda tx: instructions.change(
+
+        def obey(tx: Transaction) -> Outcome:
+            if links or action is not LifecycleAction.REVOKE:  # after which it would be known, and could be paid under
+                self._require_remembered(tx, mandate, pinned_before)
+            return instructions.change(
                 tx, mandate, links, action, cause, at, make_receipt, is_expired=is_expired, pinned_before=pinned_before
             )
-        )
+
+        return self._database.write(obey) if action is LifecycleAction.RESUME else self._write_stop(obey)
 
     def revoke(
         self, mandate: MandateRecord, at: int, make_receipt: ReceiptMaker, *, pinned_before: int | None = None
@@ -212,6 +220,10 @@ class SqlLedger:
                 tx, mandate, (), LifecycleAction.REVOKE, None, at, make_receipt, is_expired=False, pinned_before=pinned_before
             )
         )
+
+    def _require_remembered(self, tx: Transaction, mandate: MandateRecord, pinned_before: int | None) -> None:
+        """Raises `Refused` where a mandate that is not known may have been used before all the same: in no store but one that
+        can be restored from an older copy of itself."""
 
     def _write_stop(self, work: Callable[[Transaction], T]) -> T:
         """A write after which less may be spent than before, which a store allows where it allows no other."""
@@ -230,9 +242,9 @@ class SqlLedger:
         """See `Ledger.charge`."""
         return self._database.read(lambda tx: charges.find_charge(tx, charge_id).record)
 
-    def status(self, mandate: MandateKey, at: int | None = None) -> MandateStatus | None:
+    def status(self, mandate: MandateKey, at: int | None = None, *, identity: bytes | None = None) -> MandateStatus | None:
         """See `Ledger.status`."""
-        return self._database.read(lambda tx: _status(tx, mandate, at))
+        return self._database.read(lambda tx: _status(tx, mandate, at, identity))
 
     def audit(self, progress: Callable[[int, int], None] | None = None) -> Audit:
         """Folds the entries anew and compares everything that is stored with them; see `act.stores.sql.audit`. It changes
@@ -240,8 +252,10 @@ class SqlLedger:
         return self._database.read(lambda tx: audit_ledger(tx, progress))
 
 
-def _status(tx: Transaction, mandate: MandateKey, at: int | None) -> MandateStatus | None:
+def _status(tx: Transaction, mandate: MandateKey, at: int | None, identity: bytes | None) -> MandateStatus | None:
     row = mandates.find_mandate(tx, mandate)
+    if row is None and identity is not None:
+        row = mandates.find_identity(tx, mandate, identity)
     if row is None:
         return None
     record, ended = row.record, _ended(tx, row, at)

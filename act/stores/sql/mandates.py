@@ -40,8 +40,8 @@ _SELECT: Final = (
 )
 _SELECT_FORMER: Final = (
     "SELECT mandate.account, number, issuer, delegator_identity, former.delegation_id, former.identity, former.agent_id, "
-    "currency, former.expires_at, former.on_revoke, format, refund_restores, former.pinned_at, 'Revoked', last_sequence, "
-    "last_receipt, first_hold_end, mandate.identity, former.ended FROM account "
+    "currency, coalesce(former.expires_at, mandate.expires_at), former.on_revoke, format, refund_restores, former.pinned_at, "
+    "'Revoked', last_sequence, last_receipt, first_hold_end, mandate.identity, former.ended FROM account "
     "JOIN former_mandate AS former ON former.account = account.id "
     "JOIN mandate ON mandate.account = former.account AND mandate.number = former.mandate "
 )

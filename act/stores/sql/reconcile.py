@@ -56,7 +56,7 @@ def reconcile(
     ids = {identity: MandateId(*found) for identity, *found in tx.execute(every)}
     stored = set(ids.values())
     chains, unknown, latest = [], 0, max(frozen_at, at)
-    for identity, given in _lines(receipts, ids).items():
+    for identity, given in _lines(receipts, ids, known).items():
         latest = max(latest, *(each.receipt.issued_at for each in given))
         if identity in ids:
             chains.append(Chain(ids[identity], list(given)))
@@ -77,19 +77,20 @@ def reconcile(
     )
 
 
-def _lines(receipts: Mapping[bytes, Sequence[GivenReceipt]], known: Container[bytes]) -> dict[bytes, list[GivenReceipt]]:
+def _lines(
+    receipts: Mapping[bytes, Sequence[GivenReceipt]], stored: Container[bytes], known: Mapping[bytes, MandateRecord]
+) -> dict[bytes, list[GivenReceipt]]:
     """The receipts of each mandate with those of every successor, in the order of their sequences: by the first of the line
-    that anybody knows."""
-    replaced = {
-        identity: given.receipt.supersedes
-        for identity, chain in receipts.items()
-        for given in chain
-        if given.receipt.kind is EntryKind.SUCCEEDED and given.receipt.supersedes is not None
-    }
+    that is stored, or else that anybody knows."""
+    replaced = {identity: record.supersedes for identity, record in known.items() if record.supersedes is not None}
+    for identity, chain in receipts.items():
+        for each in chain:
+            if each.receipt.kind is EntryKind.SUCCEEDED and each.receipt.supersedes is not None:
+                replaced[identity] = each.receipt.supersedes
     lines: dict[bytes, list[GivenReceipt]] = {}
     for identity, chain in receipts.items():
         first, passed = identity, set()
-        while first not in known and first in replaced and first not in passed:
+        while first not in stored and first in replaced and first not in passed:
             passed.add(first)
             first = replaced[first]
         lines.setdefault(first, []).extend(chain)

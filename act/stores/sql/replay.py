@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from act.calendar import TZDATA_VERSION
 from act.envelope.objects import KeyName, Unsigned
 from act.errors import Refused
 from act.parties import Parties
@@ -205,7 +206,13 @@ class Replay:
         make = self._maker(row, given, exactly=False)
         self._tx.execute("SAVEPOINT fill")
         missing = receipt.sequence - row.last_sequence - 1
-        _, closed = moves.close_ended_holds(self._tx, row, receipt.issued_at, make, missing)
+        held, closed = moves.close_ended_holds(self._tx, row, receipt.issued_at, make, missing)
+        successor = self._known.get(receipt.credential)
+        if len(closed) < missing and successor is not None and successor.supersedes == row.record.identity:
+            succession.require_replaceable(held, successor)
+            at = receipt.issued_at
+            tzdata_version = receipt.tzdata_version or TZDATA_VERSION
+            succession.take_over(self._tx, held, successor, successor.own_limits(at), at, make, tzdata_version)
         if receipt.kind in (EntryKind.REVOKED, EntryKind.VOIDED):
             self._void(row, receipt, missing - len(closed), make)
         filled = mandates.mandate_by_id(self._tx, row.id)
@@ -281,7 +288,7 @@ class Replay:
             raise given.out_of_chain("receipt.act.supersedes", reason="that mandate replaces another one")
         succession.require_replaceable(row, successor)
         at = receipt.issued_at
-        succession.take_over(self._tx, row, successor, successor.own_limits(at), at, make)
+        succession.take_over(self._tx, row, successor, successor.own_limits(at), at, make, receipt.tzdata_version)
 
     def _act(self, row: MandateRow, receipt: Receipt, make: ReceiptMaker) -> None:
         """The call behind a receipt, once more."""

@@ -12,7 +12,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
-from act.delegation.lifecycle import MandateState, Standing, require_usable
+from act.calendar import TZDATA_VERSION
+from act.delegation.lifecycle import MandateState, require_usable
 from act.delegation.limits import UNUSED, Limit, Usage
 from act.errors import Refused
 from act.payment.charge import usage_of
@@ -96,10 +97,13 @@ def register(
     """See `Ledger.register`."""
     found = find(tx, mandate, lock=True)
     row = pin(tx, found, mandate, at, make_receipt, pinned_before)
+    require_current(row)
+    if row.state is MandateState.REVOKED:
+        raise Refused("credential_revoked", "mandate")
     began = _began(tx, row)
     if began is None:
         return None
-    standing = standings.stops_of(tx, row.id, None).standing if row.successor is None else Standing(is_revoked=True)
+    standing = standings.stops_of(tx, row.id, None).standing
     return Outcome(mandates.stored_receipt(tx, row.id, began), replayed=found is not None, standing=standing)
 
 
@@ -114,12 +118,8 @@ def predecessors(tx: Transaction, row: MandateRow) -> tuple[bytes, ...]:
 
 
 def _began(tx: Transaction, row: MandateRow) -> int | None:
-    """The entry by which a mandate took over from another one."""
-    before = "" if row.ended is None else "AND ended < ?"
-    (began,) = tx.execute(
-        f"SELECT max(ended) FROM former_mandate WHERE account = ? AND mandate = ? {before}",
-        row.id if row.ended is None else (*row.id, row.ended),
-    ).fetchone()
+    """The entry by which a mandate that pays took over from another one."""
+    (began,) = tx.execute("SELECT max(ended) FROM former_mandate WHERE account = ? AND mandate = ?", row.id).fetchone()
     return None if began is None else int(began)
 
 
@@ -136,11 +136,6 @@ def require_replaceable(old: MandateRow | None, mandate: MandateRecord) -> Manda
     otherwise. One that has expired may."""
     if old is None:
         raise Refused("predecessor_unknown", PLACE)
-    try:
-        require_current(old)
-        require_usable(old.state)
-    except Refused as refusal:
-        raise Refused(refusal.code, PLACE, **refusal.facts) from None
     for field, was, now in (
         ("currency", old.record.currency, mandate.currency),
         ("refund_restores", int(old.record.refund_restores), int(mandate.refund_restores)),
@@ -148,14 +143,25 @@ def require_replaceable(old: MandateRow | None, mandate: MandateRecord) -> Manda
     ):
         if was != now:
             raise Refused("successor_mismatch", PLACE, field=field, predecessor=was, successor=now)
+    try:
+        require_current(old)
+        require_usable(old.state)
+    except Refused as refusal:
+        raise Refused(refusal.code, PLACE, **refusal.facts) from None
     return old
 
 
 def take_over(
-    tx: Transaction, old: MandateRow, mandate: MandateRecord, limits: Sequence[Limit], at: int, make_receipt: ReceiptMaker
+    tx: Transaction,
+    old: MandateRow,
+    mandate: MandateRecord,
+    limits: Sequence[Limit],
+    at: int,
+    make_receipt: ReceiptMaker,
+    tzdata_version: str | None = TZDATA_VERSION,
 ) -> MandateRow:
     """Closes the old mandate's ended holds, makes its row the successor's, and carries over what counts in the `limits` of the
-    successor. Returns the successor's row."""
+    successor. Returns the successor's row. By `tzdata_version` its calendar windows were found."""
     old, _ = moves.close_ended_holds(tx, old, at, make_receipt)
     record, sequence = old.record, old.last_sequence + 1
     tx.execute(
@@ -196,6 +202,7 @@ def take_over(
         EntryKind.SUCCEEDED,
         at,
         counters=_carry(tx, old, limits, at),
+        tzdata_version=tzdata_version if any(limit.window is not None for limit in limits) else None,
         format=mandate.format,
         supersedes=record.identity,
     )

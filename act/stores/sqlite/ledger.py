@@ -15,7 +15,7 @@ from act.keys import Signer
 from act.parties import Parties
 from act.payment.ledger import MandateRecord, Outcome, ReceiptMaker
 from act.payment.verifier import AuthenticatedPayment, RequestKey, ReservationRequest
-from act.stores.sql import mandates, reservation, succession
+from act.stores.sql import mandates, reservation
 from act.stores.sql.audit import Audit
 from act.stores.sql.ledger import SqlLedger
 from act.stores.sql.replayed_calls import replayed_request
@@ -111,18 +111,6 @@ class SqliteLedger(SqlLedger):
 
         return self._file.write(decide)
 
-    def register(
-        self, mandate: MandateRecord, at: int, make_receipt: ReceiptMaker, *, pinned_before: int | None = None
-    ) -> Outcome | None:
-        """See `Ledger.register`."""
-
-        def decide(tx: Transaction) -> Outcome | None:
-            if self._file.is_restored:
-                self._require_remembered(tx, mandate, pinned_before)
-            return succession.register(tx, mandate, at, make_receipt, pinned_before)
-
-        return self._file.write(decide)
-
     def expire(self, at: int, most: int, make_receipt: ReceiptMaker) -> tuple[Outcome, ...]:
         """See `Ledger.expire`."""
         self._file.require_thawed()
@@ -137,7 +125,7 @@ class SqliteLedger(SqlLedger):
     def _require_remembered(self, tx: Transaction, mandate: MandateRecord, pinned_before: int | None) -> None:
         """Rule ACT-LED-14: a ledger that forgot may have forgotten any mandate that it does not know and that was there before.
         A clock that was ahead may have used it a little early."""
-        found = self._file.restoration(tx)
+        found = self._file.restoration(tx) if self._file.is_restored else None
         if found is None or found.reconciled_at is None or mandates.find_mandate(tx, mandate.key) is not None:
             return
         mandates.require_trusted(None, mandate, pinned_before)

@@ -63,7 +63,7 @@ class _Recorded(NamedTuple):
     def shown(self) -> list[RenderableType]:
         """For people: what it takes over, and how each of its limits stands then."""
         named = f" mandate {words.mandate_id(self.mandate.delegation_id)}"
-        state = {"Active": None, "Revoked": "Revoked: it was stopped, or replaced"}.get(self.state, self.state)
+        state = None if self.state == "Active" else self.state
         if self.done is None or not self.took_over:
             kept = "it takes over from no other mandate" + (", so no receipt is made of it" if self.done is None else "")
             heading = Text.assemble((" RECORDED ", "bold black on green"), named)
