@@ -101,7 +101,8 @@ def test_a_batch_does_not_wait_for_whoever_records_a_mandate(schema: SchemaPlace
         ledger.reserve(reservation(1), mandate(), MAKE_RECEIPT)
         keeper = stack.enter_context(schema.connect())
         keeper.execute("BEGIN")
-        keeper.execute("SELECT id FROM account" + PostgresTransaction(keeper).locking("account"))
+        look = " ".join(("SELECT id FROM account", PostgresTransaction(keeper).locking("account")))
+        keeper.execute(look)
         tickets = [Ticket(prepare(reservation(number), mandate(), MAKE_RECEIPT)) for number in (2, 3)]
         threads = stack.enter_context(ThreadPoolExecutor(1))
         batch = threads.submit(ledger._reserve_all, list(tickets))

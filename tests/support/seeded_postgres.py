@@ -36,6 +36,7 @@ __all__ = [
 # What the changed function is cut at. Each has to be there.
 _BEGIN: Final = "    numbers BIGINT[];\nBEGIN\n"
 _LOCK: Final = " ORDER BY account, number FOR UPDATE;\n"
+_LOCK_EACH: Final = "        FOR UPDATE OF mandate SKIP LOCKED;"
 _STATE: Final = "m.state <> 'Active'"
 _IDENTITY: Final = "m.identity <> decode(r.identity, 'hex')"
 _ENDED: Final = "            OR m.first_hold_end <= r.at;\n"
@@ -92,7 +93,8 @@ def wait_around_the_lock(patch: pytest.MonkeyPatch, pause: Pause) -> None:
 def decided_before_the_lock(patch: pytest.MonkeyPatch, pause: Pause) -> None:
     """reserve: the mandate's row is locked only when everything is decided, to write it"""
     late = "        SELECT * INTO m FROM mandate WHERE account = m.account AND number = m.number FOR UPDATE;\n"
-    _change(patch, (_LOCK, _LOCK.replace(" FOR UPDATE", "")), (_DECIDED, _DECIDED + _MOMENT + late))
+    unlocked = (_LOCK, _LOCK.replace(" FOR UPDATE", "")), (_LOCK_EACH, "        ;")
+    _change(patch, *unlocked, (_DECIDED, _DECIDED + _MOMENT + late))
 
 
 def counters_read_before_the_lock(patch: pytest.MonkeyPatch, pause: Pause) -> None:
