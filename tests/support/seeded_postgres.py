@@ -297,7 +297,7 @@ OF_ONE_LEDGER: Final[tuple[Defect, ...]] = (
 
 def lock_dropped(patch: pytest.MonkeyPatch, pause: Pause) -> None:
     """reserve: the function locks nothing: its entry's sequence is taken"""
-    _change(patch, (_LOCK, _LOCK.replace(" FOR UPDATE", "")), (_DECIDED, _DECIDED + _MOMENT))
+    _change(patch, (_LOCK, _LOCK.replace(" FOR UPDATE", "")), (_LOCK_EACH, "        ;"), (_DECIDED, _DECIDED + _MOMENT))
 
 
 def request_not_looked_at(patch: pytest.MonkeyPatch, pause: Pause) -> None:
