@@ -190,7 +190,7 @@ def _unknown() -> Story:
     story.begins("last")
     story.refused_on_record("payment-2", "last", *_SPENT)
     story.authorized("payment-3", "last", "charge-3", 2_000)
-    story.registered_again("between", state="Revoked")
+    story.register_refused("between", "credential_superseded", "mandate")
     return story
 
 
@@ -236,7 +236,7 @@ def _old_used() -> Story:
     story.not_told("resume-old", "resume", "old", "transition_not_allowed", "mandate", at=NOW + 3)
     story.authorized("payment-5", "new", "charge-5", 100, NOW + 4)
     story.told("revoke-new", "revoke", "new", at=NOW + 5)
-    story.registered_again("new", NOW + 6, "Revoked")
+    story.register_refused("new", "credential_revoked", "mandate", NOW + 6)
     return story
 
 

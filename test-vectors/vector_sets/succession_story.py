@@ -51,9 +51,9 @@ class Succession(Instructed):
         expect = {"acknowledged": {"state": "Active", "replayed": False}} | receipt_of("SUCCEEDED", sequence)
         self._step("register", {"mandate": name}, at, expect | ({"expired": closed} if closed else {}))
 
-    def registered_again(self, name: str, at: int = NOW, state: str = "Active") -> None:
-        """The same again: how it stands now, the receipt of then."""
-        expect = {"acknowledged": {"state": state, "replayed": True}} | receipt_of("SUCCEEDED", self.began[name])
+    def registered_again(self, name: str, at: int = NOW) -> None:
+        """The same again, with the receipt of then."""
+        expect = {"acknowledged": {"state": "Active", "replayed": True}} | receipt_of("SUCCEEDED", self.began[name])
         self._step("register", {"mandate": name}, at, expect)
 
     def recorded(self, name: str, at: int = NOW) -> None:

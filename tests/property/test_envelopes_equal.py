@@ -127,11 +127,12 @@ def entry(choices: Choices) -> Entry:
     """An entry of a ledger of any kind, with the fields that its kind has."""
     kind = choices.pick(list(EntryKind))
     sequence = choices.whole(1, MAX_EXACT) if choices.coin() else choices.whole(1, 2)
-    of_lifecycle = kind in (EntryKind.REVOKED, EntryKind.SUSPENDED, EntryKind.RESUMED)
+    of_lifecycle = kind in (EntryKind.REVOKED, EntryKind.SUSPENDED, EntryKind.RESUMED, EntryKind.SUCCEEDED)
     of_charge = kind is not EntryKind.REFUSED and not of_lifecycle
-    is_caused = kind in (EntryKind.SUSPENDED, EntryKind.RESUMED) or choices.coin()
+    is_caused = kind in (EntryKind.SUSPENDED, EntryKind.RESUMED) or (kind is not EntryKind.SUCCEEDED and choices.coin())
+    replaces = kind is EntryKind.SUCCEEDED or (kind is EntryKind.REVOKED and choices.coin())
     is_moved = of_charge and kind not in (EntryKind.RESERVED, EntryKind.EXPIRED)
-    is_decided = kind in (EntryKind.RESERVED, EntryKind.REFUSED)
+    is_decided = kind in (EntryKind.RESERVED, EntryKind.REFUSED, EntryKind.SUCCEEDED)
     made = Entry(
         MandateKey(choices.name(), choices.name(), uuid_of(choices)),
         choices.raw(32),
@@ -151,6 +152,7 @@ def entry(choices: Choices) -> Entry:
         caused_by=choices.pick([*Causer][:3]) if is_caused and of_lifecycle else None,
         link=choices.raw(32) if is_caused and of_lifecycle and choices.coin() else None,
         credential_state=choices.pick([*MandateState][:2]) if kind is EntryKind.RESUMED else None,
+        supersedes=choices.raw(32) if replaces else None,
     )
     if of_lifecycle:
         return made
