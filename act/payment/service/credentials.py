@@ -95,6 +95,9 @@ class CredentialCalls(Keeper):
         if known.state is not MandateState.REVOKED and now >= known.expires_at:
             known = replace(known, state=MandateState.EXPIRED)
         counters = _with_untouched(known.counters, Chain(credential).limits(now))
+        if known.predecessors:  # whose windows are still open
+            own = {limit.name for limit in Chain(credential).limits(now)}
+            counters = tuple([each for each in counters if "/" in each.name or "@" not in each.name or each.name in own])
         return replace(known, counters=counters, links=_given_first(known.links, chain))
 
     def statement(self, iac: bytes) -> tuple[Receipt, ...]:

@@ -49,6 +49,7 @@ CREATE TABLE mandate (
     revocation BIGINT,  -- the entry that revoked it
     PRIMARY KEY (account, number),
     UNIQUE (account, delegation_id),
+    UNIQUE (account, identity),
     CHECK ((state = 'Revoked') = (revocation IS NOT NULL)),
     CHECK ((state = 'Suspended') = (principal_stop IS NOT NULL OR risk_control_stop IS NOT NULL))
 ) WITH (fillfactor = 50);

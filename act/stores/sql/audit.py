@@ -77,6 +77,9 @@ class _Fold:
             self._progress(done, len(mandates))
             name = f"{mandate['account']}/{mandate['number']}"
             yield from (f"mandate {name}: {problem}" for problem in self._mandate(mandate))
+        both = "mandate.identity = former.identity OR mandate.delegation_id = former.delegation_id"
+        twice = f"SELECT number FROM mandate JOIN former_mandate AS former ON mandate.account = former.account AND ({both})"
+        yield from (f"mandate {row['number']} pays although it was replaced" for row in self._all(twice))
         yield from (f"order {order} is paid {count} times" for order, count in self._paid.items() if count > 1)
         for table in ("entry", "counter", "charge", "request", "link", "instruction", "former_mandate"):
             owners = {(row["account"], row["mandate"]) for row in self._all(f"SELECT DISTINCT account, mandate FROM {table}")}
@@ -89,7 +92,6 @@ class _Fold:
         asked: dict[int, bytes] = {}
         head: bytes | None = None
         line = FoldedLine(mandate, self._under("former_mandate", mandate))
-        kept = {row["name"] for row in self._under("counter", mandate)}
         standings = FoldedStandings(mandate, self._under("link", mandate), line)
         entries = self._under("entry", mandate, "ORDER BY sequence")
         rows = {row["id"]: row for row in self._under("charge", mandate)}
@@ -113,7 +115,7 @@ class _Fold:
                 moved = move(entry, receipt, charges, limits, mandate, line.moved)
                 yield from (f"entry {number}: {problem}" for problem in moved)
             elif kind == "SUCCEEDED":
-                carried = line.take_over(entry, receipt, charges, limits, kept)
+                carried = line.take_over(entry, receipt, charges, limits)
                 yield from (f"entry {number}: {problem}" for problem in carried)
             else:
                 yield from (f"entry {number}: {problem}" for problem in stand_still(receipt, limits))
@@ -163,7 +165,7 @@ class _Fold:
             yield f"counters {sorted(rows)}, entries count {sorted(limits)}"
         for name in rows.keys() & limits.keys():
             row, limit = rows[name], limits[name]
-            counted = {"cap": limit.cap, "held": limit.held, "captured": limit.captured}
+            counted = {"cap": limit.cap, "held": limit.held, "captured": limit.captured, "carried": limit.carried}
             kept = {"unit": limit.unit, "sliding_seconds": limit.sliding_seconds}
             yield from unlike(f"counter {name}", counted | kept, row)
             if limit.sliding_seconds is None:

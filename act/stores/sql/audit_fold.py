@@ -24,6 +24,7 @@ class FoldedLimit:
     held: int = 0
     captured: int = 0
     charges: dict[str, tuple[int, int, int]] = field(default_factory=dict)
+    carried: int = 0
 
     def at(self, instant: int) -> tuple[int, int]:
         """Held and captured as they count at an instant: all of it, or what was reserved in the last seconds or later."""
@@ -95,6 +96,8 @@ def move(
         yield "other limits than those it was reserved under"
     for change in receipt["counters"]:
         limit = limits.setdefault(change["limit"], limit_of(change))
+        if entry["kind"] == "RESERVED" and "@" in change["limit"]:  # a successor may have given the window another cap
+            limit.cap = change["cap"]
         was_held, was_captured = limit.at(entry["at"])
         (was, before), (now, after) = took[limit.unit], charge.takes(limit.unit)
         _count(limit, entry, charge, now - was, after - before)

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+from act.calendar import FUTURE_TOLERANCE_SECONDS
 from act.envelope.claims import delegation_id_claim
 from act.stores.sql.audit_fold import FoldedCharge, FoldedLimit, Row, limit_of, unlike
 
@@ -25,12 +26,11 @@ class FoldedLine:
         self._unseen: Final = {former["identity"]: former["ended"] for former in formers if former["delegation_id"] is None}
         self._revoked: Final[dict[bytes, int]] = {}
         self._taken_over: Final[set[int]] = set()
-        self._perhaps_gone: Final[set[str]] = set()
 
     @property
     def formers(self) -> set[bytes]:
         """The identities of those that were replaced."""
-        return {former["identity"] for former in self._formers}
+        return {former["identity"] for former in self._formers} | set(self._unseen)
 
     def in_force(self, sequence: int) -> Row:
         """The mandate whose the entry of that sequence is."""
@@ -54,10 +54,8 @@ class FoldedLine:
         receipt: dict[str, Any],
         charges: Mapping[str, FoldedCharge],
         limits: dict[str, FoldedLimit],
-        kept: set[str],
     ) -> Iterator[str]:
-        """Applies the entry by which a successor took over; yields what it says otherwise than the fold. `kept` are the limits
-        that still have a counter: of the windows that were open then only those of the successor do."""
+        """Applies the entry by which a successor took over; yields what it says otherwise than the fold."""
         sequence, at = entry["sequence"], entry["at"]
         ended = next((former for former in self._formers if former["ended"] == sequence), None)
         self._taken_over.add(sequence)
@@ -65,18 +63,12 @@ class FoldedLine:
             yield "it replaces another mandate than the one it ends"
         live = {name: charge for name, charge in charges.items() if charge.state in _LIVE}
         names = {change["limit"] for change in receipt["counters"]}
-        for name in [each for each in limits if each not in names and "/" not in each]:
-            if "@" not in name or name not in kept:
-                del limits[name]
-            else:  # a window that had turned, or one that a later successor counts again
-                self._perhaps_gone.add(name)
+        for name in [each for each in limits if each not in names and "/" not in each and "@" not in each]:
+            del limits[name]
         for change in receipt["counters"]:
             name = change["limit"]
             stood = limits.get(name)
             held, captured = (0, 0) if stood is None else stood.at(at)
-            if name in self._perhaps_gone and (change["held_before"], change["captured_before"]) == (0, 0):
-                held, captured = 0, 0
-            self._perhaps_gone.discard(name)
             said = {"held_before": held, "captured_before": captured}
             limit = limits[name] = limit_of(change) if stood is None else stood
             limit.cap = change["cap"]
@@ -85,6 +77,7 @@ class FoldedLine:
             elif stood is None:
                 _count_anew(name, limit, live, at)
             held, captured = limit.at(at)
+            limit.carried = 0 if limit.sliding_seconds is not None else held + captured
             yield from unlike(name, said | {"held": held, "captured": captured}, change)
 
     def rows(self) -> Iterator[str]:
@@ -116,7 +109,7 @@ def _count_anew(name: str, limit: FoldedLimit, live: Mapping[str, FoldedCharge],
         reserved_at = charge.reserved["at"]
         if limit.sliding_seconds is None:
             limit.held, limit.captured = limit.held + held, limit.captured + captured
-        elif reserved_at > at - limit.sliding_seconds:
+        elif reserved_at > at - limit.sliding_seconds - FUTURE_TOLERANCE_SECONDS:  # for a clock that goes back
             limit.charges[charge_id] = (reserved_at, held, captured)
         else:
             charge.names.discard(name)

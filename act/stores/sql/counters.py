@@ -94,7 +94,7 @@ def debit(
         "INSERT INTO counter (account, mandate, name, cap, held, captured, unit, turns_at, sliding_seconds) "
         "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) "
         "ON CONFLICT (account, mandate, name) "
-        "DO UPDATE SET held = excluded.held, captured = excluded.captured, turns_at = excluded.turns_at",
+        "DO UPDATE SET cap = excluded.cap, held = excluded.held, captured = excluded.captured, turns_at = excluded.turns_at",
         counters,
     )
     if slides:

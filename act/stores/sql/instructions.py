@@ -14,7 +14,7 @@ from act.payment.receipt import recorded_receipt
 from act.payment.verifier import LinkRecord
 from act.stores.sql import charges, counters, mandates, moves, standings, succession
 from act.stores.sql.mandates import MandateId, MandateRow
-from act.stores.sql.transaction import Transaction
+from act.stores.sql.transaction import StaleRead, Transaction
 
 __all__ = ["change", "obeyed", "remember", "stored_outcome"]
 
@@ -111,8 +111,7 @@ def change(
         if stored is not None:
             return stored
     may_stand_alone = action is LifecycleAction.REVOKE and not links
-    row = _pin(tx, found, mandate, at, make_receipt, pinned_before, may_stand_alone=may_stand_alone)
-    unseen = _unseen(tx, found, row, mandate)
+    row, unseen = _pin(tx, found, mandate, at, make_receipt, pinned_before, may_stand_alone=may_stand_alone)
     mandates.record_links(tx, row, links, at)
     link = links[-1].identity if links else None
     if row.successor is not None:
@@ -152,21 +151,21 @@ def _pin(
     pinned_before: int | None,
     *,
     may_stand_alone: bool,
-) -> MandateRow:
-    """The mandate's row. A successor that may not take over can be revoked all the same: then it stands alone."""
+) -> tuple[MandateRow, bytes | None]:
+    """The mandate's row. A successor that may not take over can be revoked all the same: then it stands alone, and the identity
+    of what it would have replaced comes with it if that was never seen here."""
     try:
-        return succession.pin(tx, found, mandate, at, make_receipt, pinned_before)
+        return succession.pin(tx, found, mandate, at, make_receipt, pinned_before), None
     except Refused as refusal:
         if not may_stand_alone or refusal.where != succession.PLACE:
             raise
-    return mandates.pin(tx, found, mandate, at, pinned_before)
-
-
-def _unseen(tx: Transaction, found: MandateRow | None, row: MandateRow, mandate: MandateRecord) -> bytes | None:
-    """The identity of what a successor that stands alone would have replaced, if that was never seen here."""
-    if found is not None or mandate.supersedes is None or row.last_sequence:
-        return None
-    return None if mandates.find_identity(tx, mandate.key, mandate.supersedes) is not None else mandate.supersedes
+        code = refusal.code
+    row = mandates.pin(tx, found, mandate, at, pinned_before)
+    if code != "predecessor_unknown" or mandate.supersedes is None:
+        return row, None
+    if mandates.find_identity(tx, mandate.key, mandate.supersedes) is not None:  # it was recorded since
+        raise StaleRead
+    return row, mandate.supersedes
 
 
 def _change_former(tx: Transaction, row: MandateRow, action: LifecycleAction, cause: Cause | None) -> Outcome:

@@ -253,9 +253,7 @@ class SqlLedger:
 
 
 def _status(tx: Transaction, mandate: MandateKey, at: int | None, identity: bytes | None) -> MandateStatus | None:
-    row = mandates.find_mandate(tx, mandate)
-    if row is None and identity is not None:
-        row = mandates.find_identity(tx, mandate, identity)
+    row = mandates.find_mandate(tx, mandate, identity=identity)
     if row is None:
         return None
     record, ended = row.record, _ended(tx, row, at)

@@ -22,6 +22,7 @@ __all__ = [
     "append",
     "find_identity",
     "find_mandate",
+    "lock_account",
     "lock_mandate",
     "mandate_by_id",
     "pin",
@@ -39,8 +40,9 @@ _SELECT: Final = (
     "FROM account JOIN mandate ON mandate.account = account.id "
 )
 _SELECT_FORMER: Final = (
-    "SELECT mandate.account, number, issuer, delegator_identity, former.delegation_id, former.identity, former.agent_id, "
-    "currency, coalesce(former.expires_at, mandate.expires_at), former.on_revoke, format, refund_restores, former.pinned_at, "
+    "SELECT mandate.account, number, issuer, delegator_identity, former.delegation_id, former.identity, "
+    "coalesce(former.agent_id, ''), currency, coalesce(former.expires_at, mandate.expires_at), "
+    "coalesce(former.on_revoke, 'honor'), format, refund_restores, coalesce(former.pinned_at, 0), "
     "'Revoked', last_sequence, last_receipt, first_hold_end, mandate.identity, former.ended FROM account "
     "JOIN former_mandate AS former ON former.account = account.id "
     "JOIN mandate ON mandate.account = former.account AND mandate.number = former.mandate "
@@ -72,28 +74,46 @@ class MandateRow:
     successor: bytes | None = None
     ended: int | None = None
 
+    @property
+    def is_unseen(self) -> bool:
+        """Whether nothing is known of it but that its successor was revoked before it was ever seen."""
+        return self.ended is not None and not self.record.agent_id
+
     def has_ended_holds(self, at: int) -> bool:
         """Whether it is worth looking for them."""
         return self.first_hold_end is not None and at >= self.first_hold_end
 
 
-def find_mandate(tx: Transaction, key: MandateKey, *, lock: bool = False) -> MandateRow | None:
-    """The row of a mandate, also of one that was replaced; None if the ledger has never seen it. With `lock`, nobody else
-    changes anything under it before this transaction ends."""
-    return _find(tx, "delegation_id", (key.issuer, key.delegator_identity, key.delegation_id), lock=lock)
+def find_mandate(tx: Transaction, key: MandateKey, *, identity: bytes | None = None, lock: bool = False) -> MandateRow | None:
+    """The row of a mandate, also of one that was replaced; None if the ledger has never seen it. With its `identity` that of
+    one is found, too, of which nothing else is known. With `lock`, nobody else changes anything under it before this
+    transaction ends."""
+    locking = tx.locking("mandate") if lock else ""
+    values = (key.issuer, key.delegator_identity, key.delegation_id)
+    row = tx.execute(
+        f"{_SELECT} WHERE issuer = ? AND delegator_identity = ? AND mandate.delegation_id = ?{locking}", values
+    ).fetchone()
+    return _find_former(tx, key, identity, locking) if row is None else _mandate(row)
 
 
 def find_identity(tx: Transaction, owner: MandateKey, identity: bytes, *, lock: bool = False) -> MandateRow | None:
     """The row of the mandate that has this identity and the owner's issuer and principal, as `find_mandate` gives it."""
-    return _find(tx, "identity", (owner.issuer, owner.delegator_identity, identity), lock=lock)
-
-
-def _find(tx: Transaction, column: str, values: tuple[str | bytes, ...], *, lock: bool) -> MandateRow | None:
     locking = tx.locking("mandate") if lock else ""
-    own = "issuer = ? AND delegator_identity = ?"
-    row = tx.execute(f"{_SELECT} WHERE {own} AND mandate.{column} = ?{locking}", values).fetchone()
-    if row is None:
-        row = tx.execute(f"{_SELECT_FORMER} WHERE {own} AND former.{column} = ?{locking}", values).fetchone()
+    row = tx.execute(
+        f"{_SELECT} WHERE issuer = ? AND delegator_identity = ? AND mandate.identity = ?{locking}",
+        (owner.issuer, owner.delegator_identity, identity),
+    ).fetchone()
+    return _find_former(tx, owner, identity, locking, by_id=False) if row is None else _mandate(row)
+
+
+def _find_former(
+    tx: Transaction, key: MandateKey, identity: bytes | None, locking: str, *, by_id: bool = True
+) -> MandateRow | None:
+    row = tx.execute(
+        f"{_SELECT_FORMER} WHERE issuer = ? AND delegator_identity = ? AND (former.identity = ? OR former.delegation_id = ?)"
+        f"{locking}",
+        (key.issuer, key.delegator_identity, identity or b"", key.delegation_id if by_id else ""),
+    ).fetchone()
     return None if row is None else _mandate(row)
 
 
@@ -145,6 +165,8 @@ def pin(tx: Transaction, found: MandateRow | None, mandate: MandateRecord, at: i
     tx.execute("INSERT INTO account (issuer, delegator_identity) VALUES (?, ?) ON CONFLICT DO NOTHING", owner)
     own = f"SELECT id FROM account WHERE issuer = ? AND delegator_identity = ?{tx.locking('account')}"
     (account,) = tx.execute(own, owner).fetchone()
+    if _was_replaced(tx, account, mandate):  # since it was looked for
+        raise StaleRead
     (last,) = tx.execute("SELECT coalesce(max(number), 0) FROM mandate WHERE account = ?", (account,)).fetchone()
     made = tx.execute(
         "INSERT INTO mandate (account, number, delegation_id, identity, agent_id, currency, expires_at, on_revoke, format, "
@@ -167,6 +189,19 @@ def pin(tx: Transaction, found: MandateRow | None, mandate: MandateRecord, at: i
     if made is None:  # somebody pinned it since it was looked for
         raise StaleRead
     return MandateRow(MandateId(account, last + 1), mandate, at, MandateState.ACTIVE, 0, None)
+
+
+def _was_replaced(tx: Transaction, account: int, mandate: MandateRecord) -> bool:
+    found = tx.execute(
+        "SELECT 1 FROM former_mandate WHERE account = ? AND (identity = ? OR delegation_id = ?)",
+        (account, mandate.identity, mandate.key.delegation_id),
+    ).fetchone()
+    return found is not None
+
+
+def lock_account(tx: Transaction, account: int) -> None:
+    """Has nobody record a mandate of that account, or replace one, before this transaction ends."""
+    tx.execute(f"SELECT id FROM account WHERE id = ?{tx.locking('account')}", (account,)).fetchone()
 
 
 def record_links(tx: Transaction, row: MandateRow, links: Sequence[LinkRecord], at: int) -> None:

@@ -55,18 +55,19 @@ def reconcile(
     every = "SELECT identity, account, number FROM mandate UNION ALL SELECT identity, account, mandate FROM former_mandate"
     ids = {identity: MandateId(*found) for identity, *found in tx.execute(every)}
     stored = set(ids.values())
-    chains, unknown, latest = [], 0, max(frozen_at, at)
+    lines, unknown, latest = dict[MandateId, list[GivenReceipt]](), 0, max(frozen_at, at)
     for identity, given in _lines(receipts, ids, known).items():
         latest = max(latest, *(each.receipt.issued_at for each in given))
-        if identity in ids:
-            chains.append(Chain(ids[identity], list(given)))
-        elif identity in known:
+        if identity not in ids and identity in known:
             record = known[identity]
             row = mandates.pin(tx, mandates.find_mandate(tx, record.key), record, given[0].receipt.issued_at, None)
-            chains.append(Chain(row.id, list(given)))
+            ids[identity] = row.id
             stored.add(row.id)
+        if identity in ids:
+            lines.setdefault(ids[identity], []).extend(given)
         else:
             unknown += len(given)
+    chains = [Chain(mandate_id, sorted(given, key=lambda each: each.receipt.sequence)) for mandate_id, given in lines.items()]
     replay = Replay(tx, ledger_id, frozen_at, known)
     replay.run(chains)
     unproven = [chain.mandate_id for chain in chains if chain.is_unproven] if is_complete else stored
@@ -81,15 +82,22 @@ def _lines(
     receipts: Mapping[bytes, Sequence[GivenReceipt]], stored: Container[bytes], known: Mapping[bytes, MandateRecord]
 ) -> dict[bytes, list[GivenReceipt]]:
     """The receipts of each mandate with those of every successor, in the order of their sequences: by the first of the line
-    that is stored, or else that anybody knows."""
+    that is stored, or else that anybody knows. A successor whose receipts begin with another entry than its taking over stands
+    alone; if it was revoked before its predecessor was seen, what that one was refused since is in its chain."""
     replaced = {identity: record.supersedes for identity, record in known.items() if record.supersedes is not None}
     for identity, chain in receipts.items():
-        for each in chain:
-            if each.receipt.kind is EntryKind.SUCCEEDED and each.receipt.supersedes is not None:
-                replaced[identity] = each.receipt.supersedes
+        for receipt in (each.receipt for each in chain):
+            if receipt.kind is EntryKind.SUCCEEDED and receipt.supersedes is not None:
+                replaced[identity] = receipt.supersedes
+            elif receipt.sequence == 1:
+                replaced.pop(identity, None)
+    for identity, chain in receipts.items():
+        for receipt in (each.receipt for each in chain):
+            if receipt.kind is EntryKind.REVOKED and receipt.supersedes is not None:
+                replaced[receipt.supersedes] = identity
     lines: dict[bytes, list[GivenReceipt]] = {}
     for identity, chain in receipts.items():
-        first, passed = identity, set()
+        first, passed = identity, set[bytes]()
         while first not in stored and first in replaced and first not in passed:
             passed.add(first)
             first = replaced[first]

@@ -207,14 +207,14 @@ class Replay:
         self._tx.execute("SAVEPOINT fill")
         missing = receipt.sequence - row.last_sequence - 1
         held, closed = moves.close_ended_holds(self._tx, row, receipt.issued_at, make, missing)
-        successor = self._known.get(receipt.credential)
-        if len(closed) < missing and successor is not None and successor.supersedes == row.record.identity:
+        made, successor = len(closed), self._known.get(receipt.credential)
+        if made < missing and successor is not None and successor.supersedes == row.record.identity:
             succession.require_replaceable(held, successor)
-            at = receipt.issued_at
             tzdata_version = receipt.tzdata_version or TZDATA_VERSION
-            succession.take_over(self._tx, held, successor, successor.own_limits(at), at, make, tzdata_version)
+            succession.take_over(self._tx, held, successor, receipt.issued_at, make, tzdata_version)
+            made += 1
         if receipt.kind in (EntryKind.REVOKED, EntryKind.VOIDED):
-            self._void(row, receipt, missing - len(closed), make)
+            self._void(row, receipt, missing - made, make)
         filled = mandates.mandate_by_id(self._tx, row.id)
         if self._break(filled, receipt) is None:
             self.filled += missing
@@ -287,8 +287,7 @@ class Replay:
         if not successor.supersedes == receipt.supersedes == row.record.identity:
             raise given.out_of_chain("receipt.act.supersedes", reason="that mandate replaces another one")
         succession.require_replaceable(row, successor)
-        at = receipt.issued_at
-        succession.take_over(self._tx, row, successor, successor.own_limits(at), at, make, receipt.tzdata_version)
+        succession.take_over(self._tx, row, successor, receipt.issued_at, make, receipt.tzdata_version)
 
     def _act(self, row: MandateRow, receipt: Receipt, make: ReceiptMaker) -> None:
         """The call behind a receipt, once more."""

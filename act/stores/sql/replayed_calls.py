@@ -9,6 +9,7 @@ And the end of a calendar window that begins after the backup: its counter is sh
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Final
 
 from act.calendar import Window
@@ -124,7 +125,8 @@ def _refuse(tx: Transaction, row: MandateRow, receipt: Receipt, make: ReceiptMak
         replaced = mandates.find_identity(tx, row.record.key, receipt.credential)
         if replaced is None or replaced.id != row.id or receipt.code != "credential_superseded":
             raise Refused("credential_superseded")
-        row = replaced
+        key = replace(row.record.key, delegation_id=receipt.delegation_id)
+        row = replace(replaced, record=replace(replaced.record, key=key))
     stands = counters.limits_as_they_stand(tx, row.id, _limits(tx, row, receipt))
     _append_asked(tx, row, receipt, stands, make, Refused(receipt.code))
 

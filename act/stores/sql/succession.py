@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
-from act.calendar import TZDATA_VERSION
+from act.calendar import FUTURE_TOLERANCE_SECONDS, LATEST_INSTANT, TZDATA_VERSION
 from act.delegation.lifecycle import MandateState, require_usable
 from act.delegation.limits import UNUSED, Limit, Usage
 from act.errors import Refused
@@ -55,16 +55,17 @@ def pin(
     if found is not None or mandate.supersedes is None:
         return mandates.pin(tx, found, mandate, at, pinned_before)
     mandates.require_trusted(None, mandate, pinned_before)
-    return take_over(tx, _predecessor(tx, mandate, mandate.supersedes), mandate, mandate.own_limits(at), at, make_receipt)
+    if at + FUTURE_TOLERANCE_SECONDS < mandate.new_since:
+        raise Refused("credential_not_yet_valid", PLACE, starts_at=mandate.new_since)
+    return take_over(tx, _predecessor(tx, mandate, mandate.supersedes), mandate, at, make_receipt)
 
 
 def find(tx: Transaction, mandate: MandateRecord, *, lock: bool = False) -> MandateRow | None:
     """The row of a mandate that is presented, as `mandates.find_mandate` gives it; also where nothing is known of it but that
     its successor was revoked."""
-    found = mandates.find_mandate(tx, mandate.key, lock=lock)
-    if found is None:
-        found = mandates.find_identity(tx, mandate.key, mandate.identity, lock=lock)
-        return None if found is None else replace(found, record=mandate, pinned_at=0)
+    found = mandates.find_mandate(tx, mandate.key, identity=mandate.identity, lock=lock)
+    if found is not None and found.is_unseen:  # its receipts are those of its successor's chain, in one envelope
+        return replace(found, record=replace(mandate, format=found.record.format))
     return found
 
 
@@ -155,13 +156,14 @@ def take_over(
     tx: Transaction,
     old: MandateRow,
     mandate: MandateRecord,
-    limits: Sequence[Limit],
     at: int,
     make_receipt: ReceiptMaker,
     tzdata_version: str | None = TZDATA_VERSION,
 ) -> MandateRow:
-    """Closes the old mandate's ended holds, makes its row the successor's, and carries over what counts in the `limits` of the
+    """Closes the old mandate's ended holds, makes its row the successor's, and carries over what counts in the limits of the
     successor. Returns the successor's row. By `tzdata_version` its calendar windows were found."""
+    limits = _limits_around(mandate, at)
+    mandates.lock_account(tx, old.id.account)
     old, _ = moves.close_ended_holds(tx, old, at, make_receipt)
     record, sequence = old.record, old.last_sequence + 1
     tx.execute(
@@ -211,19 +213,29 @@ def take_over(
     return mandates.mandate_by_id(tx, old.id)
 
 
+def _limits_around(mandate: MandateRecord, at: int) -> list[Limit]:
+    """A successor's limits; where a calendar window turns about now, by the clock of somebody or other, both."""
+    limits = {limit.name: limit for limit in mandate.own_limits(at)}
+    for instant in (max(at - FUTURE_TOLERANCE_SECONDS, 0), min(at + FUTURE_TOLERANCE_SECONDS, LATEST_INSTANT)):
+        for limit in mandate.own_limits(instant):
+            if limit.window is not None:
+                limits.setdefault(limit.name, limit)
+    return list(limits.values())
+
+
 def _carry(tx: Transaction, mandate: MandateRow, limits: Sequence[Limit], at: int) -> tuple[CounterChange, ...]:
     """Makes the counters those of a successor: each of its limits has what the charges so far take of it, and a limit that it
-    does not have counts no more. Windows that have turned, and the counters of links, stay as they are."""
+    does not have counts no more. Other calendar windows, and the counters of links, stay as they are: clocks may differ."""
     names = {limit.name for limit in limits}
     stood = {}
-    for name, held, captured, turns_at, sliding_seconds in tx.execute(
-        "SELECT name, held, captured, turns_at, sliding_seconds FROM counter WHERE account = ? AND mandate = ?", mandate.id
+    for name, held, captured, sliding_seconds in tx.execute(
+        "SELECT name, held, captured, sliding_seconds FROM counter WHERE account = ? AND mandate = ?", mandate.id
     ).fetchall():
         if name in names:
             stood[name] = Usage(held, captured)
             if sliding_seconds is not None:
                 stood[name] = Usage(*counters.slid(tx, mandate.id, name, at - sliding_seconds))
-        elif "/" not in name and (turns_at is None or at < turns_at):
+        elif "/" not in name and "@" not in name:
             tx.execute("DELETE FROM sliding_debit WHERE account = ? AND mandate = ? AND name = ?", (*mandate.id, name))
             tx.execute("DELETE FROM counter WHERE account = ? AND mandate = ? AND name = ?", (*mandate.id, name))
     return tuple([_carry_one(tx, mandate, limit, stood.get(limit.name)) for limit in limits])
@@ -270,10 +282,10 @@ def _count(tx: Transaction, mandate: MandateRow, limit: Limit) -> Usage:
             held, captured = held + takes.held, captured + takes.captured
             if limit.since is not None:
                 counters.insert_slide(tx, mandate.id, limit.name, row.record, takes)
-    return Usage(held, captured)
+    return Usage(held, captured) if limit.since is None else Usage(*counters.slid(tx, mandate.id, limit.name, limit.since))
 
 
 def _counts_in(limit: Limit, reserved_at: int) -> bool:
     if limit.window is not None:
         return limit.window.start <= reserved_at < limit.window.end
-    return limit.since is None or reserved_at > limit.since
+    return limit.since is None or reserved_at > limit.since - FUTURE_TOLERANCE_SECONDS  # for a clock that goes back

@@ -53,6 +53,7 @@ CREATE TABLE mandate (
     revocation INTEGER,  -- the entry that revoked it
     PRIMARY KEY (account, number),
     UNIQUE (account, delegation_id),
+    UNIQUE (account, identity),
     CHECK ((state = 'Revoked') = (revocation IS NOT NULL)),
     CHECK ((state = 'Suspended') = (principal_stop IS NOT NULL OR risk_control_stop IS NOT NULL))
 ) STRICT, WITHOUT ROWID;
