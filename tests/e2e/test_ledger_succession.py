@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import replace
-from threading import Barrier
+from threading import Barrier, Event
+from typing import Any
+
+import pytest
 
 from act.payment.ledger import EntryKind, MandateRecord
 from act.payment.receipt import recorded_receipt
+from act.stores.sql import succession
 from act.stores.sql.ledger import SqlLedger
+from act.stores.sql.mandates import MandateRow
+from act.stores.sql.transaction import Transaction
 from tests.support.fold import audit
-from tests.support.places import Place
+from tests.support.places import Place, SchemaPlace
+from tests.support.postgres import PostgresServer
 from tests.support.reservations import MAKE_RECEIPT, limit, mandate, reservation
 from tests.support.world import NOW_SECONDS, PSP
 
@@ -59,7 +68,64 @@ def test_all_of_a_line_at_once(place: Place) -> None:
     assert audit(place).held_minor == CAP
 
 
-def pay(ledger: SqlLedger, record: MandateRecord, number: int) -> str:
+@pytest.fixture
+def schema(postgres: PostgresServer) -> Iterator[SchemaPlace]:
+    """On PostgreSQL, where a transaction may be overtaken between two of its statements."""
+    place = SchemaPlace(postgres)
+    yield place
+    audit(place)
+    place.drop()
+
+
+@contextmanager
+def paused_first_payment(
+    schema: SchemaPlace, record: MandateRecord, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[tuple[SqlLedger, Callable[[], str]]]:
+    """A first payment that has looked for its mandate, found none, and has not recorded it yet; what it is told, in the end."""
+    reached, go_on = Event(), Event()
+    pin = succession.pin
+
+    def paused(tx: Transaction, found: MandateRow | None, mandate: MandateRecord, *more: Any) -> MandateRow:
+        if mandate.key == record.key and found is None and not reached.is_set():
+            reached.set()
+            assert go_on.wait(60)
+        return pin(tx, found, mandate, *more)
+
+    monkeypatch.setattr(succession, "pin", paused)
+    with schema.open() as slow, schema.open() as other, ThreadPoolExecutor(1) as pool:
+        slow.bind(PSP)
+        slow.reserve(reservation(1, of=mandate(99)), mandate(99), MAKE_RECEIPT)
+        asked = pool.submit(pay, slow, record, 2, CAP)
+        assert reached.wait(60)
+
+        def told() -> str:
+            go_on.set()
+            return asked.result(60)
+
+        yield other, told
+
+
+def test_a_first_payment_that_was_overtaken_by_a_succession(schema: SchemaPlace, monkeypatch: pytest.MonkeyPatch) -> None:
+    old, new, _ = line()
+    with paused_first_payment(schema, old, monkeypatch) as (ledger, told):
+        ledger.register(old, NOW_SECONDS, MAKE_RECEIPT)
+        assert pay(ledger, old, 3, CAP) == ""
+        ledger.register(new, NOW_SECONDS, MAKE_RECEIPT)
+        assert told() == "credential_superseded"
+        assert pay(ledger, new, 4, 1) == "total_limit_exceeded"
+
+
+def test_a_first_payment_that_was_overtaken_by_its_successors_revocation(
+    schema: SchemaPlace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old, new, _ = line()
+    with paused_first_payment(schema, old, monkeypatch) as (ledger, told):
+        ledger.revoke(new, NOW_SECONDS, MAKE_RECEIPT)
+        assert told() == "credential_superseded"
+        assert pay(ledger, old, 3, 1) == "credential_superseded"
+
+
+def pay(ledger: SqlLedger, record: MandateRecord, number: int, minor: int = 20) -> str:
     """The code of the refusal, or nothing."""
-    outcome = ledger.reserve(reservation(number, 20, of=record, limits=(limit(CAP),)), record, MAKE_RECEIPT)
+    outcome = ledger.reserve(reservation(number, minor, of=record, limits=(limit(CAP),)), record, MAKE_RECEIPT)
     return "" if outcome.refusal is None else outcome.refusal.code

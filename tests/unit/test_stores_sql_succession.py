@@ -255,6 +255,63 @@ def test_a_window_that_has_turned_stays_as_it_is(ledger: SqlLedger) -> None:
     assert {each.name: each.captured for each in status.counters} == {TOTAL: 300, DAY: 300}
 
 
+def two_days(cap_minor: int) -> Limits:
+    """What may be spent in one day: in that which ends now, or in the next."""
+
+    def limits(at: int) -> Sequence[Limit]:
+        start, mark = (NOW_SECONDS - 86_400, "2026-02-05") if at < NOW_SECONDS else (NOW_SECONDS, "2026-02-06")
+        name, window = f"ext.quota.periods.0.max_amount@{mark}", Window(start, start + 86_400, mark)
+        return (Limit(name, cap_minor, "period_amount_exceeded", window=window),)
+
+    return limits
+
+
+def test_a_succession_by_a_clock_that_is_behind_forgets_no_window(ledger: SqlLedger) -> None:
+    first = issued(1, both(only(5_000), two_days(100)))
+    held(ledger, first, 1, 100, NOW_SECONDS + 1)
+    second = issued(3, both(only(5_000), two_days(100)), supersedes=first)
+    ledger.register(second, NOW_SECONDS - 1, MAKE_RECEIPT)
+    assert told(pay(ledger, second, 2, 1, NOW_SECONDS + 2)) == "period_amount_exceeded"
+    held(ledger, second, 3, 100, NOW_SECONDS - 1)
+
+
+def test_a_new_window_is_counted_on_both_sides_of_its_turn(ledger: SqlLedger) -> None:
+    first = issued(1, only(5_000))
+    for number, at in ((1, NOW_SECONDS - 1), (2, NOW_SECONDS + 1)):
+        held(ledger, first, number, 60, at)
+    second = issued(3, both(only(5_000), two_days(100)), supersedes=first)
+    ledger.register(second, NOW_SECONDS + 2, MAKE_RECEIPT)
+    for number, at in ((3, NOW_SECONDS + 3), (4, NOW_SECONDS - 2)):
+        assert told(pay(ledger, second, number, 41, at)) == "period_amount_exceeded"
+        held(ledger, second, number + 2, 40, at)
+
+
+def test_a_raised_cap_holds_in_a_window_that_has_turned(ledger: SqlLedger) -> None:
+    """A clock that is behind pays in it, and finds the successor's cap."""
+    first = issued(1, both(only(5_000), two_days(100)))
+    held(ledger, first, 1, 80, NOW_SECONDS - 20)
+    second = issued(3, both(only(5_000), two_days(200)), supersedes=first)
+    ledger.register(second, NOW_SECONDS + 20, MAKE_RECEIPT)
+    held(ledger, second, 2, 50, NOW_SECONDS - 1)
+    assert told(pay(ledger, second, 3, 71, NOW_SECONDS - 1)) == "period_amount_exceeded"
+
+
+def test_a_mandate_that_has_not_begun_replaces_nothing(ledger: SqlLedger, place: Place) -> None:
+    held(ledger, A, 1)
+    later = replace(B, new_since=NOW_SECONDS + 11)
+    for action in (SUSPEND, RESUME):
+        with nothing_moves(place), refused("credential_not_yet_valid", PLACE):
+            ledger.change(later, (), action, cause(), NOW_SECONDS, MAKE_RECEIPT)
+    ledger.change(later, (), REVOKE, cause(2), NOW_SECONDS, MAKE_RECEIPT)
+    held(ledger, A, 2)
+
+
+def test_a_link_below_what_was_never_seen_is_stopped_as_well(ledger: SqlLedger) -> None:
+    ledger.revoke(B, NOW_SECONDS, MAKE_RECEIPT)
+    ledger.change(A, links_to(1), SUSPEND, cause(), NOW_SECONDS, MAKE_RECEIPT)
+    assert told(pay(ledger, A, 1)) == "credential_superseded"
+
+
 def test_the_replaced_mandate_pays_no_more(ledger: SqlLedger, place: Place) -> None:
     charge = held(ledger, A, 1)
     ledger.register(B, NOW_SECONDS, MAKE_RECEIPT)

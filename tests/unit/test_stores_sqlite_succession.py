@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,7 @@ from act.payment.receipt import open_receipt
 from act.stores.sqlite.reconciliation import Reconciliation
 from act.wire.base64url import base64url_encode
 from tests.support.fold import audit
-from tests.support.world import PSP, World, key, nothing_moves, refused
+from tests.support.world import PSP, WALLET, World, key, nothing_moves, refused
 
 IDS = ("3f1b2c4d-5e6f-4a7b-8c9d-0e1f2a3b4c5d", "4f1b2c4d-5e6f-4a7b-8c9d-0e1f2a3b4c5d", "5f1b2c4d-5e6f-4a7b-8c9d-0e1f2a3b4c5d")
 
@@ -149,3 +150,60 @@ def test_without_the_receipt_of_the_succession_nothing_goes_on(desk: Desk) -> No
     assert desk.world.service(desk.copy).status(old).state is MandateState.REVOKED  # type: ignore[union-attr]  # it is known
     with refused("credential_forgotten"):
         desk.world.service(desk.copy).authorize(desk.world.payment(iac=new))
+
+
+def test_a_successor_that_was_revoked_alone_is_a_chain_of_its_own(desk: Desk) -> None:
+    """Its predecessor was suspended, and went on afterwards."""
+    old, new, _ = desk.mandates
+    assert desk.pay(old) == ""
+    desk.back_up()
+    stop = partial(act.sign_instruction, signer=key(WALLET), issuer=WALLET, audience=PSP, at=desk.world.clock())
+    suspend, resume = (stop(action, chain=[old], format=desk.world.format) for action in ("suspend", "resume"))
+    desk.receipts.append(desk.service.instruct(suspend, chain=[old]).receipt)
+    desk.receipts.append(desk.service.revoke(new).receipt)
+    desk.receipts.append(desk.service.instruct(resume, chain=[old]).receipt)
+    assert desk.pay(old) == ""
+    assert desk.pay(new) == "credential_revoked"
+    found = desk.reconcile(mandates=[old, new])
+    assert (found.unknown, found.left_out, found.retired) == (0, 0, ())
+    assert total(desk.copy, desk, old) == total(desk.path, desk, old)
+
+
+@pytest.mark.parametrize("is_before", [False, True])
+def test_what_a_revoked_successor_stopped_unseen_stays_stopped(desk: Desk, *, is_before: bool) -> None:
+    """Revoked before the backup or after; what the unseen one was refused since stands in its chain."""
+    old, new, _ = desk.mandates
+    other = desk.world.mint(delegation_id="6f1b2c4d-5e6f-4a7b-8c9d-0e1f2a3b4c5d")
+    assert desk.pay(other) == ""
+    if not is_before:
+        desk.back_up()
+    revoked = desk.service.revoke(new).receipt
+    desk.receipts.append(revoked)
+    if is_before:
+        desk.back_up()
+    assert desk.pay(old) == "credential_superseded"
+    assert desk.pay(new) == "credential_revoked"
+    found = desk.reconcile(mandates=[new, old])
+    assert (found.unknown, found.left_out) == (0, 0)
+    with refused("credential_superseded"):
+        desk.world.service(desk.copy).authorize(desk.world.payment(iac=old, order=desk.world.order("1.00")))
+
+
+def test_a_window_that_turned_before_the_succession_is_replayed_as_it_was(desk: Desk) -> None:
+    """Its end stands in no receipt, and nothing that is carried over depends on it."""
+    day = {"period_unit": "DAY", "period_count": 1, "time_zone": "UTC", "anchor": "2026-02-01", "max_amount": "40.00"}
+    ext = {"commerce": {"max_single_amount": "30.00"}, "quota": {"periods": [day]}}
+    old = desk.world.mint(delegation_id=IDS[0], ext=ext, validity_end_time="2026-02-20T00:00:00Z")
+    named = base64url_encode(open_credential(old).opened.identity)
+    new = desk.world.mint(delegation_id=IDS[1], ext=ext, supersedes=named, validity_end_time="2026-02-20T00:00:00Z")
+    assert desk.pay(old, "1.00") == ""
+    desk.back_up()
+    desk.world.clock.advance(86_400)
+    charge = desk.service.authorize(desk.world.payment(iac=old, order=desk.world.order("18.00")))
+    desk.receipts.append(charge.receipt)
+    desk.world.clock.advance(86_400)
+    assert desk.pay(new, "30.00") == ""
+    desk.receipts.append(desk.service.capture(charge.id, act.Amount(1_800, "CNY")).receipt)
+    found = desk.reconcile(mandates=[new])
+    assert (found.unknown, found.filled) == (0, 1)
+    assert total(desk.copy, desk, new) == total(desk.path, desk, new)

@@ -100,7 +100,7 @@ class SqliteLedger(SqlLedger):
 
         def decide(tx: Transaction) -> Outcome:
             if self._file.is_restored:
-                found = mandates.find_mandate(tx, mandate.key)
+                found = mandates.find_mandate(tx, mandate.key, identity=mandate.identity)
                 self._require_remembered(tx, mandate, request.pinned_before)
                 asked, identity = request.request, request.request_identity
                 key = replayed_request(mandate.key, asked.agent_id, identity)
@@ -126,7 +126,9 @@ class SqliteLedger(SqlLedger):
         """Rule ACT-LED-14: a ledger that forgot may have forgotten any mandate that it does not know and that was there before.
         A clock that was ahead may have used it a little early."""
         found = self._file.restoration(tx) if self._file.is_restored else None
-        if found is None or found.reconciled_at is None or mandates.find_mandate(tx, mandate.key) is not None:
+        if found is None or found.reconciled_at is None:
+            return
+        if mandates.find_mandate(tx, mandate.key, identity=mandate.identity) is not None:
             return
         mandates.require_trusted(None, mandate, pinned_before)
         if mandate.new_since <= found.reconciled_at + FUTURE_TOLERANCE_SECONDS:
