@@ -23,7 +23,7 @@ demo: $(DEMO) ## an afternoon of tea: a mandate, payments and refusals, with rea
 	@$(BIN)/act demo
 
 test: $(DEV) ## the tests a developer waits for
-	$(BIN)/python -m pytest -q -n 2 -m "not slow"
+	$(BIN)/python -m pytest -q -n 2 --dist worksteal -m "not slow"
 
 test-slow: $(DEV) ## the long tests, and 100,000 examples of every promised property
 	ACT_HYPOTHESIS_PROFILE=slow $(BIN)/python -m pytest -q -n 2 -m slow

@@ -284,7 +284,7 @@ def test_a_full_disk_at_any_write(folder: Path, kind: str, lasting: bool, step: 
 def test_a_failing_sync_at_any_sync(folder: Path, kind: str, lasting: bool, step: int) -> None:
     came, reported = _check_faults(folder, kind, range(1, 1_000, step), lasting=lasting)
     assert came > 50 // step
-    assert 25 // step < reported <= came
+    assert 20 // step < reported <= came  # the others came where nobody waited for them
 
 
 @pytest.mark.parametrize("kind", ["sync", "forget"])

@@ -119,7 +119,8 @@ BEGIN
             VALUES (m.account, m.number, r.names[i], r.caps[i], CASE WHEN slides THEN 0 ELSE numbers[4 * i - 3] END,
                 CASE WHEN slides THEN 0 ELSE numbers[4 * i - 2] END, r.units[i], r.turns[i], r.slides[i])
             ON CONFLICT (account, mandate, name)
-            DO UPDATE SET cap = excluded.cap, held = excluded.held, captured = excluded.captured, turns_at = excluded.turns_at;
+            DO UPDATE SET cap = CASE WHEN excluded.turns_at IS NULL THEN counter.cap ELSE excluded.cap END,
+                held = excluded.held, captured = excluded.captured, turns_at = excluded.turns_at;
             IF slides THEN
                 INSERT INTO sliding_debit (account, mandate, name, at, charge, held, captured)
                 VALUES (m.account, m.number, r.names[i], r.at, r.charge, r.taken[i], 0);

@@ -94,7 +94,8 @@ def debit(
         "INSERT INTO counter (account, mandate, name, cap, held, captured, unit, turns_at, sliding_seconds) "
         "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) "
         "ON CONFLICT (account, mandate, name) "
-        "DO UPDATE SET cap = excluded.cap, held = excluded.held, captured = excluded.captured, turns_at = excluded.turns_at",
+        "DO UPDATE SET cap = CASE WHEN excluded.turns_at IS NULL THEN counter.cap ELSE excluded.cap END, "
+        "held = excluded.held, captured = excluded.captured, turns_at = excluded.turns_at",
         counters,
     )
     if slides:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from act.errors import ActError, InvalidCall, StoreFault
-from act.stores.sql.transaction import Transaction
+from act.stores.sql.transaction import StaleRead, Transaction
 from act.stores.sqlite.group_commit import GroupCommit
 from act.stores.sqlite.restoration import Restoration, restoration_of
 from act.stores.sqlite.schema import APPLICATION_ID, SCHEMA, SCHEMA_VERSION
@@ -100,7 +100,10 @@ class FileDatabase:
         def work_if_it_may(tx: Transaction) -> T:
             if self.is_restored and not while_frozen:
                 self._require_thawed(tx)
-            return work(tx)
+            try:
+                return work(tx)
+            except StaleRead:  # the file is locked, so nothing was overtaken: an index does not say what its table does
+                raise StoreFault("store_unavailable", self.place, reason="the file is damaged") from None
 
         with self._faults():
             return self._group.run(work_if_it_may)
