@@ -94,9 +94,10 @@ class CredentialCalls(Keeper):
             raise Refused("credential_conflict", "mandate.delegation_id")
         if known.state is not MandateState.REVOKED and now >= known.expires_at:
             known = replace(known, state=MandateState.EXPIRED)
-        counters = _with_untouched(known.counters, Chain(credential).limits(now))
+        limits = Chain(credential).limits(now)
+        counters = _with_untouched(known.counters, limits)
         if known.predecessors:  # whose windows are still open
-            own = {limit.name for limit in Chain(credential).limits(now)}
+            own = {limit.name for limit in limits}
             counters = tuple([each for each in counters if "/" in each.name or "@" not in each.name or each.name in own])
         return replace(known, counters=counters, links=_given_first(known.links, chain))
 

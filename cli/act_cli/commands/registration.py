@@ -24,8 +24,7 @@ __all__ = ["register"]
 
 
 class _Recorded(NamedTuple):
-    """A mandate that is recorded now; `done` is None where it has taken over from nothing, and tells of a revocation where a
-    successor was revoked before it could take over."""
+    """A mandate that is recorded now; `done` is None where it has taken over from nothing."""
 
     path: str
     mandate: act.Mandate
@@ -35,10 +34,6 @@ class _Recorded(NamedTuple):
     @property
     def currency(self) -> str:
         return next(str(each.encode()) for each in self.mandate.constraints if each.path == "currency")
-
-    @property
-    def took_over(self) -> bool:
-        return self.done is not None and self.done.kind.value == "SUCCEEDED"
 
     @property
     def receipt(self) -> Any:
@@ -64,8 +59,8 @@ class _Recorded(NamedTuple):
         """For people: what it takes over, and how each of its limits stands then."""
         named = f" mandate {words.mandate_id(self.mandate.delegation_id)}"
         state = None if self.state == "Active" else self.state
-        if self.done is None or not self.took_over:
-            kept = "it takes over from no other mandate" + (", so no receipt is made of it" if self.done is None else "")
+        if self.done is None:
+            kept = "it takes over from no other mandate, so no receipt is made of it"
             heading = Text.assemble((" RECORDED ", "bold black on green"), named)
             return [heading, words.facts(("means", kept), ("state", state))]
         said = self.receipt
@@ -159,7 +154,7 @@ def _stopped(manners: Manners, error: act.ActError, recorded: list[_Recorded], *
     """The first that was refused; what was recorded before it stays so."""
     code = manners.fail(error, recorded=[each.view() for each in recorded], ledger_created=created)
     for each in recorded:
-        what = "is recorded, and has taken over" if each.took_over else "is recorded"
+        what = "is recorded" if each.done is None else "is recorded, and has taken over"
         manners.note(f"{each.path}: {what}")
     return code
 
@@ -173,7 +168,7 @@ def _answer(manners: Manners, recorded: list[_Recorded], receipt_path: str | Non
         elif receipt_path is not None:
             manners.warn("no receipt is written: the mandate takes over from no other, and so none is made of it")
         if written == STANDARD:
-            manners.note(f"{last.path}: {'TAKES OVER' if last.took_over else 'RECORDED'}; the receipt is on standard output")
+            manners.note(f"{last.path}: TAKES OVER; the receipt is on standard output")
             return Exit.ACCEPTED
         shown: list[RenderableType] = []
         for each in recorded:
