@@ -142,12 +142,11 @@ class Chain:
     @property
     def uses_calendar(self) -> bool:
         """Whether a time zone decides anything here: then the zone database's version belongs to the decision."""
-        stated = (self.root.mandate.constraints, *(each.link.constraints for each in self.links))
-        return any(
-            isinstance(each, Schedule) or (isinstance(each, Periods) and each.uses_calendar)
-            for constraints in stated
-            for each in constraints
-        )
+        for constraints in (self.root.mandate.constraints, *[each.link.constraints for each in self.links]):
+            for constraint in constraints:
+                if isinstance(constraint, Schedule) or (isinstance(constraint, Periods) and constraint.uses_calendar):
+                    return True
+        return False
 
     def permits(self, purchase: Purchase) -> None:
         """Returns if every constraint of every credential permits the purchase; raises the `Refused` that ranks first

@@ -6,7 +6,7 @@ out anew from its charges at any time, and every store counts alike.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import StrEnum
 from typing import Final
 
@@ -15,6 +15,7 @@ from act.delegation.limits import Unit, Usage
 from act.errors import Refused
 from act.money import Amount
 from act.payment.verifier import RequestKey
+from act.values import immutable
 
 __all__ = [
     "CHARGE_CAUSERS",
@@ -79,7 +80,7 @@ CHARGE_CAUSERS: Final[dict[ChargeAction, frozenset[Causer]]] = {
 """Who may cause what: the payee takes and gives back money; letting go of a hold is also the payment service's to do."""
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class ChargeRecord:
     """One charge as the ledger keeps it. `id` is the trade_no of ACT's result, `credential` the identity of the mandate or link
     that paid. Times are seconds since 1970, UTC.

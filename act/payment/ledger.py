@@ -10,19 +10,21 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from act.delegation.constraints import HONOR
 from act.delegation.lifecycle import Causer, LifecycleAction, MandateState, Standing
 from act.delegation.limits import Limit, Unit
 from act.delegation.mandate import MandateKey
 from act.envelope.objects import Format, Unsigned
-from act.errors import Refused
+from act.errors import ActError, Refused
 from act.money import Amount
 from act.payment.charge import ChargeRecord
 from act.payment.verifier import AuthenticatedPayment, LinkRecord, RequestKey, ReservationRequest
+from act.values import immutable
 
 __all__ = [
+    "Asked",
     "Cause",
     "Counter",
     "CounterChange",
@@ -57,7 +59,7 @@ def _no_limits(at: int) -> tuple[Limit, ...]:
     return ()
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class MandateRecord:
     """A mandate to be pinned: its key, its identity, its agent, what it may still be recorded for, and its envelope, which its
     receipts share.
@@ -81,7 +83,7 @@ class MandateRecord:
     own_limits: Callable[[int], tuple[Limit, ...]] = field(default=_no_limits, compare=False, repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class CounterChange:
     """One limit before and after an entry, in the limit's unit. A sliding limit stands as it does at the entry's instant."""
 
@@ -94,7 +96,7 @@ class CounterChange:
     unit: Unit = Unit.AMOUNT
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Entry:
     """One thing that happened under a mandate; `sequence` counts from 1, `previous` is the receipt identity before it.
 
@@ -145,7 +147,7 @@ class Cause:
     causer: Causer
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Outcome:
     """What a ledger answers: the charge as it now stands, or the recorded refusal, and the receipt to sign.
 
@@ -206,6 +208,16 @@ class MandateStatus:
 
 
 ReceiptMaker = Callable[[Entry], Unsigned]
+
+
+class Asked(NamedTuple):
+    """What `Ledger.reserve` is asked."""
+
+    request: ReservationRequest
+    mandate: MandateRecord
+    make_receipt: ReceiptMaker
+
+
 """Turns an entry into the receipt to be signed: pure, called inside the transaction so that the chain is settled with it."""
 
 
@@ -235,6 +247,10 @@ class Ledger(Protocol):
         Refusals by money or lifecycle are recorded and come back as an outcome; every other refusal is raised, and no state
         moved.
         """
+
+    def reserve_all(self, asked: Sequence[Asked]) -> Sequence[Outcome | ActError]:
+        """What `reserve` would return or raise for each of some reservations, in their order. Each is judged on its own, as if
+        they came one after the other, and none is acknowledged before it lasts; they may share their transactions."""
 
     def register(
         self, mandate: MandateRecord, at: int, make_receipt: ReceiptMaker, *, pinned_before: int | None = None

@@ -6,7 +6,6 @@ rows of one that was not.
 
 from __future__ import annotations
 
-import secrets
 import sqlite3
 from collections.abc import Callable, Mapping
 from contextlib import closing
@@ -19,6 +18,7 @@ from unittest import mock
 from act.delegation.constraints import VOID
 from act.payment.charge import HOLD_SECONDS
 from act.payment.ledger import MandateRecord, Outcome
+from act.stores.sql import charges
 from act.stores.sqlite import SqliteLedger
 from tests.support.reservations import MAKE_RECEIPT, limit, mandate, reservation
 from tests.support.world import NOW_SECONDS, PSP
@@ -34,8 +34,6 @@ _Step: TypeAlias = Callable[["Till"], Answer]
 _BEFORE: Final = NOW_SECONDS - HOLD_SECONDS
 _LIMITS: Final = (limit(20_000), limit(9_000, "ext.quota.day"))
 _VOIDING: Final = replace(mandate(3), on_revoke=VOID)
-_ID_BYTES: Final = 11  # of what is drawn of a charge's id; other random names are drawn as ever
-_TOKEN_HEX: Final = secrets.token_hex
 
 
 class Till:
@@ -56,11 +54,7 @@ class Till:
 
     def ask(self, number: int) -> Answer:
         """Asks one question of the day. Raises what the ledger raises."""
-
-        def drawn(size: int) -> str:
-            return _id(number) if size == _ID_BYTES else _TOKEN_HEX(size)
-
-        with mock.patch("secrets.token_hex", drawn):
+        with mock.patch.object(charges, "new_id", lambda at: f"ch_{at:010x}{_id(number)}"):
             return DAY[number](self)
 
 
@@ -86,7 +80,7 @@ def is_question(number: int) -> bool:
 
 
 def _id(number: int) -> str:
-    return sha256(b"%d" % number).hexdigest()[: 2 * _ID_BYTES]
+    return sha256(b"%d" % number).hexdigest()[:22]
 
 
 def _charge(reserved: int) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
@@ -50,7 +51,7 @@ class Desk:
         def ask(place: int) -> None:
             try:
                 answers[place] = self.group.run(works[place])
-            except Exception as error:  # noqa: BLE001 - the answer
+            except BaseException as error:  # noqa: BLE001 - the answer
                 answers[place] = error  # type: ignore[call-overload]
 
         def lead() -> None:
@@ -142,17 +143,88 @@ def test_a_leader_that_is_interrupted_leaves_the_others_work_to_the_next(desk: D
     def stop(connection: sqlite3.Connection) -> None:
         raise _Stop
 
-    works = desk.group._works
-    other, own = Ticket[Work](put(1)), Ticket[Work](stop)
-    works._queue.extend([other, own])
-    with pytest.raises(_Stop):
-        works._wait_or_lead(own)
-    assert works._queue == [other]
-    assert other.is_waiting
-    assert desk.numbers() == []
-    assert desk.group.run(put(2)) == 2
+    answers = desk.together([stop, put(1), put(2)])
+    assert isinstance(answers[0], _Stop)
+    assert answers[1:] == [1, 2]
     assert desk.numbers() == [1, 2]
-    assert other.result == 1
+    assert desk.group.run(put(3)) == 3
+
+
+class Behind:
+    """A leader that is under way until it is let go, and a thread that can be told to wait for something."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._gate, self._desk = threading.Event(), desk
+        self.leader = threading.Thread(target=lambda: desk.group.run(lambda connection: self._gate.wait(30)))
+        self.leader.start()
+        while not desk.group._works._is_taken:
+            pass
+
+    def let_go_and_join(self, *others: threading.Thread) -> None:
+        self._gate.set()
+        for thread in (self.leader, *others):
+            thread.join(30)
+            assert not thread.is_alive()
+
+    def queued(self, count: int) -> None:
+        while len(self._desk.group._works._queue) < count:
+            pass
+
+
+def test_who_is_interrupted_while_waiting_is_waited_for_by_nobody(desk: Desk) -> None:
+    behind = Behind(desk)
+    others: list[threading.Thread] = []
+
+    def interrupt() -> None:
+        behind.queued(2)
+        others.append(threading.Thread(target=lambda: desk.group.run(put(3))))
+        others[0].start()
+        behind.queued(3)
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+
+    other = threading.Thread(target=interrupt)
+    other.start()
+    with pytest.raises(KeyboardInterrupt):
+        desk.group.run_all([put(1), put(2)])
+    behind.let_go_and_join(other, *others)
+    assert desk.numbers() == [3]
+    assert desk.group.run(put(4)) == 4
+
+
+def test_who_is_interrupted_after_it_was_given_the_turn_passes_it_on(desk: Desk) -> None:
+    works = desk.group._works
+    first, second, third = Ticket[Work](put(1)), Ticket[Work](put(2)), Ticket[Work](put(3))
+    works._queue.extend([first, second, third])
+    with works._turn:
+        works._pass_on()
+    assert first.leads
+    works._withdraw([first, second])
+    assert works._queue == [third]
+    assert third.leads
+    assert third.woken.acquire(blocking=False)
+    assert works._is_taken
+
+
+def test_the_works_of_one_thread_share_commits_with_those_of_others(desk: Desk) -> None:
+    behind = Behind(desk)
+    answers: list[Any] = []
+    many = threading.Thread(target=lambda: answers.extend(desk.group.run_all([put(n) for n in range(6)] + [refuse, put(6)])))
+    many.start()
+    behind.queued(8)
+    one = threading.Thread(target=lambda: answers.append(desk.group.run(put(7))))
+    one.start()
+    behind.queued(9)
+    behind.let_go_and_join(many, one)
+    assert desk.begun == 3  # the leader's, eight of nine works, and the last
+    assert desk.numbers() == list(range(8))
+    assert sorted(answer for answer in answers if isinstance(answer, int)) == list(range(8))
+    (refused,) = [answer for answer in answers if not isinstance(answer, int)]
+    assert isinstance(refused, Refused)
+
+
+def test_no_works_are_no_transaction(desk: Desk) -> None:
+    assert desk.group.run_all([]) == []
+    assert desk.begun == 0
 
 
 def test_nothing_begins_while_it_is_paused(desk: Desk) -> None:

@@ -7,11 +7,13 @@ any of it out.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import TypeVar
 
-from act.errors import InvalidCall, Refused
+from act.errors import ActError, InvalidCall, Refused, StoreFault
 from act.payment.charge import LIVE_STATES
-from act.payment.ledger import Outcome
+from act.payment.ledger import Asked, Outcome
 from act.payment.request import Payment
 from act.payment.service.answers import Charge
 from act.payment.service.instructions import InstructionCalls
@@ -19,6 +21,17 @@ from act.payment.service.keeper import mandate_record
 from act.payment.verifier import AuthenticatedPayment, Question, authenticate, decide, replay_key, request_key
 
 __all__ = ["PaymentService"]
+
+A = TypeVar("A")
+T = TypeVar("T")
+
+
+def _attempt(call: Callable[[A], T], value: A) -> T | ActError:
+    """What a call returns or raises: an error that belongs to this value alone."""
+    try:
+        return call(value)
+    except (Refused, StoreFault) as error:
+        return error
 
 
 class PaymentService(InstructionCalls):
@@ -38,6 +51,27 @@ class PaymentService(InstructionCalls):
         raises `Refused` charge_closed. Raises `InvalidCall` when the parties do not enrol the signer's key for this service:
         nobody could verify its receipts. Raises `StoreFault` when the ledger fails; then send the same payment again.
         """
+        asked = self._decide(payment)
+        return self._standing(self._ledger.reserve(*asked) if isinstance(asked, Asked) else asked)
+
+    def authorize_all(self, payments: Sequence[Payment | bytes]) -> tuple[Charge | ActError, ...]:
+        """What `authorize` would return or raise for each of some payments, in their order: for servers that take up what has
+        arrived in one turn, so that it shares one commit.
+
+        Each is decided on its own, as if they came one after the other, and one that is refused takes nothing from the others.
+        What is wrong with a single payment stands in its place: a `Refused`, or a `StoreFault`, after which that one is to be
+        sent again. Raises `InvalidCall` for what is no payment, before any is decided.
+        """
+        for payment in payments:
+            if not isinstance(payment, Payment | bytes):
+                raise InvalidCall("call_invalid", "payments", expected="act.Payment objects or their bytes")
+        decided = [_attempt(self._decide, payment) for payment in payments]
+        reserved = iter(self._ledger.reserve_all([each for each in decided if isinstance(each, Asked)]))
+        outcomes = [next(reserved) if isinstance(each, Asked) else each for each in decided]
+        return tuple([each if isinstance(each, ActError) else _attempt(self._standing, each) for each in outcomes])
+
+    def _decide(self, payment: Payment | bytes) -> Asked | Outcome:
+        """What the ledger is to be asked for a payment, or its stored outcome; raises the refusal that ranks first."""
         if isinstance(payment, bytes):
             payment = Payment.from_bytes(payment)
         if not isinstance(payment, Payment):
@@ -48,11 +82,11 @@ class PaymentService(InstructionCalls):
             authenticated = authenticate(payment, self._parties, self._cache)
             request = decide(authenticated, question)
         except Refused as refusal:
-            return self._standing(self._stored(payment, authenticated, question, refusal))
+            return self._stored(payment, authenticated, question, refusal)
         root = authenticated.chain.root
         self._require_known(authenticated.pinned_before)
         self._ledger.bind(self.ledger_id)
-        return self._standing(self._ledger.reserve(request, mandate_record(root), self._receipts(root.mandate.issuer)))
+        return Asked(request, mandate_record(root), self._receipts(root.mandate.issuer))
 
     def _standing(self, outcome: Outcome) -> Charge:
         """The answer to a payment: no charge that was voided or expired since, because its money is no longer reserved."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NoReturn
 
 from act.calendar import TZDATA_VERSION
@@ -58,14 +58,14 @@ class ReservationRequest:
     payment: AuthenticatedPayment
     limits: tuple[Limit, ...]
     at: int
+    request: RequestKey = field(init=False, repr=False, compare=False)
+    """Within what the request id is unique."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "request", request_key(self.payment))
 
     def __bool__(self) -> NoReturn:
         raise TypeError("a ReservationRequest authorizes nothing and has no truth value; only PaymentService.authorize decides")
-
-    @property
-    def request(self) -> RequestKey:
-        """Within what the request id is unique."""
-        return request_key(self.payment)
 
     @property
     def request_identity(self) -> bytes:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 import psycopg
 
-from act.payment.ledger import MandateRecord, Outcome, ReceiptMaker
+from act.errors import ActError
+from act.payment.ledger import Asked, MandateRecord, Outcome, ReceiptMaker
 from act.payment.verifier import ReservationRequest
 from act.stores.postgres.connection import PostgresDatabase
 from act.stores.postgres.reserving import Reservation, prepare, reserve_batch
@@ -43,6 +45,17 @@ class PostgresLedger(SqlLedger):
             return super().reserve(request, mandate, make_receipt)
         outcome: Outcome = self._reservations.run(prepare(request, mandate, make_receipt))
         return outcome
+
+    def reserve_all(self, asked: Sequence[Asked]) -> list[Outcome | ActError]:
+        """See `Ledger.reserve_all`: all of them in one call, or in as few as it takes."""
+        if any(each.request.pinned_before is not None for each in asked):
+            return super().reserve_all(asked)
+        found: list[Outcome | ActError] = []
+        for ticket in self._reservations.run_all([prepare(*each) for each in asked]):
+            if ticket.error is not None and not isinstance(ticket.error, ActError):
+                raise ticket.error
+            found.append(ticket.result if ticket.error is None else ticket.error)
+        return found
 
     def _reserve_all(self, batch: list[Ticket[Reservation]]) -> None:
         """Each is judged on its own, as if one came after the other in the batch's order. Where something stands in the way of

@@ -9,9 +9,9 @@ from act.delegation.lifecycle import LifecycleAction, Standing, require_usable
 from act.delegation.limits import Limit
 from act.delegation.mandate import MandateKey
 from act.envelope.objects import Unsigned
-from act.errors import StoreFault
+from act.errors import ActError, StoreFault
 from act.payment.charge import ChargeRecord, ChargeState, released
-from act.payment.ledger import Cause, MandateRecord, MandateStatus, Outcome, ReceiptMaker
+from act.payment.ledger import Asked, Cause, MandateRecord, MandateStatus, Outcome, ReceiptMaker
 from act.payment.verifier import AuthenticatedPayment, LinkRecord, RequestKey, ReservationRequest, links_of
 from act.stores.sql import charges, counters, instructions, mandates, moves, reservation, standings, succession
 from act.stores.sql.audit import Audit, audit_ledger
@@ -76,6 +76,16 @@ class SqlLedger:
     def reserve(self, request: ReservationRequest, mandate: MandateRecord, make_receipt: ReceiptMaker) -> Outcome:
         """See `Ledger.reserve`: replay, pin, ended holds, lifecycle, order, limits, in this order."""
         return self._database.write(lambda tx: reservation.reserve(tx, request, mandate, make_receipt))
+
+    def reserve_all(self, asked: Sequence[Asked]) -> list[Outcome | ActError]:
+        """See `Ledger.reserve_all`."""
+        found: list[Outcome | ActError] = []
+        for each in asked:
+            try:
+                found.append(self.reserve(*each))
+            except ActError as error:
+                found.append(error)
+        return found
 
     def register(
         self, mandate: MandateRecord, at: int, make_receipt: ReceiptMaker, *, pinned_before: int | None = None

@@ -4,7 +4,6 @@ it is read or written, which is what serializes everything under it."""
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
 from act.delegation.lifecycle import MandateState
@@ -14,6 +13,7 @@ from act.errors import Refused
 from act.payment.ledger import Entry, MandateRecord, ReceiptMaker
 from act.payment.verifier import LinkRecord
 from act.stores.sql.transaction import StaleRead, Transaction
+from act.values import immutable
 from act.wire import cbor
 
 __all__ = [
@@ -56,7 +56,7 @@ class MandateId(NamedTuple):
     number: int
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class MandateRow:
     """One mandate as stored. No open hold of it ends before `first_hold_end`; None while nothing was ever held.
 
@@ -133,10 +133,14 @@ def _mandate(row: Sequence[Any]) -> MandateRow:
     pinned_at, state, *head = stands
     key = MandateKey(issuer, delegator_identity, delegation_id)
     record = MandateRecord(
-        key, identity, agent_id, currency, expires_at, on_revoke, Format(format), refund_restores=bool(refund_restores)
+        key, identity, agent_id, currency, expires_at, on_revoke, _FORMATS[format], refund_restores=bool(refund_restores)
     )
     mandate_id = MandateId(account, number)
-    return MandateRow(mandate_id, record, pinned_at, MandateState(state), *head)
+    return MandateRow(mandate_id, record, pinned_at, _STATES[state], *head)
+
+
+_FORMATS: Final = {format.value: format for format in Format}
+_STATES: Final = {state.value: state for state in MandateState}
 
 
 def require_trusted(found: MandateRow | None, mandate: MandateRecord, pinned_before: int | None) -> None:

@@ -11,7 +11,7 @@ import os
 import secrets
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -96,7 +96,15 @@ class FileDatabase:
 
         Raises `StoreFault` store_frozen for a backup that was not reconciled, unless this may be done `while_frozen`."""
         self._require_same_process()
+        with self._faults():
+            return self._group.run(self._allowed(work, while_frozen))
 
+    def write_all(self, works: Sequence[Callable[[Transaction], T]], /) -> list[T | ActError]:
+        """What `write` would return or raise for each of some works, in their order: they share their commits, too."""
+        self._require_same_process()
+        return [self._named(found) for found in self._group.run_all([self._allowed(work) for work in works])]
+
+    def _allowed(self, work: Callable[[Transaction], T], while_frozen: bool = False) -> Callable[[Transaction], T]:
         def work_if_it_may(tx: Transaction) -> T:
             if self.is_restored and not while_frozen:
                 self._require_thawed(tx)
@@ -105,8 +113,16 @@ class FileDatabase:
             except StaleRead:  # the file is locked, so nothing was overtaken: an index does not say what its table does
                 raise StoreFault("store_unavailable", self.place, reason="the file is damaged") from None
 
-        with self._faults():
-            return self._group.run(work_if_it_may)
+        return work_if_it_may
+
+    def _named(self, found: T | Exception) -> T | ActError:
+        if not isinstance(found, Exception):
+            return found
+        try:
+            with self._faults():
+                raise found
+        except ActError as error:
+            return error
 
     def read(self, work: Callable[[Transaction], T], /) -> T:
         """A read transaction: everything in it is seen as of one moment."""

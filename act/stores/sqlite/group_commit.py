@@ -7,7 +7,7 @@ before the commit has returned.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final, Generic, TypeVar
 
 from act.stores.sql.batches import Batches, Ticket
@@ -31,6 +31,10 @@ class GroupCommit(Generic[C]):
         """Runs `work` in a transaction and returns its result once that is committed. What `work` raises is raised here, and
         nothing of it was written; so is what SQLite says of the transaction as a whole."""
         return self._works.run(work)  # type: ignore[no-any-return]  # what `work` returned
+
+    def run_all(self, works: Sequence[Callable[[C], T]]) -> list[T | Exception]:
+        """What `run` would return or raise for each of some works, in their order, with as few commits as it takes."""
+        return [ticket.result if ticket.error is None else ticket.error for ticket in self._works.run_all(works)]
 
     def _commit(self, batch: list[Ticket[Callable[[C], Any]]]) -> None:
         connection: C | None = None

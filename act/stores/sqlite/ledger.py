@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Final, TypeVar
 
 from act.calendar import FUTURE_TOLERANCE_SECONDS, instant
 from act.delegation.limits import Limit
-from act.errors import Refused
+from act.errors import ActError, Refused
 from act.keys import Signer
 from act.parties import Parties
-from act.payment.ledger import MandateRecord, Outcome, ReceiptMaker
+from act.payment.ledger import Asked, MandateRecord, Outcome, ReceiptMaker
 from act.payment.verifier import AuthenticatedPayment, RequestKey, ReservationRequest
 from act.stores.sql import mandates, reservation
 from act.stores.sql.audit import Audit
@@ -97,7 +97,15 @@ class SqliteLedger(SqlLedger):
 
     def reserve(self, request: ReservationRequest, mandate: MandateRecord, make_receipt: ReceiptMaker) -> Outcome:
         """See `Ledger.reserve`; in a restored ledger a request may be known by its identity only."""
+        return self._file.write(self._deciding(request, mandate, make_receipt))
 
+    def reserve_all(self, asked: Sequence[Asked]) -> list[Outcome | ActError]:
+        """See `Ledger.reserve_all`: all of them in one commit, or in as few as it takes."""
+        return self._file.write_all([self._deciding(*each) for each in asked])
+
+    def _deciding(
+        self, request: ReservationRequest, mandate: MandateRecord, make_receipt: ReceiptMaker
+    ) -> Callable[[Transaction], Outcome]:
         def decide(tx: Transaction) -> Outcome:
             if self._file.is_restored:
                 found = mandates.find_mandate(tx, mandate.key, identity=mandate.identity)
@@ -109,7 +117,7 @@ class SqliteLedger(SqlLedger):
                     return stored
             return reservation.reserve(tx, request, mandate, make_receipt)
 
-        return self._file.write(decide)
+        return decide
 
     def expire(self, at: int, most: int, make_receipt: ReceiptMaker) -> tuple[Outcome, ...]:
         """See `Ledger.expire`."""

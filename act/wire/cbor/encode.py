@@ -62,7 +62,9 @@ def _encode_entries(entries: dict[Any, Any], parts: list[bytes], depth: int) -> 
             size = len(text)
             parts += (head, _ONE_BYTE[0x60 + size] if size < 24 else encode_head(0x60, size), text)
         elif type(item) is bytes:
-            parts += (head, encode_head(0x40, len(item)), item)
+            parts += (head, _DIGEST_HEAD if len(item) == 32 else encode_head(0x40, len(item)), item)
+        elif type(item) is int:
+            parts += (head, _encode_integer(item))
         else:
             parts.append(head)
             _encode_item(item, parts, depth)
@@ -107,6 +109,10 @@ def _encode_key(key: object) -> bytes:
 
 
 def _encode_integer(value: int) -> bytes:
+    if 0 <= value < 24:
+        return _ONE_BYTE[value]
+    if 1 << 16 <= value < 1 << 32:  # an instant
+        return b"\x1a" + value.to_bytes(4)
     if 0 <= value < INT_LIMIT:
         return encode_head(0x00, value)
     if -INT_LIMIT <= value < 0:
@@ -115,6 +121,7 @@ def _encode_integer(value: int) -> bytes:
 
 
 _ONE_BYTE: Final = tuple([bytes([value]) for value in range(256)])
+_DIGEST_HEAD: Final = b"\x58\x20"
 
 
 def encode_head(major: int, argument: int) -> bytes:
