@@ -1,4 +1,4 @@
-"""What sharing commits is worth: the whole `authorize` by many threads, with and without a slow disk.
+"""What sharing commits is worth: `authorize` by many threads, or of many payments at once, with and without a slow disk.
 
 A disk whose fsync takes a millisecond is imitated by a pause of that length in every commit, with the real fsync before it. One
 commit each is the same ledger with groups of one.
@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from statistics import median
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from unittest import mock
 
 import act
@@ -26,9 +26,12 @@ __all__ = ["report"]
 
 SLOW_SECONDS: Final = 0.001
 THREADS: Final = 32
+AT_ONCE: Final = 64
 WARM_UP: Final = 20
 TARGET_FACTOR: Final = 5.0
 TARGET_RATE: Final = 3_000
+_SLOW_SHARED: Final = "1 ms fsync, commits shared"
+_FAST: Final = f"this disk, one thread, {AT_ONCE} at once"
 
 
 class _SlowConnection(sqlite_connection.Connection):
@@ -54,8 +57,19 @@ def _disk(seconds: float, group: int) -> Iterator[None]:
         yield
 
 
-def _rate(threads: int, count: int, seconds: float, group: int) -> float:
+class _Work(NamedTuple):
+    """How many threads ask, how many payments there are and how many of them each call takes, and how slow the disk is."""
+
+    threads: int
+    payments: int
+    at_once: int
+    seconds: float
+    group: int
+
+
+def _rate(work: _Work) -> float:
     """Payments per second, all under one mandate."""
+    threads, count, at_once, seconds, group = work
     cast = Cast.fresh()
     mandate = cast.mandate(max_total_amount="10000000.00")
     payments = [cast.payment(mandate, cast.order(number)) for number in range(count + WARM_UP)]
@@ -67,15 +81,19 @@ def _rate(threads: int, count: int, seconds: float, group: int) -> float:
         service = act.PaymentService(LEDGER, parties=cast.parties(), ledger=ledger, signer=cast.psp, clock=lambda: NOW)
         for payment in payments[:WARM_UP]:
             service.authorize(payment)
-        return count / _elapsed(service, payments[WARM_UP:], threads)
+        return count / _elapsed(service, payments[WARM_UP:], threads, at_once)
 
 
-def _elapsed(service: act.PaymentService, payments: list[act.Payment], threads: int) -> float:
+def _elapsed(service: act.PaymentService, payments: list[act.Payment], threads: int, at_once: int) -> float:
     """Seconds until threads have worked off all payments."""
 
     def work(mine: list[act.Payment]) -> None:
-        for payment in mine:
-            service.authorize(payment)
+        if at_once == 1:
+            for payment in mine:
+                service.authorize(payment)
+        for start in range(0, len(mine) if at_once > 1 else 0, at_once):
+            answers = service.authorize_all(mine[start : start + at_once])
+            assert all(isinstance(each, act.Charge) for each in answers)
 
     workers = [threading.Thread(target=work, args=(payments[place::threads],)) for place in range(threads)]
     with undisturbed():
@@ -90,23 +108,25 @@ def _elapsed(service: act.PaymentService, payments: list[act.Payment], threads: 
 def report(*, quick: bool = False) -> str:
     """The table of rates."""
     rounds, count = (1, 2 * THREADS) if quick else (5, 100 * THREADS)
+    every = sqlite_connection.BATCH_SIZE
     works = {
-        "1 ms fsync, one thread, one commit each": (1, count // 8, SLOW_SECONDS, 1),
-        "1 ms fsync, one commit each": (THREADS, count // 8, SLOW_SECONDS, 1),
-        "1 ms fsync, commits shared": (THREADS, count, SLOW_SECONDS, sqlite_connection.BATCH_SIZE),
-        "this disk, one thread": (1, count // 2, 0.0, 1),
-        "this disk, commits shared": (THREADS, count, 0.0, sqlite_connection.BATCH_SIZE),
+        "1 ms fsync, one thread, one commit each": _Work(1, count // 8, 1, SLOW_SECONDS, 1),
+        "1 ms fsync, one commit each": _Work(THREADS, count // 8, 1, SLOW_SECONDS, 1),
+        _SLOW_SHARED: _Work(THREADS, count, 1, SLOW_SECONDS, every),
+        f"1 ms fsync, one thread, {AT_ONCE} at once": _Work(1, count, AT_ONCE, SLOW_SECONDS, every),
+        "this disk, one thread, one commit each": _Work(1, count // 2, 1, 0.0, every),
+        "this disk, commits shared": _Work(THREADS, count, 1, 0.0, every),
+        _FAST: _Work(1, count, AT_ONCE, 0.0, every),
     }
     rates: dict[str, list[float]] = {name: [] for name in works}
     for _ in range(rounds):
-        for name, (threads, payments, seconds, group) in works.items():
-            rates[name].append(_rate(threads, payments, seconds, group))
+        for name, work in works.items():
+            rates[name].append(_rate(work))
     found = {name: median(each) for name, each in rates.items()}
     factor = median(
-        shared / alone
-        for shared, alone in zip(rates["1 ms fsync, commits shared"], rates["1 ms fsync, one commit each"], strict=True)
+        shared / alone for shared, alone in zip(rates[_SLOW_SHARED], rates["1 ms fsync, one commit each"], strict=True)
     )
-    fast = found["this disk, commits shared"]
+    fast = found[_FAST]
     is_worth, is_fast = ("yes" if met else "NO" for met in (factor >= TARGET_FACTOR, fast >= TARGET_RATE))
     return render(
         f"groups: authorize on SQLite, {THREADS} threads unless said otherwise, one hot mandate",
@@ -114,7 +134,8 @@ def report(*, quick: bool = False) -> str:
         [(name, f"{rate:,.0f}") for name, rate in found.items()],
         (
             f"Medians of {rounds} rounds. Authorize: every signature and rule, the reservation, the signed receipt.",
+            f"{AT_ONCE} at once: by `authorize_all`, as a server without threads asks; all of them share one commit.",
             f"Sharing against one commit each, 1 ms fsync: {factor:.1f}x (at least {TARGET_FACTOR:.0f}x: {is_worth}).",
-            f"This disk, commits shared: {fast:,.0f}/s (at least {TARGET_RATE:,}: {is_fast}).",
+            f"This disk, {AT_ONCE} at once: {fast:,.0f}/s (at least {TARGET_RATE:,}: {is_fast}).",
         ),
     )

@@ -249,8 +249,11 @@ class Ledger(Protocol):
         """
 
     def reserve_all(self, asked: Sequence[Asked]) -> Sequence[Outcome | ActError]:
-        """What `reserve` would return or raise for each of some reservations, in their order. Each is judged on its own, as if
-        they came one after the other, and none is acknowledged before it lasts; they may share their transactions."""
+        """What `reserve` would return or raise for each of some reservations, at its place.
+
+        Each is judged on its own, as if they came one after the other, in whatever order; none is acknowledged before it lasts.
+        They may share their transactions.
+        """
 
     def register(
         self, mandate: MandateRecord, at: int, make_receipt: ReceiptMaker, *, pinned_before: int | None = None

@@ -1,8 +1,8 @@
 """One call decides and reserves: the payment service's side of PSD-PAY-DEL and PSD-PAY-AUP.
 
-`authorize` is the only way to a new `Charge`. It checks every signature, every rule and constraint, and then, in one
-transaction of the ledger, replay, lifecycle, the order and every limit, and holds the money. There is no option that leaves
-any of it out.
+`authorize` is the only way to a new `Charge`, and `authorize_all` is the same for payments that arrived together. They check
+every signature, every rule and constraint, and then, in one transaction of the ledger, replay, lifecycle, the order and every
+limit, and hold the money. There is no option that leaves any of it out.
 """
 
 from __future__ import annotations
@@ -55,12 +55,12 @@ class PaymentService(InstructionCalls):
         return self._standing(self._ledger.reserve(*asked) if isinstance(asked, Asked) else asked)
 
     def authorize_all(self, payments: Sequence[Payment | bytes]) -> tuple[Charge | ActError, ...]:
-        """What `authorize` would return or raise for each of some payments, in their order: for servers that take up what has
-        arrived in one turn, so that it shares one commit.
+        """What `authorize` would return or raise for each of some payments, at its place in the answer: for a server that takes
+        up in one turn what has arrived since the last, so that all of it shares a commit and nobody needs a thread.
 
-        Each is decided on its own, as if they came one after the other, and one that is refused takes nothing from the others.
-        What is wrong with a single payment stands in its place: a `Refused`, or a `StoreFault`, after which that one is to be
-        sent again. Raises `InvalidCall` for what is no payment, before any is decided.
+        Each is decided on its own, as if they came one after the other, in whatever order; one that is refused takes nothing
+        from the others. What is wrong with one payment stands at its place: a `Refused`, or a `StoreFault`, after which that
+        one is to be sent again. Raises `InvalidCall` as `authorize` does, before anything is reserved.
         """
         for payment in payments:
             if not isinstance(payment, Payment | bytes):

@@ -50,8 +50,14 @@ class PostgresLedger(SqlLedger):
         """See `Ledger.reserve_all`: all of them in one call, or in as few as it takes."""
         if any(each.request.pinned_before is not None for each in asked):
             return super().reserve_all(asked)
+        try:
+            prepared = [prepare(*each) for each in asked]
+        except (
+            ActError
+        ):  # of one of them, such as a receipt that nobody could read: it is found again, and is that one's answer
+            return super().reserve_all(asked)
         found: list[Outcome | ActError] = []
-        for ticket in self._reservations.run_all([prepare(*each) for each in asked]):
+        for ticket in self._reservations.run_all(prepared):
             if ticket.error is not None and not isinstance(ticket.error, ActError):
                 raise ticket.error
             found.append(ticket.result if ticket.error is None else ticket.error)
