@@ -569,3 +569,19 @@ def _authenticated() -> Any:
         pinned_before = None
 
     return _Payment()
+
+
+def test_a_revocation_whose_own_receipt_is_lost_is_not_taken_for_an_instruction_obeyed_twice(
+    ledger: SqliteLedger, copy: Path
+) -> None:
+    with_link(ledger)
+    restored = Restored.of(ledger, copy)
+    _, voiding = instructed(ledger, NOW_SECONDS + 10)
+    receipts = signed_receipts(ledger, voiding)
+    lost = open_receipt(receipts[-1]).receipt
+    assert (lost.kind, lost.instruction) == (EntryKind.REVOKED, open_receipt(receipts[-2]).receipt.instruction)
+    restored.reconcile(receipts[:-1])
+    with restored.open() as again:
+        status = again.status(voiding.key)
+    assert status is not None
+    assert status.state is MandateState.REVOKED

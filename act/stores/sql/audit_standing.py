@@ -93,13 +93,22 @@ class FoldedStandings:
             chain.append(parent)
         return chain
 
+    def _is_one_revocation(self, entries: list[Row]) -> bool:
+        """Whether entries that answer one instruction are what a revocation makes of several holds: they are released, and then
+        the mandate or link is revoked. Of a restored ledger the last receipt may have been lost; then reconciling revoked it."""
+        *released, last = entries
+        if {each["kind"] for each in released} != {"VOIDED"}:
+            return False
+        after = self._stops[self._mandate["identity"]].get("revoked", 0)
+        return last["kind"] == "REVOKED" or (last["kind"] == "VOIDED" and after > last["sequence"])
+
     def _instructions(self, rows: list[Row]) -> Iterator[str]:
         answers = {row["identity"]: row["sequence"] for row in rows}
         if len(answers) != len(rows):
             yield "an instruction is remembered twice"
         for identity, entries in self._obeyed.items():
             name, last = identity.hex(), entries[-1]
-            if len(entries) > 1 and (last["kind"] != "REVOKED" or {each["kind"] for each in entries[:-1]} != {"VOIDED"}):
+            if len(entries) > 1 and not self._is_one_revocation(entries):
                 yield f"the instruction {name} was obeyed twice"
             if answers.pop(identity, None) != last["sequence"]:
                 yield f"the instruction {name} is not remembered as what entry {last['sequence']} answers"
