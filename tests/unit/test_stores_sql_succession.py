@@ -528,3 +528,13 @@ def test_a_link_below_the_old_mandate_pays_no_more(ledger: SqlLedger) -> None:
     ledger.change(voiding, link, REVOKE, cause(1, Causer.AGENT), NOW_SECONDS, MAKE_RECEIPT)
     assert ledger.charge(charge.id).held_minor == 0
     held(ledger, successor, 3, 1_460)
+
+
+def test_each_mandate_of_a_line_has_the_links_below_itself(ledger: SqlLedger) -> None:
+    old, new = links_to(1, 2), links_to(3)
+    for number, record, links, cap_minor in ((1, A, old, 1_000), (2, B, new, 1_500)):
+        asked = reservation(number, 100, of=record, links=links, limits=[limit(cap_minor)])
+        assert ledger.reserve(asked, record, MAKE_RECEIPT).charge is not None
+    found = [ledger.status(each.key, NOW_SECONDS) for each in (A, B)]
+    below = [{link.identity for link in each.links} for each in found if each]
+    assert below == [{each.identity for each in old}, {each.identity for each in new}]

@@ -94,13 +94,13 @@ class FoldedStandings:
         return chain
 
     def _is_one_revocation(self, entries: list[Row]) -> bool:
-        """Whether entries that answer one instruction are what a revocation makes of several holds: they are released, and then
-        the mandate or link is revoked. Of a restored ledger the last receipt may have been lost; then reconciling revoked it."""
+        """Whether entries that answer one instruction are what one revocation made: holds are released, and then the mandate or
+        link is revoked. Of a restored ledger the last receipt may have been lost; then reconciling revoked the mandate."""
         *released, last = entries
         if {each["kind"] for each in released} != {"VOIDED"}:
             return False
-        after = self._stops[self._mandate["identity"]].get("revoked", 0)
-        return last["kind"] == "REVOKED" or (last["kind"] == "VOIDED" and after > last["sequence"])
+        revoked = self._stops[self._mandate["identity"]].get("revoked", 0)
+        return last["kind"] == "REVOKED" or bool(last["kind"] == "VOIDED" and last["sequence"] < revoked)
 
     def _instructions(self, rows: list[Row]) -> Iterator[str]:
         answers = {row["identity"]: row["sequence"] for row in rows}

@@ -281,7 +281,7 @@ def _status(tx: Transaction, mandate: MandateKey, at: int | None, identity: byte
             for each in charges.charges_of(tx, row.id, mandate, row.ended)
         ),
         Standing(is_revoked=True) if row.successor is not None else standings.stops_of(tx, row.id, None).standing,
-        standings.links_of(tx, row.id),
+        standings.links_of(tx, row.id, record.identity),
         succession.predecessors(tx, row),
         row.successor,
     )

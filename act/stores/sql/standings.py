@@ -84,17 +84,18 @@ def link_states(tx: Transaction, mandate_id: MandateId, links: Sequence[LinkReco
     return tuple([MandateState.ACTIVE if row is None else MandateState(row[0]) for row in found])
 
 
-def links_of(tx: Transaction, mandate_id: MandateId) -> tuple[LinkStatus, ...]:
-    """Every link below a mandate that is known."""
+def links_of(tx: Transaction, mandate_id: MandateId, mandate: bytes) -> tuple[LinkStatus, ...]:
+    """Every link below a mandate of that identity that is known; those of what it replaced, or was replaced by, are not its."""
+    below = links_below(tx, mandate_id, mandate)
     rows = tx.execute(
         f"SELECT identity, delegation_id, agent_id, {_STOPS} FROM link WHERE account = ? AND mandate = ? ORDER BY identity",
         mandate_id,
     ).fetchall()
-    return tuple([LinkStatus(row[0], row[1], row[2], _stops(row[3:]).standing) for row in rows])
+    return tuple([LinkStatus(row[0], row[1], row[2], _stops(row[3:]).standing) for row in rows if row[0] in below])
 
 
 def links_below(tx: Transaction, mandate_id: MandateId, link: bytes) -> set[bytes]:
-    """A link and all that are known below it: what stops with it."""
+    """A link, or a mandate, and all links that are known below it: what stops with it."""
     children: dict[bytes, list[bytes]] = {}
     rows = tx.execute("SELECT parent, identity FROM link WHERE account = ? AND mandate = ?", mandate_id)
     for parent, identity in rows.fetchall():
