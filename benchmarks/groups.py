@@ -22,7 +22,7 @@ from benchmarks.measure import undisturbed
 from benchmarks.milk_tea import LEDGER, NOW, Cast
 from benchmarks.table import render
 
-__all__ = ["report"]
+__all__ = ["SLOW_SECONDS", "report", "slow_disk"]
 
 SLOW_SECONDS: Final = 0.001
 THREADS: Final = 32
@@ -47,7 +47,7 @@ class _SlowConnection(sqlite_connection.Connection):
 
 
 @contextmanager
-def _disk(seconds: float, group: int) -> Iterator[None]:
+def slow_disk(seconds: float, group: int = sqlite_connection.BATCH_SIZE) -> Iterator[None]:
     """Ledgers opened meanwhile commit that slowly, in groups of that size at most."""
     slow = type("_Connection", (_SlowConnection,), {"seconds": seconds})
     with (
@@ -75,7 +75,7 @@ def _rate(work: _Work) -> float:
     payments = [cast.payment(mandate, cast.order(number)) for number in range(count + WARM_UP)]
     with (
         tempfile.TemporaryDirectory(prefix="act-benchmark-") as folder,
-        _disk(seconds, group),
+        slow_disk(seconds, group),
         closing(act.SqliteLedger(Path(folder) / "ledger.db")) as ledger,
     ):
         service = act.PaymentService(LEDGER, parties=cast.parties(), ledger=ledger, signer=cast.psp, clock=lambda: NOW)
