@@ -17,7 +17,7 @@ from act.delegation.lifecycle import Causer, LifecycleAction, MandateState, Stan
 from act.delegation.limits import Limit, Unit
 from act.delegation.mandate import MandateKey
 from act.envelope.objects import Format, Unsigned
-from act.errors import ActError, Refused
+from act.errors import Refused
 from act.money import Amount
 from act.payment.charge import ChargeRecord
 from act.payment.verifier import AuthenticatedPayment, LinkRecord, RequestKey, ReservationRequest
@@ -209,6 +209,8 @@ class MandateStatus:
 
 ReceiptMaker = Callable[[Entry], Unsigned]
 
+"""Turns an entry into the receipt to be signed: pure, called inside the transaction so that the chain is settled with it."""
+
 
 class Asked(NamedTuple):
     """What `Ledger.reserve` is asked."""
@@ -216,9 +218,6 @@ class Asked(NamedTuple):
     request: ReservationRequest
     mandate: MandateRecord
     make_receipt: ReceiptMaker
-
-
-"""Turns an entry into the receipt to be signed: pure, called inside the transaction so that the chain is settled with it."""
 
 
 class Ledger(Protocol):
@@ -248,7 +247,7 @@ class Ledger(Protocol):
         moved.
         """
 
-    def reserve_all(self, asked: Sequence[Asked]) -> Sequence[Outcome | ActError]:
+    def reserve_all(self, asked: Sequence[Asked]) -> Sequence[Outcome | Exception]:
         """What `reserve` would return or raise for each of some reservations, at its place.
 
         Each is judged on its own, as if they came one after the other, in whatever order; none is acknowledged before it lasts.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +10,9 @@ import pytest
 
 import act
 from act.errors import InvalidCall, StoreFault
+from act.parties import Role
 from act.payment.service import PaymentService
-from tests.support.world import World, key, nothing_moves, spent
+from tests.support.world import PSP, World, enrolled, key, nothing_moves, snapshot, spent
 
 
 def codes(answers: tuple[Any, ...]) -> list[str]:
@@ -90,3 +92,52 @@ def test_a_fault_of_the_store_stands_at_the_place_of_each(world: World, service:
     assert isinstance(answers[0], StoreFault)
     away.rename(path)
     assert codes(service.authorize_all(payments)) == ["HELD", "HELD"]
+
+
+def test_a_signer_that_fails_for_one_receipt_takes_no_answer_from_the_others(world: World, path: Path) -> None:
+    class Faltering:
+        """A KMS that is down for a moment."""
+
+        alg, kid = key(PSP).alg, key(PSP).kid
+        calls = 0
+
+        def sign(self, message: bytes) -> bytes:
+            self.calls += 1
+            if self.calls == 2:
+                raise TimeoutError
+            return key(PSP).sign(message)
+
+    payments = [world.payment() for _ in range(3)]
+    answers = world.service(path, signer=Faltering()).authorize_all(payments)
+    assert [type(each) for each in answers] == [act.Charge, TimeoutError, act.Charge]
+    charge = world.service(path).authorize(payments[1])
+    assert charge.replayed
+    assert len(snapshot(path)["charge"]) == 3
+
+
+def test_a_receipt_of_a_retired_key_that_is_missing_takes_no_answer_from_the_others(world: World, path: Path) -> None:
+    old, new = world.payment(), world.payment()
+    world.service(path).authorize(old)
+    world.parties.add(enrolled(PSP, Role.PSP, key_pair=key("psp key 2")))
+    answers = world.service(path, signer=key("psp key 2")).authorize_all([new, old])
+    assert isinstance(answers[0], act.Charge)
+    assert not answers[0].replayed
+    assert isinstance(answers[1], InvalidCall)
+    assert answers[1].where == "retired_signers"
+
+
+def test_the_clock_is_asked_once(world: World, path: Path) -> None:
+    asked: list[datetime] = []
+
+    def clock() -> datetime:
+        asked.append(world.clock())
+        return asked[-1]
+
+    service = world.service(path, clock=clock)
+    service.authorize_all([world.payment() for _ in range(5)])
+    assert len(asked) == 1
+
+
+def test_whatever_gives_payments_one_by_one_is_taken(world: World, service: PaymentService) -> None:
+    payments = [world.payment(), world.payment()]
+    assert codes(service.authorize_all(iter(payments))) == ["HELD", "HELD"]  # type: ignore[arg-type]

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import os
+import threading
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
 from typing import Any, cast
 
 import pytest
 
-from act.errors import ActError, Refused, StoreFault
+from act.errors import ActError, InvalidCall, Refused, StoreFault
 from act.payment.charge import ChargeState
 from act.payment.ledger import Asked, Entry, EntryKind, Outcome
+from act.stores.sql import charges
 from act.stores.sql.ledger import SqlLedger
+from act.stores.sqlite import SqliteLedger
 from tests.support.fold import audit
 from tests.support.places import Place
 from tests.support.reservations import MAKE_RECEIPT, digest, limit, mandate, reservation
+from tests.support.restoring import Restored
 from tests.support.world import NOW_SECONDS, PSP, nothing_moves
 
 CAP = 20_000
@@ -34,10 +41,11 @@ def asked(number: int, amount: int = 1_800, of: int = 1, **changes: Any) -> Aske
     return Asked(request, mandate(of), MAKE_RECEIPT)
 
 
-def told(answer: Outcome | ActError) -> str:
+def told(answer: Outcome | Exception) -> str:
     """What an answer says, in a word."""
     if isinstance(answer, ActError):
         return f"raised {answer.code}"
+    assert isinstance(answer, Outcome), answer
     if answer.refusal is not None:
         return f"recorded {answer.refusal.code}"
     assert answer.charge is not None
@@ -132,3 +140,57 @@ def test_a_ledger_that_is_closed_says_so_of_each(place: Place) -> None:
     answers = ledger.reserve_all([asked(1), asked(2)])
     assert all(isinstance(each, StoreFault) for each in answers)
     assert len({id(each) for each in answers}) == 2
+
+
+def test_after_a_fork_nothing_is_asked(ledger: SqlLedger, place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    own = os.getpid()
+    with nothing_moves(place):
+        monkeypatch.setattr(os, "getpid", lambda: own + 1)
+        with pytest.raises(InvalidCall):
+            ledger.reserve_all([asked(1)])
+        monkeypatch.undo()
+
+
+def test_a_ledger_from_a_backup_is_asked_in_vain_until_it_was_reconciled(tmp_path: Path) -> None:
+    path, copy = tmp_path / "ledger.db", tmp_path / "copy.db"
+    with SqliteLedger(path) as ledger:
+        ledger.bind(PSP)
+        known = ledger.reserve(*asked(1))
+        restored = Restored.of(ledger, copy)
+    with restored.open() as frozen, nothing_moves(copy):
+        assert [told(each) for each in frozen.reserve_all([asked(1), asked(2)])] == ["raised store_frozen"] * 2
+    restored.reconcile(complete=True)
+    with restored.open() as thawed:
+        answers = thawed.reserve_all([asked(1), asked(2), asked(3, of=7)])
+    assert [told(each) for each in answers] == ["replayed", "HELD", "raised credential_forgotten"]
+    assert isinstance(answers[0], Outcome)
+    assert answers[0].charge == known.charge
+    audit(copy)
+
+
+def test_ids_are_in_the_order_of_time_and_of_their_making() -> None:
+    ids = [charges.new_id(at) for at in (NOW_SECONDS, NOW_SECONDS, NOW_SECONDS, NOW_SECONDS + 1, NOW_SECONDS + 1)]
+    assert ids == sorted(set(ids))
+    assert {len(each) for each in ids} == {35}
+    assert charges.new_id(NOW_SECONDS) < ids[-1]  # by a clock that went back
+    numbers = [int(each[-22:], 16) for each in ids[:3]]
+    assert all(0 < later - earlier <= 1 << 64 for earlier, later in pairwise(numbers))
+
+
+def test_an_id_never_has_more_digits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(charges, "_last", (NOW_SECONDS, (1 << 88) - 1))
+    assert len(charges.new_id(NOW_SECONDS)) == 35
+
+
+def test_threads_that_make_ids_at_once_make_different_ones() -> None:
+    made: list[list[str]] = [[] for _ in range(4)]
+
+    def make(ids: list[str]) -> None:
+        ids.extend(charges.new_id(NOW_SECONDS) for _ in range(5_000))
+
+    threads = [threading.Thread(target=make, args=(each,)) for each in made]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len({each for ids in made for each in ids}) == 20_000

@@ -13,17 +13,34 @@ from typing import Any
 import pytest
 
 from act.errors import Refused, StoreFault
-from act.stores.sql.batches import Ticket
 from act.stores.sqlite.group_commit import GroupCommit
 
 Work = Callable[[sqlite3.Connection], Any]
+
+
+class _Stop(BaseException):
+    pass
+
+
+class _Connection(sqlite3.Connection):
+    """A connection that can be told to be interrupted by a signal that came while the n-th commit was on its way."""
+
+    commits_left = 0
+
+    def execute(self, statement: str, values: Any = (), /) -> Any:
+        done = super().execute(statement, values)
+        if statement == "COMMIT":
+            self.commits_left -= 1
+            if not self.commits_left:
+                raise _Stop
+        return done
 
 
 class Desk:
     """A table of numbers behind a group commit whose first transaction can be held back until others wait."""
 
     def __init__(self, path: Path) -> None:
-        self.connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        self.connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, factory=_Connection)
         self.connection.execute("CREATE TABLE number (n INTEGER PRIMARY KEY) STRICT")
         self.begun = 0
         self.failure: Exception | None = None
@@ -60,7 +77,7 @@ class Desk:
 
         threads = [threading.Thread(target=lead)]
         threads[0].start()
-        while not self.group._works._is_taken:
+        while self.group._works._leader is None:
             pass
         for place in range(len(works)):
             threads.append(threading.Thread(target=ask, args=(place,)))
@@ -135,10 +152,6 @@ def test_each_writer_raises_a_fault_of_its_own(desk: Desk) -> None:
     assert desk.numbers() == []
 
 
-class _Stop(BaseException):
-    pass
-
-
 def test_a_leader_that_is_interrupted_leaves_the_others_work_to_the_next(desk: Desk) -> None:
     def stop(connection: sqlite3.Connection) -> None:
         raise _Stop
@@ -150,6 +163,36 @@ def test_a_leader_that_is_interrupted_leaves_the_others_work_to_the_next(desk: D
     assert desk.group.run(put(3)) == 3
 
 
+def test_what_was_committed_while_the_leader_was_interrupted_is_not_done_again(desk: Desk) -> None:
+    desk.connection.commits_left = 2
+    answers = desk.together([put(1), put(2), refuse])
+    assert isinstance(answers[0], _Stop)
+    assert answers[1] == 2
+    assert isinstance(answers[2], Refused)
+    assert desk.numbers() == [1, 2]
+    assert desk.begun == 2
+
+
+def test_a_refusal_of_a_turn_that_was_interrupted_is_not_told(desk: Desk) -> None:
+    """The leader's row stands in the way of the other's, and is undone when the leader is interrupted."""
+
+    def unless_there(connection: sqlite3.Connection) -> str:
+        if connection.execute("SELECT 1 FROM number WHERE n = 1").fetchone():
+            raise Refused("order_already_paid", "order")
+        return "done"
+
+    def stop(connection: sqlite3.Connection) -> None:
+        if not stopped:
+            stopped.append(True)
+            raise _Stop
+
+    stopped: list[bool] = []
+    answers = desk.together([put(1), unless_there, stop])
+    assert isinstance(answers[0], _Stop)  # raised where the batch is worked off, in the thread that leads
+    assert answers[1:] == ["done", None]
+    assert desk.numbers() == []
+
+
 class Behind:
     """A leader that is under way until it is let go, and a thread that can be told to wait for something."""
 
@@ -157,7 +200,7 @@ class Behind:
         self._gate, self._desk = threading.Event(), desk
         self.leader = threading.Thread(target=lambda: desk.group.run(lambda connection: self._gate.wait(30)))
         self.leader.start()
-        while not desk.group._works._is_taken:
+        while desk.group._works._leader is None:
             pass
 
     def let_go_and_join(self, *others: threading.Thread) -> None:
@@ -189,20 +232,6 @@ def test_who_is_interrupted_while_waiting_is_waited_for_by_nobody(desk: Desk) ->
     behind.let_go_and_join(other, *others)
     assert desk.numbers() == [3]
     assert desk.group.run(put(4)) == 4
-
-
-def test_who_is_interrupted_after_it_was_given_the_turn_passes_it_on(desk: Desk) -> None:
-    works = desk.group._works
-    first, second, third = Ticket[Work](put(1)), Ticket[Work](put(2)), Ticket[Work](put(3))
-    works._queue.extend([first, second, third])
-    with works._turn:
-        works._pass_on()
-    assert first.leads
-    works._withdraw([first, second])
-    assert works._queue == [third]
-    assert third.leads
-    assert third.woken.acquire(blocking=False)
-    assert works._is_taken
 
 
 def test_the_works_of_one_thread_share_commits_with_those_of_others(desk: Desk) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
-from act.errors import ActError, InvalidCall, Refused, StoreFault
+from act.errors import InvalidCall, Refused, StoreFault
 from act.payment.charge import LIVE_STATES
 from act.payment.ledger import Asked, Outcome
 from act.payment.request import Payment
@@ -26,11 +26,11 @@ A = TypeVar("A")
 T = TypeVar("T")
 
 
-def _attempt(call: Callable[[A], T], value: A) -> T | ActError:
-    """What a call returns or raises: an error that belongs to this value alone."""
+def _attempt(call: Callable[[A], T], value: A, what: tuple[type[Exception], ...]) -> T | Exception:
+    """What a call returns, or what it raises that belongs to this value alone."""
     try:
         return call(value)
-    except (Refused, StoreFault) as error:
+    except what as error:
         return error
 
 
@@ -51,32 +51,41 @@ class PaymentService(InstructionCalls):
         raises `Refused` charge_closed. Raises `InvalidCall` when the parties do not enrol the signer's key for this service:
         nobody could verify its receipts. Raises `StoreFault` when the ledger fails; then send the same payment again.
         """
-        asked = self._decide(payment)
+        asked = self._decide(payment, self._question())
         return self._standing(self._ledger.reserve(*asked) if isinstance(asked, Asked) else asked)
 
-    def authorize_all(self, payments: Sequence[Payment | bytes]) -> tuple[Charge | ActError, ...]:
+    def authorize_all(self, payments: Sequence[Payment | bytes]) -> tuple[Charge | Exception, ...]:
         """What `authorize` would return or raise for each of some payments, at its place in the answer: for a server that takes
         up in one turn what has arrived since the last, so that all of it shares a commit and nobody needs a thread.
 
         Each is decided on its own, as if they came one after the other, in whatever order; one that is refused takes nothing
-        from the others. What is wrong with one payment stands at its place: a `Refused`, or a `StoreFault`, after which that
-        one is to be sent again. Raises `InvalidCall` as `authorize` does, before anything is reserved.
+        from the others. What is raised for one payment stands at its place: a `Refused`, a `StoreFault`, what a signer raises,
+        or `InvalidCall` where the signer of a stored receipt is missing. After anything but a `Refused`, send that one again.
+        Raises `InvalidCall` for what is no payment and for parties that do not enrol the signer, before anything is reserved.
         """
+        payments = tuple(payments)
         for payment in payments:
             if not isinstance(payment, Payment | bytes):
                 raise InvalidCall("call_invalid", "payments", expected="act.Payment objects or their bytes")
-        decided = [_attempt(self._decide, payment) for payment in payments]
-        reserved = iter(self._ledger.reserve_all([each for each in decided if isinstance(each, Asked)]))
-        outcomes = [next(reserved) if isinstance(each, Asked) else each for each in decided]
-        return tuple([each if isinstance(each, ActError) else _attempt(self._standing, each) for each in outcomes])
+        question = self._question()
+        of_one = (Refused, StoreFault)
+        decided = [_attempt(lambda each: self._decide(each, question), payment, of_one) for payment in payments]
+        asked = {place: each for place, each in enumerate(decided) if isinstance(each, Asked)}
+        reserved = dict(zip(asked, self._ledger.reserve_all([*asked.values()]), strict=True))
+        outcomes = [reserved[place] if isinstance(each, Asked) else each for place, each in enumerate(decided)]
+        return tuple(
+            [each if isinstance(each, Exception) else _attempt(self._standing, each, (Exception,)) for each in outcomes]
+        )
 
-    def _decide(self, payment: Payment | bytes) -> Asked | Outcome:
+    def _question(self) -> Question:
+        return Question(self.ledger_id, self._now(), self._parties.expires_at, self._max_mandate_seconds)
+
+    def _decide(self, payment: Payment | bytes, question: Question) -> Asked | Outcome:
         """What the ledger is to be asked for a payment, or its stored outcome; raises the refusal that ranks first."""
         if isinstance(payment, bytes):
             payment = Payment.from_bytes(payment)
         if not isinstance(payment, Payment):
             raise InvalidCall("call_invalid", "payment", expected="an act.Payment or its bytes")
-        question = Question(self.ledger_id, self._now(), self._parties.expires_at, self._max_mandate_seconds)
         authenticated = None
         try:
             authenticated = authenticate(payment, self._parties, self._cache)

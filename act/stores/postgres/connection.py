@@ -115,8 +115,7 @@ class PostgresDatabase:
 
     def run(self, work: Callable[[psycopg.Connection[Any]], T]) -> T:
         """Runs what begins and ends transactions itself, on a connection of the pool; again, if one was given up."""
-        if os.getpid() != self._process:
-            raise InvalidCall("call_invalid", "ledger", reason="open the ledger anew after fork")
+        self.require_same_process()
         with self._faults():
             self._make_ready()
             for _ in range(ATTEMPTS):
@@ -126,6 +125,11 @@ class PostgresDatabase:
                 except _AGAIN:
                     continue
         raise StoreFault("store_busy", self.place, reason="the transaction was overtaken again and again")
+
+    def require_same_process(self) -> None:
+        """Raises `InvalidCall` after a fork."""
+        if os.getpid() != self._process:
+            raise InvalidCall("call_invalid", "ledger", reason="open the ledger anew after fork")
 
     def close(self) -> None:
         """See `Database.close`."""

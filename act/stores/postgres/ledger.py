@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -46,21 +47,22 @@ class PostgresLedger(SqlLedger):
         outcome: Outcome = self._reservations.run(prepare(request, mandate, make_receipt))
         return outcome
 
-    def reserve_all(self, asked: Sequence[Asked]) -> list[Outcome | ActError]:
+    def reserve_all(self, asked: Sequence[Asked]) -> list[Outcome | Exception]:
         """See `Ledger.reserve_all`: all of them in one call, or in as few as it takes."""
-        if any(each.request.pinned_before is not None for each in asked):
-            return super().reserve_all(asked)
-        try:
-            prepared = [prepare(*each) for each in asked]
-        except (
-            ActError
-        ):  # of one of them, such as a receipt that nobody could read: it is found again, and is that one's answer
-            return super().reserve_all(asked)
-        found: list[Outcome | ActError] = []
-        for ticket in self._reservations.run_all(prepared):
-            if ticket.error is not None and not isinstance(ticket.error, ActError):
-                raise ticket.error
-            found.append(ticket.result if ticket.error is None else ticket.error)
+        self._postgres.require_same_process()
+        prepared: dict[int, Reservation] = {}
+        for place, each in enumerate(asked):
+            if each.request.pinned_before is None:
+                with contextlib.suppress(ActError):  # such as a receipt that nobody could read: told below, at its place
+                    prepared[place] = prepare(*each)
+        tickets = dict(zip(prepared, self._reservations.run_all([*prepared.values()]), strict=True))
+        found: list[Outcome | Exception] = []
+        for place, each in enumerate(asked):
+            ticket = tickets.get(place)
+            if ticket is None:
+                found += super().reserve_all([each])
+            else:
+                found.append(ticket.result if ticket.error is None else ticket.error)
         return found
 
     def _reserve_all(self, batch: list[Ticket[Reservation]]) -> None:
@@ -77,7 +79,8 @@ class PostgresLedger(SqlLedger):
                     self._reserve_alone(ticket) if is_of_one else ticket.fail(error)
                 return
             for ticket, outcome in zip(left, outcomes, strict=False):
-                ticket.result = outcome
+                ticket.succeed(outcome)
+                ticket.is_done = True
             left = left[len(outcomes) :]
             if left:
                 self._reserve_alone(left[0])
@@ -92,8 +95,9 @@ class PostgresLedger(SqlLedger):
     def _reserve_alone(self, ticket: Ticket[Reservation]) -> None:
         asked = ticket.asked
         try:
-            ticket.result = self._database.write(
-                lambda tx: reservation.reserve(tx, asked.request, asked.mandate, asked.make_receipt)
+            ticket.succeed(
+                self._database.write(lambda tx: reservation.reserve(tx, asked.request, asked.mandate, asked.make_receipt))
             )
         except Exception as error:  # noqa: BLE001 - it belongs to the thread that asked
             ticket.fail(error)
+        ticket.is_done = True

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -145,17 +144,18 @@ def new_id(at: int) -> str:
     Within a second each is above the one before it by a random number of 64 bits (RFC 9562 6.2, method 2), so that charges that
     are made together stand together: spread over a second, each would touch a page of its own.
     """
-    global _last  # noqa: PLW0603 - it only spreads the ids; two processes, or a process and its fork, need not agree on it
-    with _counting:
-        second, number = _last
-        number = number + 1 + secrets.randbits(_STEP_BITS) if second == at else secrets.randbits(_RANDOM_BITS - 1)
-        _last = at, number
+    global _last  # noqa: PLW0603 - it brings ids together, and no more: threads and processes need not agree on it
+    drawn = secrets.randbits(_RANDOM_BITS)
+    second, number = _last
+    number += 1 + (drawn >> _RANDOM_BITS - _STEP_BITS)
+    if second != at or number >> _RANDOM_BITS:
+        number = drawn >> 1  # which leaves room for as many again
+    _last = at, number
     return f"{_id_from(at)}{number:022x}"
 
 
 _RANDOM_BITS: Final = 88
 _STEP_BITS: Final = 64
-_counting: Final = threading.Lock()
 _last: tuple[int, int] = (-1, 0)
 
 

@@ -9,7 +9,7 @@ from act.delegation.lifecycle import LifecycleAction, Standing, require_usable
 from act.delegation.limits import Limit
 from act.delegation.mandate import MandateKey
 from act.envelope.objects import Unsigned
-from act.errors import ActError, StoreFault
+from act.errors import StoreFault
 from act.payment.charge import ChargeRecord, ChargeState, released
 from act.payment.ledger import Asked, Cause, MandateRecord, MandateStatus, Outcome, ReceiptMaker
 from act.payment.verifier import AuthenticatedPayment, LinkRecord, RequestKey, ReservationRequest, links_of
@@ -77,13 +77,13 @@ class SqlLedger:
         """See `Ledger.reserve`: replay, pin, ended holds, lifecycle, order, limits, in this order."""
         return self._database.write(lambda tx: reservation.reserve(tx, request, mandate, make_receipt))
 
-    def reserve_all(self, asked: Sequence[Asked]) -> list[Outcome | ActError]:
+    def reserve_all(self, asked: Sequence[Asked]) -> list[Outcome | Exception]:
         """See `Ledger.reserve_all`."""
-        found: list[Outcome | ActError] = []
+        found: list[Outcome | Exception] = []
         for each in asked:
             try:
                 found.append(self.reserve(*each))
-            except ActError as error:
+            except Exception as error:  # noqa: BLE001 - it is the answer to this one
                 found.append(error)
         return found
 

@@ -99,7 +99,7 @@ class FileDatabase:
         with self._faults():
             return self._group.run(self._allowed(work, while_frozen))
 
-    def write_all(self, works: Sequence[Callable[[Transaction], T]], /) -> list[T | ActError]:
+    def write_all(self, works: Sequence[Callable[[Transaction], T]], /) -> list[T | Exception]:
         """What `write` would return or raise for each of some works, in their order: they share their commits, too."""
         self._require_same_process()
         return [self._named(found) for found in self._group.run_all([self._allowed(work) for work in works])]
@@ -115,13 +115,13 @@ class FileDatabase:
 
         return work_if_it_may
 
-    def _named(self, found: T | Exception) -> T | ActError:
+    def _named(self, found: T | Exception) -> T | Exception:
         if not isinstance(found, Exception):
             return found
         try:
             with self._faults():
                 raise found
-        except ActError as error:
+        except Exception as error:  # noqa: BLE001 - it is the answer
             return error
 
     def read(self, work: Callable[[Transaction], T], /) -> T:

@@ -38,17 +38,22 @@ class GroupCommit(Generic[C]):
 
     def _commit(self, batch: list[Ticket[Callable[[C], Any]]]) -> None:
         connection: C | None = None
+        is_committing = False
         try:
             connection = self._begin()
             for ticket in batch:
                 if len(batch) == 1:
-                    ticket.result = ticket.asked(connection)
+                    ticket.succeed(ticket.asked(connection))
                 else:
                     _run_apart(connection, ticket)
+            is_committing = True
             connection.execute("COMMIT")
         except BaseException as failure:
             if connection is not None and connection.in_transaction:
                 connection.execute("ROLLBACK")
+            elif is_committing and not isinstance(failure, Exception):  # an interruption that had to wait for the commit
+                for ticket in batch:
+                    ticket.is_done = True
             if not isinstance(failure, Exception):
                 raise
             for ticket in batch:
@@ -57,10 +62,9 @@ class GroupCommit(Generic[C]):
 
 def _run_apart(connection: C, ticket: Ticket[Callable[[C], Any]]) -> None:
     """Runs one work of several. An error of its own undoes it alone; one of SQLite's is everybody's."""
-    ticket.error = None  # of an earlier turn that was interrupted
     connection.execute(_BEGIN_ONE)
     try:
-        ticket.result = ticket.asked(connection)
+        ticket.succeed(ticket.asked(connection))
     except sqlite3.IntegrityError as error:
         ticket.error = error
     except sqlite3.Error:

@@ -10,7 +10,7 @@ from typing import Final, TypeVar
 
 from act.calendar import FUTURE_TOLERANCE_SECONDS, instant
 from act.delegation.limits import Limit
-from act.errors import ActError, Refused
+from act.errors import Refused
 from act.keys import Signer
 from act.parties import Parties
 from act.payment.ledger import Asked, MandateRecord, Outcome, ReceiptMaker
@@ -99,7 +99,7 @@ class SqliteLedger(SqlLedger):
         """See `Ledger.reserve`; in a restored ledger a request may be known by its identity only."""
         return self._file.write(self._deciding(request, mandate, make_receipt))
 
-    def reserve_all(self, asked: Sequence[Asked]) -> list[Outcome | ActError]:
+    def reserve_all(self, asked: Sequence[Asked]) -> list[Outcome | Exception]:
         """See `Ledger.reserve_all`: all of them in one commit, or in as few as it takes."""
         return self._file.write_all([self._deciding(*each) for each in asked])
 
