@@ -28,7 +28,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for name in options.names:
         if name not in PROGRAMS:
             parser.error(f"there is no {name!r}; choose from {', '.join(PROGRAMS)}")
-    print(f"Python {platform.python_version()}, {platform.system()} {platform.machine()}")
+    built = f"built {platform.python_build()[1]} with {platform.python_compiler()}"
+    print(f"Python {platform.python_version()}, {built}, {platform.system()} {platform.machine()}")
     for name in options.names or PROGRAMS:
         print(f"\n{PROGRAMS[name](quick=options.quick)}", flush=True)
 
