@@ -280,6 +280,20 @@ def test_sqlite_explains_every_statement(on_sqlite: Run) -> None:
             connection.execute(f"EXPLAIN {statement}", [None] * statement.count("?"))
 
 
+def test_no_statement_about_something_reads_a_whole_table(on_sqlite: Run) -> None:
+    """With a million payments each of these would take seconds, and an audit asks some of them for each mandate."""
+    with closing(sqlite3.connect(":memory:")) as connection:
+        connection.executescript(SCHEMA)
+        for statement in texts(on_sqlite):
+            if "?" not in statement or "first_hold_end <= ?" in statement:  # what is due is sought among all mandates
+                continue
+            values = [None] * statement.count("?")
+            plan = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {statement}", values)]
+            assert not [step for step in plan if step.startswith("SCAN")], (statement, plan)
+            if "mandate = ?" in statement:
+                assert not [step for step in plan if step.endswith("(account=?)")], (statement, plan)
+
+
 def test_the_schema_draws_nothing_from_a_sequence_and_takes_no_advisory_lock() -> None:
     """An engine that divides a ledger has no cheap sequence, and a lock that is no row's would not be where the row is."""
     written = "\n".join(script for scripts in postgres_schema.MIGRATIONS for script in scripts)

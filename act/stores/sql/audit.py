@@ -80,6 +80,7 @@ class _Fold:
         both = "mandate.identity = former.identity OR mandate.delegation_id = former.delegation_id"
         twice = f"SELECT number FROM mandate JOIN former_mandate AS former ON mandate.account = former.account AND ({both})"
         yield from (f"mandate {row['number']} pays although it was replaced" for row in self._all(twice))
+        yield from (f"charge {row['id']} is not what any entry reserved" for row in self._all(_STRAYS))
         yield from (f"order {order} is paid {count} times" for order, count in self._paid.items() if count > 1)
         for table in ("entry", "counter", "charge", "request", "link", "instruction", "former_mandate"):
             owners = {(row["account"], row["mandate"]) for row in self._all(f"SELECT DISTINCT account, mandate FROM {table}")}
@@ -89,14 +90,14 @@ class _Fold:
     def _mandate(self, mandate: Row) -> Iterator[str]:
         limits: dict[str, FoldedLimit] = {}
         charges: dict[str, FoldedCharge] = {}
-        asked: dict[int, bytes] = {}
+        asked: dict[int, tuple[bytes, list[str]]] = {}
         head: bytes | None = None
-        line = FoldedLine(mandate, self._under("former_mandate", mandate))
+        number = 0
+        line = FoldedLine(mandate, self._under("former_mandate", mandate, "ORDER BY ended"))
         standings = FoldedStandings(mandate, self._under("link", mandate), line)
-        entries = self._under("entry", mandate, "ORDER BY sequence")
-        rows = {row["id"]: row for row in self._under("charge", mandate)}
+        rows = {row["id"]: row for row in self._all(_CHARGES, mandate["account"], mandate["number"])}
         paid_under: dict[str, bytes] = {charge_id: row["credential"] for charge_id, row in rows.items()}
-        for number, entry in enumerate(entries, 1):
+        for number, entry in enumerate(self._entries(mandate), 1):
             receipt = _receipt(entry)
             yield from unlike(f"entry {number}", _said(entry, mandate, head) | line.named(entry, receipt), receipt)
             if entry["sequence"] != number:
@@ -110,7 +111,7 @@ class _Fold:
             held = ((name, paid_under[name]) for name, each in charges.items() if each.held and name in paid_under)
             yield from (f"entry {number}: {problem}" for problem in standings.record(entry, receipt, held))
             if kind in ("RESERVED", "REFUSED"):
-                asked[number] = receipt["request"]
+                asked[number] = receipt["request"], receipt["aud"]
             if kind in _MOVES:
                 moved = move(entry, receipt, charges, limits, mandate, line.moved)
                 yield from (f"entry {number}: {problem}" for problem in moved)
@@ -120,7 +121,7 @@ class _Fold:
             else:
                 yield from (f"entry {number}: {problem}" for problem in stand_still(receipt, limits))
             head = receipt["identity"]
-        yield from unlike("row", {"last_sequence": len(entries), "last_receipt": head}, mandate)
+        yield from unlike("row", {"last_sequence": number, "last_receipt": head}, mandate)
         yield from standings.rows(self._under("instruction", mandate))
         yield from line.rows()
         ends = [each.receipt["hold_expires_at"] for each in charges.values() if each.closed is None]
@@ -131,11 +132,17 @@ class _Fold:
                 yield f"charge {charge_id}: debited to {rows[charge_id]['debits'].split()}"
         yield from self._charges(mandate, charges, rows, standings.credentials)
         yield from self._counters(mandate, limits, list(rows.values()))
-        yield from self._requests(mandate, entries, asked)
+        yield from self._requests(mandate, asked)
 
     def _under(self, table: str, mandate: Row, order: str = "") -> list[Row]:
         of = (mandate["account"], mandate["number"])
         return self._all(f"SELECT * FROM {table} WHERE account = ? AND mandate = ? {order}", *of)
+
+    def _entries(self, mandate: Row) -> Iterator[Row]:
+        """One after the other: a mandate may have a million."""
+        rows = self._tx.execute(_ENTRIES, (mandate["account"], mandate["number"]))
+        names = [column[0] for column in rows.description or ()]
+        return (dict(zip(names, row, strict=True)) for row in rows)
 
     def _charges(
         self, mandate: Row, charges: dict[str, FoldedCharge], rows: dict[str, Row], credentials: set[bytes]
@@ -163,14 +170,17 @@ class _Fold:
         rows = {row["name"]: row for row in self._under("counter", mandate)}
         if rows.keys() != limits.keys():
             yield f"counters {sorted(rows)}, entries count {sorted(limits)}"
+        counted_in: dict[str, list[Row]] = {}
+        for charge in charges:
+            for name in charge["debits"].split("\n"):
+                counted_in.setdefault(name, []).append(charge)
         for name in rows.keys() & limits.keys():
             row, limit = rows[name], limits[name]
             counted = {"cap": limit.cap, "held": limit.held, "captured": limit.captured, "carried": limit.carried}
             kept = {"unit": limit.unit, "sliding_seconds": limit.sliding_seconds}
             yield from unlike(f"counter {name}", counted | kept, row)
             if limit.sliding_seconds is None:
-                counts = [each for each in charges if name in each["debits"].split("\n")]
-                taken = _taken(counts, limit.unit, restores=bool(mandate["refund_restores"]))
+                taken = _taken(counted_in.get(name, []), limit.unit, restores=bool(mandate["refund_restores"]))
                 yield from unlike(f"counter {name}", taken, row)
             if row["held"] + row["captured"] > max(row["cap"], row["carried"]):
                 yield f"counter {name} is above its cap"
@@ -179,16 +189,28 @@ class _Fold:
         if slides != {(name, each): stands for name, limit in limits.items() for each, stands in limit.charges.items()}:
             yield f"sliding debits {slides}"
 
-    def _requests(self, mandate: Row, entries: list[Row], asked: dict[int, bytes]) -> Iterator[str]:
+    def _requests(self, mandate: Row, asked: dict[int, tuple[bytes, list[str]]]) -> Iterator[str]:
         rows = self._under("request", mandate)
-        if {row["sequence"]: row["identity"] for row in rows} != asked or len(rows) != len(asked):
+        identities = {sequence: identity for sequence, (identity, _) in asked.items()}
+        if {row["sequence"]: row["identity"] for row in rows} != identities or len(rows) != len(asked):
             yield "requests and the entries that answer them are not the same"
         agents = {row["sequence"]: row["agent_id"] for row in rows}
-        for entry in entries:
-            if entry["sequence"] in asked and agents.get(entry["sequence"]) not in _receipt(entry)["aud"]:
-                yield f"entry {entry['sequence']} answers another agent's request"
+        for sequence, (_, audience) in asked.items():
+            if agents.get(sequence) not in audience:
+                yield f"entry {sequence} answers another agent's request"
 
 
+_ENTRIES: Final = "SELECT * FROM entry WHERE account = ? AND mandate = ? ORDER BY sequence"
+_CHARGES: Final = (
+    "SELECT charge.* FROM entry JOIN charge ON charge.account = entry.account AND charge.id = entry.charge "
+    "WHERE entry.account = ? AND entry.mandate = ? AND entry.kind = 'RESERVED'"
+)
+"""Those that a mandate's entries name. No index leads from a mandate to its charges, and none is needed but for this."""
+
+_STRAYS: Final = (
+    "SELECT charge.id FROM charge LEFT JOIN entry ON entry.account = charge.account AND entry.mandate = charge.mandate "
+    "AND entry.sequence = charge.sequence AND entry.charge = charge.id WHERE entry.sequence IS NULL"
+)
 _PARTS: Final = "SELECT kind, number, amount_minor, sequence FROM part WHERE account = ? AND charge = ?"
 
 
@@ -199,12 +221,11 @@ def _taken(charges: list[Row], unit: str, *, restores: bool) -> dict[str, int]:
             "held": sum(row["amount_minor"] - row["captured_minor"] for row in charges if row["closed_sequence"] is None),
             "captured": sum(row["captured_minor"] - restores * row["refunded_minor"] for row in charges),
         }
-    restored = [row for row in charges if restores and row["refunded_minor"] == row["captured_minor"]]
+    captured = [row for row in charges if not (restores and row["refunded_minor"] == row["captured_minor"])]
     return {
         "held": sum(row["state"] == "HELD" for row in charges),
-        "captured": sum(
-            row["state"] == "PARTIALLY_CAPTURED" or (row["state"] == "CAPTURED" and row not in restored) for row in charges
-        ),
+        "captured": sum(row["state"] == "CAPTURED" for row in captured)
+        + sum(row["state"] == "PARTIALLY_CAPTURED" for row in charges),
     }
 
 
@@ -237,6 +258,7 @@ def _charge_row(charge: FoldedCharge, mandate: Row) -> dict[str, Any]:
     """What the row of a charge has to be."""
     receipt = charge.receipt
     return {
+        "mandate": mandate["number"],
         "request_identity": receipt["request"],
         "order_no": receipt["order_no"],
         "order_identity": receipt["order"],
