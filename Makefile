@@ -14,7 +14,7 @@ DEV := $(VENV)/.dev-stamp
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-slow lint fix bench vectors check-generated pin clean
+.PHONY: help demo test test-slow lint fix bench compiled uncompiled vectors check-generated pin clean
 
 help: ## list the verbs
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-24s%s\n", $$1, $$2 }'
@@ -38,8 +38,17 @@ fix: $(DEV) ## mend what a tool can mend
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(DEV) ## print the tables of the benchmarks
+bench: $(DEV) ## print the tables of the benchmarks, of compiled code where there is a C compiler
+	@! command -v cc >/dev/null || $(MAKE) --no-print-directory compiled
 	$(BIN)/python -m benchmarks
+
+compiled: $(DEV) uncompiled ## compile act.wire into this checkout; needs a C compiler
+	@echo "Compiling act.wire (some 20 s)"
+	@ACT_COMPILED=1 $(PIP) install --no-deps --no-build-isolation -e .
+
+uncompiled: ## remove what `make compiled` made
+	@rm -f *__mypyc.*.so
+	@find act -name '*.so' -delete
 
 vectors: $(DEV) ## write the test vectors and the specification's tables again
 	$(BIN)/python test-vectors/generate.py
@@ -54,7 +63,7 @@ check-generated: $(DEV) ## fail if a generated file is not what its generator wr
 pin: ## resolve requirements/dev.txt anew (with Python 3.11)
 	@python=$$(PYTHON='$(if $(PYTHON),$(PYTHON),python3.11)' sh scripts/find-python) && sh scripts/pin "$$python"
 
-clean: ## remove .venv, caches and build results
+clean: uncompiled ## remove .venv, caches and build results
 	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache .coverage
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 

@@ -7,6 +7,7 @@ import platform
 from collections.abc import Callable, Sequence
 
 from benchmarks import chains, decision, groups, growth, postgres, size, store
+from scripts import compiled
 
 PROGRAMS: dict[str, Callable[..., str]] = {
     "decision": decision.report,
@@ -28,8 +29,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for name in options.names:
         if name not in PROGRAMS:
             parser.error(f"there is no {name!r}; choose from {', '.join(PROGRAMS)}")
+    compiled.require_current()
     built = f"built {platform.python_build()[1]} with {platform.python_compiler()}"
-    print(f"Python {platform.python_version()}, {built}, {platform.system()} {platform.machine()}")
+    print(f"Python {platform.python_version()}, {built}, {platform.system()} {platform.machine()}; {compiled.standing()}")
     for name in options.names or PROGRAMS:
         print(f"\n{PROGRAMS[name](quick=options.quick)}", flush=True)
 

@@ -21,6 +21,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 
+from scripts import compiled
 from tests.support.postgres import PostgresServer
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -40,6 +41,14 @@ settings.register_profile(
     print_blob=True,
 )
 settings.load_profile(PROFILE)
+
+
+def pytest_configure() -> None:
+    """What is tested is what stands in the sources."""
+    try:
+        compiled.require_current()
+    except RuntimeError as error:
+        pytest.exit(str(error), returncode=pytest.ExitCode.USAGE_ERROR)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -23,7 +23,7 @@ def base64url_encode(data: bytes) -> str:
     return urlsafe_b64encode(data).rstrip(b"=").decode("ascii")
 
 
-def base64url_decode(text: str) -> bytes:
+def base64url_decode(text: object) -> bytes:
     """Decode the one text that `base64url_encode` gives for the bytes.
 
     Raises `Refused`: `base64url_invalid` (ACT-WIRE-05) for padding, white space, any character outside the URL-safe alphabet, a

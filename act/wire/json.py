@@ -37,7 +37,7 @@ _STRUCTURE: Final = re.compile(r'"(?:[^"\\]|\\.?)*+"?|[\[{]|[\]}]', re.DOTALL)
 _ESCAPED_SURROGATE: Final = re.compile(r"\\u[dD][89a-fA-F]")
 
 
-def decode(data: bytes | str, *, max_bytes: int = MAX_BYTES, allow_exponents: bool = False) -> JsonValue:
+def decode(data: object, *, max_bytes: int = MAX_BYTES, allow_exponents: bool = False) -> JsonValue:
     """Decode one JSON text: UTF-8 without a byte order mark, nothing after it but white space.
 
     Numbers without fraction and exponent are `int` within 64 bits with a sign; others are `Decimal`, as written. A number with
@@ -68,7 +68,7 @@ def _parse(decoder: json.JSONDecoder, text: str) -> JsonValue:
     return value
 
 
-def _read_text(data: bytes | str, max_bytes: int) -> str:
+def _read_text(data: object, max_bytes: int) -> str:
     if type(data) is not bytes and type(data) is not str:
         raise InvalidCall("call_invalid", "data", expected="bytes or str")
     if len(data) > max_bytes:  # before any work; a text has at least as many bytes as characters

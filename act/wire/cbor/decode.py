@@ -7,12 +7,12 @@ from typing import Final
 from act.errors import InvalidCall, Refused
 from act.wire.cbor.bounds import INT_LIMIT, MAX_BYTES, MAX_DEPTH, MAX_MAP_ENTRIES, Value
 
-__all__ = ["check_input", "decode", "long_argument"]
+__all__ = ["decode", "long_argument", "require_input"]
 
 _SHORTEST_FROM: Final = (24, 1 << 8, 1 << 16, 1 << 32)  # the least argument that needs 1, 2, 4, 8 bytes after the head
 
 
-def decode(data: bytes, *, max_bytes: int = MAX_BYTES) -> Value:
+def decode(data: object, *, max_bytes: int = MAX_BYTES) -> Value:
     """Decode exactly one value; every byte belongs to it, and `encode` gives the same bytes back.
 
     Raises `Refused`: `input_too_large` (ACT-WIRE-01) beyond `max_bytes` bytes or MAX_MAP_ENTRIES, `input_too_deep`
@@ -21,22 +21,23 @@ def decode(data: bytes, *, max_bytes: int = MAX_BYTES) -> Value:
     another than the one form of RFC 8949 4.2.1.
     Raises `InvalidCall` when `data` is not `bytes`.
     """
-    check_input(data, max_bytes)
+    whole = require_input(data, max_bytes)
     try:
-        value, end = _decode_item(data, 0, MAX_DEPTH)
+        value, end = _decode_item(whole, 0, MAX_DEPTH)
     except (IndexError, UnicodeDecodeError):  # the bytes end inside an item, or a text is not UTF-8
         raise Refused("cbor_invalid") from None
-    if end != len(data):  # more bytes follow, or the last string is cut off: see _decode_item
-        raise Refused("cbor_invalid", offset=min(end, len(data)))
+    if end != len(whole):  # more bytes follow, or the last string is cut off: see _decode_item
+        raise Refused("cbor_invalid", offset=min(end, len(whole)))
     return value
 
 
-def check_input(data: bytes, max_bytes: int) -> None:
-    """Raises `InvalidCall` for another type than `bytes`, `Refused` input_too_large for more of them."""
+def require_input(data: object, max_bytes: int) -> bytes:
+    """The data itself. Raises `InvalidCall` for another type than `bytes`, `Refused` input_too_large for more of them."""
     if type(data) is not bytes:
         raise InvalidCall("call_invalid", "data", expected="bytes")
     if len(data) > max_bytes:
         raise Refused("input_too_large", bytes=len(data), max_bytes=max_bytes)
+    return data
 
 
 def _decode_item(data: bytes, pos: int, depth: int) -> tuple[Value, int]:

@@ -6,7 +6,7 @@ from typing import Final
 
 from act.errors import Refused
 from act.wire.cbor.bounds import MAX_BYTES
-from act.wire.cbor.decode import check_input, long_argument
+from act.wire.cbor.decode import long_argument, require_input
 from act.wire.cbor.encode import encode_head
 
 __all__ = ["decode_sign1", "encode_sign1", "sig_structure", "split_sign1"]
@@ -15,7 +15,7 @@ _SIGN1_HEAD: Final = b"\xd2\x84"  # tag 18, list of 4
 _SIG_STRUCTURE_HEAD: Final = b"\x84\x6aSignature1"
 
 
-def decode_sign1(data: bytes, *, max_bytes: int = MAX_BYTES) -> tuple[bytes, bytes, bytes]:
+def decode_sign1(data: object, *, max_bytes: int = MAX_BYTES) -> tuple[bytes, bytes, bytes]:
     """Split a tagged COSE_Sign1 (RFC 9052 4.2) into protected header, payload and signature, as the bytes they are.
 
     The outer bytes are fixed: tag 18, a list of four, byte string, empty map, byte string, byte string, each with the shortest
@@ -27,9 +27,9 @@ def decode_sign1(data: bytes, *, max_bytes: int = MAX_BYTES) -> tuple[bytes, byt
     return split_sign1(data, max_bytes=max_bytes)[:3]
 
 
-def split_sign1(data: bytes, *, max_bytes: int = MAX_BYTES) -> tuple[bytes, bytes, bytes, bytes]:
+def split_sign1(data: object, *, max_bytes: int = MAX_BYTES) -> tuple[bytes, bytes, bytes, bytes]:
     """What `decode_sign1` returns, and fourth what `sig_structure` makes of it, cut from the same bytes."""
-    check_input(data, max_bytes)
+    data = require_input(data, max_bytes)
     try:
         if data[:2] != _SIGN1_HEAD:
             raise _frame_refusal(data)
