@@ -222,6 +222,10 @@ class _Connection:
     def in_transaction(self) -> bool:
         return self.inner.in_transaction
 
+    @property
+    def total_changes(self) -> int:
+        return self.inner.total_changes()
+
     def execute(self, statement: str, values: Sequence[Any] = ()) -> _Cursor:
         with _as_sqlite3():
             return _Cursor(list(self.inner.execute(self._weakened(statement), values or None)), self.inner)

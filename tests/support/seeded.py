@@ -430,15 +430,17 @@ def refusal_undoes_its_batch(patch: pytest.MonkeyPatch, pause: Pause) -> None:
     """every call: a refusal takes back what was done before it in its batch, too"""
     _gathering(patch)
 
-    def run_apart(connection: Connection, ticket: Any) -> None:
-        try:
-            ticket.result = ticket.asked(connection)
-        except Refused as refusal:
-            ticket.error = refusal
-            connection.execute("ROLLBACK")
-            connection.execute("BEGIN IMMEDIATE")
+    def run_together(connection: Connection, batch: Sequence[Any]) -> bool:
+        for ticket in batch:
+            try:
+                ticket.succeed(ticket.asked(connection))
+            except Refused as refusal:
+                ticket.error = refusal
+                connection.execute("ROLLBACK")
+                connection.execute("BEGIN IMMEDIATE")
+        return True
 
-    patch.setattr(group_module, "_run_apart", run_apart)
+    patch.setattr(group_module, "_run_together", run_together)
 
 
 # --- wrongly counted, wrongly answered ----------------------------------------------------------------------------------------

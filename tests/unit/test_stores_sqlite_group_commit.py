@@ -26,10 +26,12 @@ class _Connection(sqlite3.Connection):
     """A connection that can be told to be interrupted by a signal that came while the n-th commit was on its way."""
 
     commits_left = 0
+    commits = 0
 
     def execute(self, statement: str, values: Any = (), /) -> Any:
         done = super().execute(statement, values)
         if statement == "COMMIT":
+            self.commits += 1
             self.commits_left -= 1
             if not self.commits_left:
                 raise _Stop
@@ -105,6 +107,14 @@ def put(number: int) -> Work:
     return work
 
 
+def _noting(ran: list[int], number: int) -> Work:
+    def work(connection: sqlite3.Connection) -> Any:
+        ran.append(number)
+        return put(number)(connection)
+
+    return work
+
+
 def refuse(connection: sqlite3.Connection) -> None:
     connection.execute("INSERT INTO number VALUES (99)")
     raise Refused("charge_unknown", "charge")
@@ -131,7 +141,55 @@ def test_one_that_is_refused_takes_nothing_from_the_others(desk: Desk) -> None:
     assert isinstance(answers[1], Refused)
     assert isinstance(answers[3], sqlite3.IntegrityError)
     assert desk.numbers() == [1, 2, 3]
-    assert desk.begun == 2
+    assert desk.connection.commits == 2
+
+
+def test_a_refusal_that_wrote_nothing_has_nothing_done_again(desk: Desk) -> None:
+    def refuse_at_once(connection: sqlite3.Connection) -> None:
+        raise Refused("charge_unknown", "charge")
+
+    ran: list[int] = []
+    answers = desk.together([_noting(ran, 1), refuse_at_once, _noting(ran, 2)])
+    assert [answers[0], answers[2]] == [1, 2]
+    assert isinstance(answers[1], Refused)
+    assert (desk.begun, ran) == (2, [1, 2])
+
+
+def test_a_refusal_that_wrote_something_has_all_of_them_done_anew_apart(desk: Desk) -> None:
+    ran: list[int] = []
+    answers = desk.together([_noting(ran, 1), refuse, _noting(ran, 2)])
+    assert [answers[0], answers[2]] == [1, 2]
+    assert isinstance(answers[1], Refused)
+    assert (desk.begun, desk.connection.commits) == (3, 2)
+    assert ran == [1, 1, 2]
+    assert desk.numbers() == [1, 2]
+
+
+def test_an_answer_of_a_turn_that_is_begun_anew_is_not_told(desk: Desk) -> None:
+    """The first is refused in the turn that another's refusal undoes, and finds what it looked for when all is done anew."""
+
+    def once(connection: sqlite3.Connection) -> str:
+        if not ran:
+            ran.append(1)
+            raise Refused("charge_unknown", "charge")
+        return "done"
+
+    ran: list[int] = []
+    answers = desk.together([once, refuse])
+    assert answers[0] == "done"
+    assert isinstance(answers[1], Refused)
+
+
+def test_a_failure_to_begin_anew_is_everybodys(desk: Desk) -> None:
+    def lock_out(connection: sqlite3.Connection) -> None:
+        desk.failure = StoreFault("store_busy", "here", reason="locked")
+        refuse(connection)
+
+    answers = desk.together([put(1), lock_out, put(2)])
+    assert [str(answer) for answer in answers] == [str(desk.failure)] * 3
+    desk.failure = None
+    assert desk.numbers() == []
+    assert desk.group.run(put(4)) == 4
 
 
 def test_a_failure_of_the_database_is_everybodys_and_nothing_is_written(desk: Desk) -> None:
@@ -170,7 +228,7 @@ def test_what_was_committed_while_the_leader_was_interrupted_is_not_done_again(d
     assert answers[1] == 2
     assert isinstance(answers[2], Refused)
     assert desk.numbers() == [1, 2]
-    assert desk.begun == 2
+    assert desk.connection.commits == 2
 
 
 def test_a_refusal_of_a_turn_that_was_interrupted_is_not_told(desk: Desk) -> None:
@@ -244,7 +302,7 @@ def test_the_works_of_one_thread_share_commits_with_those_of_others(desk: Desk) 
     one.start()
     behind.queued(9)
     behind.let_go_and_join(many, one)
-    assert desk.begun == 3  # the leader's, eight of nine works, and the last
+    assert desk.connection.commits == 3  # the leader's, eight of nine works, and the last
     assert desk.numbers() == list(range(8))
     assert sorted(answer for answer in answers if isinstance(answer, int)) == list(range(8))
     (refused,) = [answer for answer in answers if not isinstance(answer, int)]

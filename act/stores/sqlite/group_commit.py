@@ -1,7 +1,8 @@
 """Group commit: threads that write at the same time share one transaction and one fsync.
 
-Each work has a savepoint of its own, so that one that is refused takes nothing from the others, and nobody is told anything
-before the commit has returned.
+One that is refused takes nothing from the others, and nobody is told anything before the commit has returned. What is refused
+has nearly always written nothing: then there is nothing to undo. When one has, the transaction is begun anew, and each work
+gets a savepoint of its own. So a work may be run twice, and what it does but for the transaction must not matter.
 """
 
 from __future__ import annotations
@@ -41,11 +42,12 @@ class GroupCommit(Generic[C]):
         is_committing = False
         try:
             connection = self._begin()
-            for ticket in batch:
-                if len(batch) == 1:
-                    ticket.succeed(ticket.asked(connection))
-                else:
-                    _run_apart(connection, ticket)
+            if len(batch) == 1:
+                batch[0].succeed(batch[0].asked(connection))
+            elif not _run_together(connection, batch):
+                connection.execute("ROLLBACK")
+                connection = self._begin()
+                _run_apart(connection, batch)
             is_committing = True
             connection.execute("COMMIT")
         except BaseException as failure:
@@ -60,9 +62,26 @@ class GroupCommit(Generic[C]):
                 ticket.fail(failure)
 
 
-def _run_apart(connection: C, ticket: Ticket[Callable[[C], Any]]) -> None:
-    """Runs one work of several. An error of its own undoes it alone; one of SQLite's is everybody's."""
-    connection.execute(_BEGIN_ONE)
+def _run_together(connection: C, batch: Sequence[Ticket[Callable[[C], Any]]]) -> bool:
+    """Runs works one after the other. False, and the rest is left, where one failed that had written something."""
+    for ticket in batch:
+        before = connection.total_changes
+        if not _run_one(connection, ticket) and connection.total_changes != before:
+            return False
+    return True
+
+
+def _run_apart(connection: C, batch: Sequence[Ticket[Callable[[C], Any]]]) -> None:
+    """Runs works one after the other, and undoes each that fails."""
+    for ticket in batch:
+        connection.execute(_BEGIN_ONE)
+        if not _run_one(connection, ticket):
+            connection.execute(_UNDO_ONE)
+        connection.execute(_END_ONE)
+
+
+def _run_one(connection: C, ticket: Ticket[Callable[[C], Any]]) -> bool:
+    """Whether a work of several succeeds. An error of its own is its answer; one of SQLite's is everybody's, and raised."""
     try:
         ticket.succeed(ticket.asked(connection))
     except sqlite3.IntegrityError as error:
@@ -71,6 +90,4 @@ def _run_apart(connection: C, ticket: Ticket[Callable[[C], Any]]) -> None:
         raise
     except Exception as error:  # noqa: BLE001 - whatever it is, it belongs to the thread that asked
         ticket.error = error
-    if ticket.error is not None:
-        connection.execute(_UNDO_ONE)
-    connection.execute(_END_ONE)
+    return ticket.error is None
