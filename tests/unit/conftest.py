@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from act.payment.service import PaymentService
-from act.stores.sqlite import SqliteLedger
+from act.stores.sql.ledger import SqlLedger
 from tests.support.fold import audit
 from tests.support.places import FilePlace, Place, SchemaPlace
 from tests.support.world import PSP, World
@@ -24,20 +24,19 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "ledger.db"
 
 
-@pytest.fixture
-def ledger(path: Path) -> Iterator[SqliteLedger]:
-    """A store that is asked without a service; what is in it agrees when the test is done."""
-    ledger = SqliteLedger(path)
-    ledger.bind(PSP)
-    yield ledger
-    audit(path)
-    ledger.close()
-
-
 @pytest.fixture(params=["sqlite", "postgres"])
 def place(request: pytest.FixtureRequest, path: Path) -> Place:
     """Where a ledger may be."""
     return FilePlace(path) if request.param == "sqlite" else SchemaPlace(request.getfixturevalue("postgres"))
+
+
+@pytest.fixture
+def ledger(place: Place) -> Iterator[SqlLedger]:
+    """A store that is asked without a service; what is in it agrees when the test is done."""
+    with place.open() as ledger:
+        ledger.bind(PSP)
+        yield ledger
+    audit(place)
 
 
 @pytest.fixture

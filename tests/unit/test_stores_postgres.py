@@ -25,7 +25,7 @@ from act.stores.postgres.schema import MIGRATIONS
 from act.stores.sql.batches import Ticket
 from act.stores.sql.transaction import StaleRead, Transaction
 from tests.support.fold import audit
-from tests.support.places import SchemaPlace
+from tests.support.places import Place, SchemaPlace
 from tests.support.postgres import PostgresServer
 from tests.support.reservations import MAKE_RECEIPT, mandate, reservation
 from tests.support.world import NOW_SECONDS, PSP, nothing_moves, refused
@@ -41,12 +41,8 @@ def schema(postgres: PostgresServer) -> Iterator[SchemaPlace]:
 
 
 @pytest.fixture
-def ledger(schema: SchemaPlace) -> Iterator[PostgresLedger]:
-    """What is in it agrees when the test is done."""
-    with schema.open() as ledger:
-        ledger.bind(PSP)
-        yield ledger
-    audit(schema)
+def place(schema: SchemaPlace) -> Place:
+    return schema
 
 
 def reserve(ledger: PostgresLedger, number: int = 1, **more: Any) -> Outcome:

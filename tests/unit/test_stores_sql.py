@@ -3,7 +3,6 @@ audit."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from itertools import product
 from typing import Any
 
@@ -17,22 +16,12 @@ from act.payment.ledger import Counter, Entry, EntryKind, Outcome
 from act.payment.receipt import recorded_receipt
 from act.payment.verifier import RequestKey
 from act.stores.sql.ledger import SqlLedger
-from tests.support.fold import audit
 from tests.support.places import Place
 from tests.support.reservations import MAKE_RECEIPT, TOTAL, digest, limit, mandate, reservation
 from tests.support.world import AGENT, NOW_SECONDS, OTHER_AGENT, OTHER_SHOP, PSP, SHOP, nothing_moves, refused, snapshot
 
 CAP = 20_000
 LATER = NOW_SECONDS + 60
-
-
-@pytest.fixture
-def ledger(place: Place) -> Iterator[SqlLedger]:
-    """A store that is asked without a service; what is in it agrees when the test is done."""
-    with place.open() as ledger:
-        ledger.bind(PSP)
-        yield ledger
-    audit(place)
 
 
 def reserve(ledger: SqlLedger, *args: Any, **kwargs: Any) -> Outcome:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Final
 
@@ -15,10 +14,9 @@ from act.payment.charge import HOLD_SECONDS, ChargeRecord, ChargeState, usage_of
 from act.payment.ledger import EntryKind, MandateRecord, Outcome
 from act.payment.receipt import recorded_receipt
 from act.stores.sql.ledger import SqlLedger
-from tests.support.fold import audit
 from tests.support.places import Place
 from tests.support.reservations import MAKE_RECEIPT, TOTAL, limit, mandate, reservation
-from tests.support.world import NOW_SECONDS, PSP, nothing_moves, refused
+from tests.support.world import NOW_SECONDS, nothing_moves, refused
 
 CAP: Final = 20_000
 END: Final = NOW_SECONDS + HOLD_SECONDS
@@ -28,15 +26,6 @@ TIMES, PERIOD, SLIDING = (
     "ext.quota.periods.1.max_amount~60",
 )
 RESTORING: Final = replace(mandate(), refund_restores=True)
-
-
-@pytest.fixture
-def ledger(place: Place) -> Iterator[SqlLedger]:
-    """A store that is asked without a service; what is in it agrees when the test is done."""
-    with place.open() as ledger:
-        ledger.bind(PSP)
-        yield ledger
-    audit(place)
 
 
 def limits_at(at: int = NOW_SECONDS) -> list[Limit]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import replace
@@ -18,24 +18,14 @@ from act.payment.ledger import Cause, EntryKind, MandateRecord, Outcome
 from act.payment.receipt import Receipt, recorded_receipt
 from act.payment.verifier import LinkRecord
 from act.stores.sql.ledger import SqlLedger
-from tests.support.fold import audit
 from tests.support.places import Place
 from tests.support.reservations import MAKE_RECEIPT, TOTAL, cause, digest, limit, links_to, mandate, reservation
-from tests.support.world import NOW_SECONDS, PSP, nothing_moves, refused
+from tests.support.world import NOW_SECONDS, nothing_moves, refused
 
 SUSPEND, RESUME, REVOKE = LifecycleAction
 PRINCIPAL, AGENT, RISK_CONTROL = Causer.PRINCIPAL, Causer.AGENT, Causer.RISK_CONTROL
 LATER = NOW_SECONDS + 60
 VOIDING = replace(mandate(), on_revoke=VOID)
-
-
-@pytest.fixture
-def ledger(place: Place) -> Iterator[SqlLedger]:
-    """A store that is asked without a service; what is in it agrees when the test is done."""
-    with place.open() as ledger:
-        ledger.bind(PSP)
-        yield ledger
-    audit(place)
 
 
 def change(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import threading
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -26,14 +25,6 @@ from tests.support.restoring import Restored
 from tests.support.world import NOW_SECONDS, PSP, nothing_moves
 
 CAP = 20_000
-
-
-@pytest.fixture
-def ledger(place: Place) -> Iterator[SqlLedger]:
-    with place.open() as ledger:
-        ledger.bind(PSP)
-        yield ledger
-    audit(place)
 
 
 def asked(number: int, amount: int = 1_800, of: int = 1, **changes: Any) -> Asked:

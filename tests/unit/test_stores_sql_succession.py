@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -16,10 +16,9 @@ from act.payment.charge import HOLD_SECONDS, ChargeRecord, ChargeState
 from act.payment.ledger import EntryKind, MandateRecord, Outcome
 from act.payment.receipt import Receipt, recorded_receipt
 from act.stores.sql.ledger import SqlLedger
-from tests.support.fold import audit
 from tests.support.places import Place
 from tests.support.reservations import MAKE_RECEIPT, TOTAL, cause, digest, limit, links_to, mandate, reservation
-from tests.support.world import NOW_SECONDS, PSP, nothing_moves, refused
+from tests.support.world import NOW_SECONDS, nothing_moves, refused
 
 SUSPEND, RESUME, REVOKE = LifecycleAction
 PLACE: Final = "mandate.supersedes"
@@ -28,15 +27,6 @@ DAY: Final = "ext.quota.periods.0.max_amount@2026-02-06"
 SLIDING: Final = "ext.quota.periods.1.max_amount~600"
 
 Limits = Callable[[int], Sequence[Limit]]
-
-
-@pytest.fixture
-def ledger(place: Place) -> Iterator[SqlLedger]:
-    """A store that is asked without a service; what is in it agrees when the test is done."""
-    with place.open() as ledger:
-        ledger.bind(PSP)
-        yield ledger
-    audit(place)
 
 
 def only(cap_minor: int) -> Limits:

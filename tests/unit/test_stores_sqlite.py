@@ -8,8 +8,14 @@ from pathlib import Path
 import pytest
 
 from act.stores.sqlite import SqliteLedger
+from tests.support.places import FilePlace, Place
 from tests.support.reservations import MAKE_RECEIPT, mandate, reservation
 from tests.support.world import nothing_moves, write_ledger
+
+
+@pytest.fixture
+def place(path: Path) -> Place:
+    return FilePlace(path)
 
 
 @pytest.mark.parametrize(

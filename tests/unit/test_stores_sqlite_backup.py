@@ -18,10 +18,15 @@ from act.payment.ledger import MandateRecord
 from act.stores.sqlite import SqliteLedger, backup
 from act.stores.sqlite.connection import sync
 from tests.support.fold import audit
-from tests.support.places import FilePlace
+from tests.support.places import FilePlace, Place
 from tests.support.reservations import MAKE_RECEIPT, mandate, reservation
 from tests.support.restoring import Restored
 from tests.support.world import NOW, NOW_SECONDS, PSP, nothing_moves
+
+
+@pytest.fixture
+def place(path: Path) -> Place:
+    return FilePlace(path)
 
 
 @pytest.fixture

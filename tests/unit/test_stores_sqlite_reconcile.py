@@ -23,7 +23,7 @@ from act.payment.receipt import open_receipt, receipt_maker
 from act.payment.verifier import LinkRecord
 from act.stores.sqlite import SqliteLedger
 from tests.support.fold import audit
-from tests.support.places import FilePlace
+from tests.support.places import FilePlace, Place
 from tests.support.reservations import MAKE_RECEIPT, cause, limit, links_to, mandate, reservation
 from tests.support.restoring import Restored, signed_receipts
 from tests.support.world import NOW, NOW_SECONDS, OTHER_PSP, PSP, SHOP, World, key, nothing_moves, refused
@@ -37,6 +37,11 @@ LIMITS = (
     Limit("ext.quota.periods.0.max_amount@2026-02-06", 9_000, "period_amount_exceeded", window=DAY),
     Limit("ext.quota.periods.1.max_amount~600", 8_000, "period_amount_exceeded", sliding_seconds=600),
 )
+
+
+@pytest.fixture
+def place(path: Path) -> Place:
+    return FilePlace(path)
 
 
 @pytest.fixture
