@@ -44,7 +44,7 @@ class _SlowConnection(sqlite_connection.Connection):
 
     def execute(self, statement: str, values: Any = (), /) -> Any:
         done = super().execute(statement, values)
-        if statement == "COMMIT" and self.seconds:
+        if statement == "COMMIT":
             time.sleep(self.seconds)
         return done
 
@@ -52,7 +52,8 @@ class _SlowConnection(sqlite_connection.Connection):
 @contextmanager
 def slow_disk(seconds: float, group: int = sqlite_connection.BATCH_SIZE) -> Iterator[None]:
     """Ledgers opened meanwhile commit that slowly, in groups of that size at most."""
-    slow = type("_Connection", (_SlowConnection,), {"seconds": seconds})
+    plain = sqlite_connection.Connection  # without a pause there is nothing to watch statements for
+    slow = type("_Connection", (_SlowConnection,), {"seconds": seconds}) if seconds else plain
     with (
         mock.patch.object(sqlite_connection, "Connection", slow),
         mock.patch.object(sqlite_connection, "BATCH_SIZE", group),
