@@ -39,7 +39,7 @@ fix: $(DEV) ## mend what a tool can mend
 	$(BIN)/ruff format .
 
 bench: $(DEV) ## print the tables of the benchmarks, of compiled code where there is a C compiler
-	@! command -v cc >/dev/null || $(MAKE) --no-print-directory compiled
+	@! command -v cc >/dev/null || $(MAKE) --no-print-directory compiled || $(MAKE) --no-print-directory uncompiled
 	$(BIN)/python -m benchmarks
 
 compiled: $(DEV) uncompiled ## compile act.wire into this checkout; needs a C compiler
@@ -47,8 +47,8 @@ compiled: $(DEV) uncompiled ## compile act.wire into this checkout; needs a C co
 	@ACT_COMPILED=1 $(PIP) install --no-deps --no-build-isolation -e .
 
 uncompiled: ## remove what `make compiled` made
-	@rm -f *__mypyc.*.so
-	@find act -name '*.so' -delete
+	@rm -f *__mypyc.*.so *__mypyc.*.pyd
+	@find act '(' -name '*.so' -o -name '*.pyd' ')' -delete
 
 vectors: $(DEV) ## write the test vectors and the specification's tables again
 	$(BIN)/python test-vectors/generate.py

@@ -232,7 +232,7 @@ def _name_order(name: object) -> bytes:
 
 
 def _format_number(value: object) -> str:
-    if isinstance(value, int) and type(value) is int:
+    if type(value) is int:
         if abs(value) > MAX_EXACT_INT:
             raise InvalidCall("call_invalid", expected="an integer within 2^53 - 1")
         return str(value)

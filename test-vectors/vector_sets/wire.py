@@ -55,6 +55,13 @@ _INVALID = (
     ("integer-cut", "19 01", "The integer ends in its middle."),
     ("text-cut", "63 6161", "The text is shorter than its head says."),
     ("bytes-cut", "43 0000", "The byte string is shorter than its head says."),
+    (
+        "text-cut-beyond-64-bits",
+        "82 5b7fffffffffffffff 20 40",
+        "The string ends beyond what an index of 64 bits can say.",
+    ),
+    ("key-cut-beyond-64-bits", "a1 7bffffffffffffffff 01", "The same of a key, whose length is the greatest there is."),
+    ("value-cut-beyond-64-bits", "a1 01 82 5bffffffffffffffff 01", "The same deeper inside."),
     ("list-cut", "82 00", "The list has fewer elements than its head says."),
     ("map-cut", "a1 00", "The map ends after a key."),
     (

@@ -177,13 +177,17 @@ class _Word(enum.StrEnum):
     ACT = "act"
 
 
+class _Number(enum.IntEnum):
+    ONE = 1
+
+
 @pytest.mark.parametrize(
     "value",
     [
         1.0, (1,), {1: 1}, {None: 1}, b"x", 1 << 53, -(1 << 53), Decimal("1234567890123456"), Decimal("0.1234567890123456"),
         Decimal("1E+16"), Decimal("1E+20"), Decimal("9007199254741E+3"), Decimal("1E+308"), Decimal("1E-308"), Decimal("NaN"),
         Decimal("Infinity"), Decimal("1E+999999"), "\ud800", {"\udfff": 1}, [None, 0.5], {"a": {"b": 1.5}},
-        _Word.ACT, {_Word.ACT: 1},
+        _Word.ACT, {_Word.ACT: 1}, _Number.ONE, [_Number.ONE],
     ],
 )  # fmt: skip
 def test_what_has_no_exact_form_is_no_value(value: Any) -> None:
