@@ -311,6 +311,28 @@ def test_a_commit_whose_success_was_not_heard_of_is_found_on_retry(
     assert audit(path).charges == {"HELD": 1}
 
 
+def test_a_transaction_that_was_begun_and_not_heard_of_holds_up_nobody(
+    path: Path, ledger: SqliteLedger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As when a signal comes while it waits for the file."""
+    with monkeypatch.context() as broken, nothing_moves(path):
+        broken.setattr(ledger._database, "_writer", _Failing(_inside(ledger), "BEGIN", ran=True))
+        assert fault(lambda: reserve(ledger)) == "store_unavailable"
+    with closing(sqlite3.connect(path, isolation_level=None, timeout=0)) as other:
+        other.execute("BEGIN IMMEDIATE")
+    assert not reserve(ledger).replayed
+
+
+def test_a_transaction_that_was_left_behind_is_undone_before_the_next(path: Path, ledger: SqliteLedger) -> None:
+    reserve(ledger, 1)
+    with nothing_moves(path):
+        inside = _inside(ledger)
+        inside.execute("BEGIN IMMEDIATE")
+        inside.execute("UPDATE counter SET held = 0")
+    assert not reserve(ledger, 2).replayed
+    assert audit(path).held_minor == 3_600
+
+
 @pytest.mark.parametrize("statement", ["BEGIN", "SELECT"])
 def test_a_reading_that_fails_does_not_block_the_next_one(
     ledger: SqliteLedger, monkeypatch: pytest.MonkeyPatch, statement: str

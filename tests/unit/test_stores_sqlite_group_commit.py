@@ -199,6 +199,30 @@ def test_a_failure_of_the_database_is_everybodys_and_nothing_is_written(desk: De
     assert desk.together([put(1)]) == [1]
 
 
+def test_a_want_of_memory_is_everybodys_and_nothing_is_written(desk: Desk) -> None:
+    """SQLite has ended the transaction by then: whatever came after would be committed statement by statement."""
+
+    def run_out(connection: sqlite3.Connection) -> None:
+        connection.execute("ROLLBACK")
+        raise MemoryError
+
+    answers = desk.together([put(1), run_out, put(2), refuse])
+    assert {type(answer) for answer in answers} == {MemoryError}
+    assert desk.numbers() == []
+    assert desk.together([put(1)]) == [1]
+
+
+def test_what_ends_the_transaction_by_itself_has_nothing_committed_alone(desk: Desk) -> None:
+    def end(connection: sqlite3.Connection) -> None:
+        connection.execute("ROLLBACK")
+        raise Refused("charge_unknown", "charge")
+
+    answers = desk.together([put(1), end, put(2), refuse])
+    assert {type(answer) for answer in answers} == {sqlite3.OperationalError}  # there is no savepoint to go back to
+    assert desk.numbers() == []
+    assert desk.together([put(1)]) == [1]
+
+
 def test_each_writer_raises_a_fault_of_its_own(desk: Desk) -> None:
     def fail_from_now_on(connection: sqlite3.Connection) -> None:
         desk.failure = StoreFault("store_full", "here", reason="full")

@@ -92,7 +92,7 @@ class FileDatabase:
 
     def write(self, work: Callable[[Transaction], T], /, *, while_frozen: bool = False) -> T:
         """A write transaction, begun at once so that what is read in it cannot change before it commits. Threads that come
-        while another one's commit is on its way share the next commit, each with a savepoint of its own.
+        while another one's commit is on its way share the next commit; one that fails takes nothing from the others.
 
         Raises `StoreFault` store_frozen for a backup that was not reconciled, unless this may be done `while_frozen`."""
         self._require_same_process()
@@ -184,8 +184,13 @@ class FileDatabase:
                 self._create()
             self._writer = self._open()
         self._require_same_file()
-        self._writer.execute("BEGIN IMMEDIATE")
-        return self._writer
+        _leave_transaction(self._writer)
+        try:
+            self._writer.execute("BEGIN IMMEDIATE")
+            return self._writer
+        except BaseException:  # interrupted while it waited, and begun all the same
+            _leave_transaction(self._writer)
+            raise
 
     def _require_open(self) -> None:
         if self._is_closed:
@@ -260,6 +265,12 @@ class FileDatabase:
         found = _pragma(connection, "application_id"), _pragma(connection, "user_version")
         if found != (APPLICATION_ID, SCHEMA_VERSION):
             raise StoreFault("store_unknown_version", self.place, found_version=found[1], known_version=SCHEMA_VERSION)
+
+
+def _leave_transaction(connection: Connection) -> None:
+    """Undoes what an interrupted thread has begun and could not end: until then, nobody else could write."""
+    if connection.in_transaction:
+        connection.execute("ROLLBACK")
 
 
 def sync(path: Path) -> None:

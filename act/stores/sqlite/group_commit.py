@@ -45,7 +45,8 @@ class GroupCommit(Generic[C]):
             if len(batch) == 1:
                 batch[0].succeed(batch[0].asked(connection))
             elif not _run_together(connection, batch):
-                connection.execute("ROLLBACK")
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
                 connection = self._begin()
                 _run_apart(connection, batch)
             is_committing = True
@@ -63,10 +64,11 @@ class GroupCommit(Generic[C]):
 
 
 def _run_together(connection: C, batch: Sequence[Ticket[Callable[[C], Any]]]) -> bool:
-    """Runs works one after the other. False, and the rest is left, where one failed that had written something."""
+    """Runs works one after the other. False, and the rest is left, where one failed that had written something, or with which
+    the transaction ended."""
     for ticket in batch:
-        before = connection.total_changes
-        if not _run_one(connection, ticket) and connection.total_changes != before:
+        before = connection.total_changes  # where rows are RETURNING, they count once they are read
+        if not _run_one(connection, ticket) and (connection.total_changes != before or not connection.in_transaction):
             return False
     return True
 
@@ -81,12 +83,13 @@ def _run_apart(connection: C, batch: Sequence[Ticket[Callable[[C], Any]]]) -> No
 
 
 def _run_one(connection: C, ticket: Ticket[Callable[[C], Any]]) -> bool:
-    """Whether a work of several succeeds. An error of its own is its answer; one of SQLite's is everybody's, and raised."""
+    """Whether a work of several succeeds. An error of its own is its answer; one of SQLite's is everybody's, and raised. So is
+    a want of memory, at which SQLite ends the transaction."""
     try:
         ticket.succeed(ticket.asked(connection))
     except sqlite3.IntegrityError as error:
         ticket.error = error
-    except sqlite3.Error:
+    except (sqlite3.Error, MemoryError):
         raise
     except Exception as error:  # noqa: BLE001 - whatever it is, it belongs to the thread that asked
         ticket.error = error
