@@ -29,7 +29,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for name in options.names:
         if name not in PROGRAMS:
             parser.error(f"there is no {name!r}; choose from {', '.join(PROGRAMS)}")
-    compiled.require_current()
+    try:
+        compiled.require_current()
+    except RuntimeError as error:
+        parser.error(str(error))
     built = f"built {platform.python_build()[1]} with {platform.python_compiler()}"
     print(f"Python {platform.python_version()}, {built}, {platform.system()} {platform.machine()}; {compiled.standing()}")
     for name in options.names or PROGRAMS:
