@@ -18,6 +18,8 @@ from tests.style.rules import Source
 ROOT = Path(__file__).resolve().parents[2]
 FOLDERS = ("act", "cli", "benchmarks", "scripts", "spec", "test-vectors", "tests")
 MONEY_PATH = ("act/money.py", "act/delegation", "act/commerce", "act/payment", "act/stores")
+WAITING = "act/stores/sqlite/turns.py"
+"""In the path of money without knowing any: `time.sleep` wants its pauses in seconds."""
 DECIDING = ("act/delegation", "act/commerce", "act/payment/verifier*")
 MAX_PUBLIC_NAMES = 40
 
@@ -53,7 +55,7 @@ def test_module_names_say_what_is_inside() -> None:
 
 @pytest.mark.parametrize("place", MONEY_PATH)
 def test_no_float_near_money(place: str) -> None:
-    assert _found(rules.floats, place) == []
+    assert [found for found in _found(rules.floats, place) if not found.startswith(f"{WAITING}:")] == []
 
 
 @pytest.mark.parametrize("place", DECIDING)

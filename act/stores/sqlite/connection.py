@@ -20,6 +20,7 @@ from act.stores.sql.transaction import StaleRead, Transaction
 from act.stores.sqlite.group_commit import GroupCommit
 from act.stores.sqlite.restoration import Restoration, restoration_of
 from act.stores.sqlite.schema import APPLICATION_ID, SCHEMA, SCHEMA_VERSION
+from act.stores.sqlite.turns import begin_writing
 
 __all__ = ["BATCH_SIZE", "BUSY_SECONDS", "Connection", "FileDatabase", "named_faults", "sync"]
 
@@ -86,7 +87,7 @@ class FileDatabase:
         self._reader: Connection | None = None
         with self._faults():
             if not create or self._absolute.exists():
-                self._writer = self._open()
+                self._writer = self._open_to_write()
             elif not self._absolute.parent.is_dir():
                 raise StoreFault("store_unavailable", self.place, reason="there is no such folder")
 
@@ -182,11 +183,11 @@ class FileDatabase:
         if self._writer is None:
             if not self._absolute.exists():
                 self._create()
-            self._writer = self._open()
+            self._writer = self._open_to_write()
         self._require_same_file()
         _leave_transaction(self._writer)
         try:
-            self._writer.execute("BEGIN IMMEDIATE")
+            begin_writing(self._writer, BUSY_SECONDS)
             return self._writer
         except BaseException:  # interrupted while it waited, and begun all the same
             _leave_transaction(self._writer)
@@ -228,6 +229,11 @@ class FileDatabase:
         finally:
             for rest in ("", "-journal", "-wal", "-shm"):
                 draft.with_name(f"{draft.name}{rest}").unlink(missing_ok=True)
+
+    def _open_to_write(self) -> Connection:
+        connection = self._open()
+        connection.execute("PRAGMA busy_timeout = 0")  # `begin_writing` waits instead; afterwards nothing is locked
+        return connection
 
     def _open(self) -> Connection:
         if not self._absolute.is_file():
