@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from benchmarks.__main__ import PROGRAMS, main
 from benchmarks.measure import Effort, Timings, each, interleaved
+from benchmarks.processes import elapsed_seconds
 from benchmarks.size import report as size_report
 from benchmarks.size import sizes
 from benchmarks.store import BARE_TRANSACTION
@@ -76,3 +80,30 @@ def test_a_table_is_aligned_and_says_what_was_met() -> None:
     table = render("title", ("work", "us"), [("one", "1.0"), ("twenty", "20.0")], ["note"])
     assert table == "title\n\nwork      us\n------  ----\none      1.0\ntwenty  20.0\n\nnote"
     assert (verdict(2.0, 2.0), verdict(2.001, 2.0)) == ("yes", "NO")
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_processes_work_once_all_are_prepared_and_only_the_work_is_timed(tmp_path: Path, processes: int) -> None:
+    """Every one sees, when it works, that all were prepared."""
+
+    @contextmanager
+    def prepared(number: int) -> Iterator[Callable[[], None]]:
+        (tmp_path / f"prepared-{number}").touch()
+
+        def work() -> None:
+            (tmp_path / f"worked-{number}-{len([*tmp_path.glob('prepared-*')])}").touch()
+
+        yield work
+
+    assert elapsed_seconds(processes, prepared) > 0
+    assert sorted(each.name for each in tmp_path.glob("worked-*")) == [f"worked-{n}-{processes}" for n in range(processes)]
+
+
+def test_a_process_that_dies_is_no_result(tmp_path: Path) -> None:
+    @contextmanager
+    def prepared(number: int) -> Iterator[Callable[[], None]]:
+        yield lambda: os._exit(1) if number else (tmp_path / "worked").touch()
+
+    with pytest.raises(EOFError):
+        elapsed_seconds(2, prepared)
+    assert (tmp_path / "worked").exists()
