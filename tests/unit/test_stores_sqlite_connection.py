@@ -73,6 +73,52 @@ def test_a_new_ledger_is_durable_and_alone_in_its_folder(path: Path) -> None:
     assert os.listdir(path.parent) == [path.name]
 
 
+def test_who_writes_waits_by_itself_and_who_reads_as_sqlite_does(path: Path) -> None:
+    """The first ledger makes the file, the second finds it."""
+    for _ in range(2):
+        ledger = opened(path)
+        reserve(ledger)
+        assert ledger.status(mandate().key) is not None
+        database: Any = ledger._database
+        waits = [each.execute("PRAGMA busy_timeout").fetchone() for each in (database._writer, database._reader)]
+        assert waits == [(0,), (30_000,)]
+        ledger.close()
+
+
+def test_a_copy_in_another_journal_mode_is_put_into_wal(path: Path, tmp_path: Path) -> None:
+    """In the mode of a copy that SQLite makes, whoever reads would hold up whoever commits."""
+    ledger = opened(path)
+    reserve(ledger)
+    copy = tmp_path / "copy.db"
+    _inside(ledger).execute("VACUUM INTO ?", (str(copy),))
+    ledger.close()
+    again = opened(copy)
+    with closing(sqlite3.connect(copy, isolation_level=None)) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT * FROM ledger").fetchall()
+        assert not reserve(again, 2).replayed
+    assert _inside(again).execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    again.close()
+    assert audit(copy).charges == {"HELD": 2}
+
+
+def test_a_file_that_cannot_be_in_wal_is_no_ledger_to_write(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened(path).close()
+    closed: list[str] = []
+
+    class Stubborn(connection.Connection):
+        def execute(self, statement: str, values: Any = (), /) -> sqlite3.Cursor:
+            return super().execute("SELECT 'delete'" if statement == "PRAGMA journal_mode = WAL" else statement, values)
+
+        def close(self) -> None:
+            closed.append("closed")
+            super().close()
+
+    monkeypatch.setattr(connection, "Connection", Stubborn)
+    assert fault(lambda: SqliteLedger(path)) == "store_unavailable"
+    assert closed == ["closed"]
+
+
 def test_what_was_written_is_there_when_opened_again(path: Path) -> None:
     first = opened(path)
     outcome = reserve(first)

@@ -232,7 +232,15 @@ class FileDatabase:
 
     def _open_to_write(self) -> Connection:
         connection = self._open()
-        connection.execute("PRAGMA busy_timeout = 0")  # `begin_writing` waits instead; afterwards nothing is locked
+        try:
+            # Somebody may have copied the file into another mode, in which who reads holds up who commits.
+            (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
+            if mode != "wal":
+                raise StoreFault("store_unavailable", self.place, reason=f"the file is in journal mode {mode}, not WAL")
+            connection.execute("PRAGMA busy_timeout = 0")  # `begin_writing` waits; whoever has begun, nobody holds up
+        except BaseException:
+            connection.close()
+            raise
         return connection
 
     def _open(self) -> Connection:

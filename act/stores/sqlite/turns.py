@@ -1,7 +1,8 @@
-"""How a process waits for its turn to write a file that others write as well: it looks often, so nobody waits for long.
+"""How a process waits for its turn to write a file that others write as well: it looks often, and can be interrupted.
 
-SQLite's own way looks every 100 ms in the end. Whoever writes much then keeps the others out: of eight busy processes one in a
-hundred payments waited for 0.2 s and one for over a second, where it is now 0.1 and 0.2. It cannot be interrupted, either.
+SQLite's own way looks every 100 ms in the end, and whoever writes much then keeps the others out for long. Turns are not fair
+this way either: who looks at the right moment is next. But a file is free for some time after most commits, and whoever waits
+looks often enough to find it so.
 """
 
 from __future__ import annotations
