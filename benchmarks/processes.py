@@ -46,9 +46,13 @@ def elapsed_seconds(processes: int, prepared: Prepared) -> float:
 
 
 def _work(number: int, prepared: Prepared, ready: Barrier, send: Connection) -> None:
-    with prepared(number) as work:
-        ready.wait(READY_SECONDS)
-        send.send(_timed(work))
+    try:
+        with prepared(number) as work:
+            ready.wait(READY_SECONDS)
+            send.send(_timed(work))
+    except BaseException:
+        ready.abort()  # the others need not wait for it
+        raise
 
 
 def _timed(work: Callable[[], object]) -> tuple[float, float]:

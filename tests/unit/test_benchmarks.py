@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
 
+from act import SqliteLedger
 from benchmarks.__main__ import PROGRAMS, main
 from benchmarks.measure import Effort, Timings, each, interleaved
 from benchmarks.processes import elapsed_seconds
+from benchmarks.replay import recorded, replayed
 from benchmarks.size import report as size_report
 from benchmarks.size import sizes
 from benchmarks.store import BARE_TRANSACTION
 from benchmarks.table import render, verdict
+from tests.support.reservations import MAKE_RECEIPT, mandate, reservation
+from tests.support.world import PSP, snapshot
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -36,6 +41,7 @@ def test_every_program_prints_its_table() -> None:
         "open the mandate, new keys",
         "whole decision, mandate known",
         "bare transaction ",
+        "bare transaction, the ledger's records",
         "receipt",
     ):
         assert words in run.stdout
@@ -107,3 +113,20 @@ def test_a_process_that_dies_is_no_result(tmp_path: Path) -> None:
     with pytest.raises(EOFError):
         elapsed_seconds(2, prepared)
     assert (tmp_path / "worked").exists()
+
+
+def test_what_is_replayed_writes_what_the_ledger_wrote(tmp_path: Path) -> None:
+    paths = tmp_path / "recorded.db", tmp_path / "replayed.db"
+    with recorded() as statements, closing(SqliteLedger(paths[0])) as ledger, closing(SqliteLedger(paths[1])) as empty:
+        ledger.bind(PSP)
+        empty.bind(PSP)
+        statements.clear()
+        for number in range(1, 4):
+            assert ledger.reserve(reservation(number), mandate(), MAKE_RECEIPT).charge
+    with closing(sqlite3.connect(paths[1], isolation_level=None)) as connection:
+        execute_next = replayed(connection, statements)
+        for _ in range(3):
+            execute_next()
+        with pytest.raises(StopIteration):
+            execute_next()
+    assert snapshot(paths[1]) == snapshot(paths[0])
