@@ -36,8 +36,6 @@ _ALONE: Final = "1 ms fsync, one thread, one commit each"
 _AT_ONCE: Final = f"1 ms fsync, one thread, {AT_ONCE} at once"
 _THREADS_ALONE: Final = "1 ms fsync, one commit each"
 _THREADS_SHARED: Final = "1 ms fsync, commits shared"
-_WORKERS_ALONE: Final = f"1 ms fsync, {PROCESSES} processes of {THREADS // PROCESSES} threads, one commit each"
-_WORKERS_SHARED: Final = f"1 ms fsync, {PROCESSES} processes of {THREADS // PROCESSES} threads, commits shared"
 _FAST: Final = f"this disk, one thread, {AT_ONCE} at once"
 _FASTEST: Final = f"this disk, {PROCESSES} processes, {AT_ONCE} at once each"
 
@@ -122,8 +120,6 @@ def report(*, quick: bool = False) -> str:
         _ALONE: _Work(1, count // 8, 1, SLOW_SECONDS, 1),
         _THREADS_ALONE: _Work(THREADS, count // 8, 1, SLOW_SECONDS, 1),
         _THREADS_SHARED: _Work(THREADS, count, 1, SLOW_SECONDS, every),
-        _WORKERS_ALONE: _Work(THREADS // PROCESSES, count // 8, 1, SLOW_SECONDS, 1, PROCESSES),
-        _WORKERS_SHARED: _Work(THREADS // PROCESSES, count, 1, SLOW_SECONDS, every, PROCESSES),
         _AT_ONCE: _Work(1, count, AT_ONCE, SLOW_SECONDS, every),
         "this disk, one thread, one commit each": _Work(1, count // 2, 1, 0.0, every),
         "this disk, commits shared": _Work(THREADS, count, 1, 0.0, every),
@@ -144,8 +140,7 @@ def report(*, quick: bool = False) -> str:
             f"{AT_ONCE} at once: by `authorize_all`, as a server without threads asks; all of them share one commit.",
             f"Sharing against one commit each, 1 ms fsync, at least {TARGET_FACTOR:.0f}x:",
             f"  one thread, {AT_ONCE} at once: {_factor(rates[_AT_ONCE], rates[_ALONE])};",
-            f"  {THREADS} threads: {_factor(rates[_THREADS_SHARED], rates[_THREADS_ALONE])};",
-            f"  {THREADS} threads in {PROCESSES} processes: {_factor(rates[_WORKERS_SHARED], rates[_WORKERS_ALONE])}.",
+            f"  {THREADS} threads (and one interpreter lock): {_factor(rates[_THREADS_SHARED], rates[_THREADS_ALONE])}.",
             f"This disk, {AT_ONCE} at once, {os.cpu_count()} cores, at least {TARGET_RATE:,}/s:",
             f"  one process: {_rate_of(found[_FAST])}; {PROCESSES} processes: {_rate_of(found[_FASTEST])}.",
         ),

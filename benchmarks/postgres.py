@@ -121,7 +121,7 @@ def _name(clients: int, *, hot: bool) -> str:
 
 def report(*, quick: bool = False) -> str:
     """The two tables."""
-    rounds, count, clients = (1, 100, (1, 2)) if quick else (3, 3_000, CLIENTS)
+    rounds, count, clients = (1, 100, (1, 2)) if quick else (5, 3_000, CLIENTS)
     server, slow = PostgresServer(), PostgresServer(**SLOW)
     try:
         works: dict[str, Callable[[], float]] = {
