@@ -296,6 +296,15 @@ class Behind:
             pass
 
 
+@pytest.fixture
+def _heeds_sigint() -> Iterator[None]:
+    """A shell has what it runs in the background ignore the signal, and so do its children."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("_heeds_sigint")
 def test_who_is_interrupted_while_waiting_is_waited_for_by_nobody(desk: Desk) -> None:
     behind = Behind(desk)
     others: list[threading.Thread] = []
