@@ -20,7 +20,7 @@ from act.stores.sql.transaction import StaleRead, Transaction
 from act.stores.sqlite.group_commit import GroupCommit
 from act.stores.sqlite.restoration import Restoration, restoration_of
 from act.stores.sqlite.schema import APPLICATION_ID, SCHEMA, SCHEMA_VERSION
-from act.stores.sqlite.turns import begin_writing
+from act.stores.sqlite.turns import begin_writing, primary_code
 
 __all__ = ["BATCH_SIZE", "BUSY_SECONDS", "Connection", "FileDatabase", "named_faults", "sync"]
 
@@ -39,7 +39,6 @@ _FAULTS: Final = {
     sqlite3.SQLITE_READONLY: "store_read_only",
     sqlite3.SQLITE_NOTADB: "store_unknown_version",
 }
-_PRIMARY_CODE: Final = 0xFF  # the low byte of an extended result code
 
 
 class Connection(sqlite3.Connection):
@@ -62,9 +61,8 @@ def named_faults(place: str) -> Iterator[None]:
     except ActError:
         raise
     except (sqlite3.Error, OSError, LookupError, TypeError, ValueError) as error:
-        primary = (getattr(error, "sqlite_errorcode", None) or 0) & _PRIMARY_CODE
         reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
-        raise StoreFault(_FAULTS.get(primary, "store_unavailable"), place, reason=reason) from error
+        raise StoreFault(_FAULTS.get(primary_code(error), "store_unavailable"), place, reason=reason) from error
 
 
 class FileDatabase:

@@ -11,11 +11,16 @@ import sqlite3
 import time
 from typing import Final
 
-__all__ = ["begin_writing"]
+__all__ = ["begin_writing", "primary_code"]
 
 FIRST_PAUSE_SECONDS: Final = 0.000_5
 LONGEST_PAUSE_SECONDS: Final = 0.004
 _PRIMARY_CODE: Final = 0xFF  # the low byte of an extended result code
+
+
+def primary_code(error: BaseException) -> int:
+    """SQLite's result code without what extends it; 0 for an error that has none."""
+    return (getattr(error, "sqlite_errorcode", None) or 0) & _PRIMARY_CODE
 
 
 def begin_writing(connection: sqlite3.Connection, most_seconds: float) -> None:
@@ -27,7 +32,7 @@ def begin_writing(connection: sqlite3.Connection, most_seconds: float) -> None:
             connection.execute("BEGIN IMMEDIATE")
             return
         except sqlite3.OperationalError as error:
-            if (getattr(error, "sqlite_errorcode", 0) & _PRIMARY_CODE) != sqlite3.SQLITE_BUSY:
+            if primary_code(error) != sqlite3.SQLITE_BUSY:
                 raise
             now = time.monotonic()
             deadline = now + most_seconds if deadline is None else deadline
